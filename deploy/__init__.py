@@ -1,0 +1,1 @@
+"""Integer networks on Lava and on Loihi-class chips."""

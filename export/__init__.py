@@ -1,0 +1,1 @@
+"""From trained float models to networks of integers, and the files that carry both."""

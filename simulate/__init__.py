@@ -1,0 +1,1 @@
+"""Bit-accurate simulation of integer networks on a CPU."""

@@ -1,0 +1,192 @@
+"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function a neuron program.
+
+It is written to be read, not to be fast. The kernels, the Lava processes and training on the grid
+are tested against it, state by state and bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..export.errors import InputError
+from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray, rtz, sat, wrap24
+from ..export.network import (
+    AdaptiveLIF,
+    CubaLIF,
+    LeakyIntegrator,
+    Network,
+    Neuron,
+    Synapses,
+    ThresholdRefractoryLIF,
+    check_inputs,
+)
+from ..export.trace import LayerTrace, Trace
+
+State = dict[str, IntArray]
+"""States of one layer by name, int64 (batch, n)."""
+
+
+def delivered(synapses: Synapses, history: IntArray, step: int) -> IntArray:
+    """Return a(step), int64 (batch, n_out), from the messages sent so far.
+
+    ``history`` int64 (batch, time, n_in): column t is what the sources sent at step t; before the
+    first step there is silence. ``a = sum over d of shift(W[delay == d] @ history[step - d])``.
+    """
+    weight = synapses.weight.astype(np.int64)
+    delay = np.zeros_like(weight) if synapses.delay is None else synapses.delay
+    total = np.zeros((history.shape[0], synapses.n_out), dtype=np.int64)
+    for d in np.unique(delay):
+        if step - d >= 0:
+            summed = history[:, step - d] @ np.where(delay == d, weight, 0).T
+            total += _shift(summed, synapses.weight_exp)
+    return total
+
+
+def _shift(x: IntArray, exponent: int) -> IntArray:
+    return x << exponent if exponent >= 0 else x >> -exponent
+
+
+def step_cuba_lif(p: CubaLIF, state: State, a: IntArray, spiked: IntArray) -> tuple[State, IntArray]:
+    """One step of ``CubaLIF``."""
+    u = wrap24(rtz(state["u"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
+    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + u + p.bias)
+    spikes = v > (p.v_threshold << STATE_SHIFT)
+    return {"u": u, "v": np.where(spikes, 0, v)}, spikes
+
+
+def step_adaptive_lif(
+    p: AdaptiveLIF, state: State, a: IntArray, spiked: IntArray
+) -> tuple[State, IntArray]:
+    """One step of ``AdaptiveLIF``; ``spiked`` are the spikes of the step before."""
+    d = sat(rtz(state["d"] * (DECAY_ONE - p.b_decay)) + p.b_step * spiked)
+    threshold = p.v_threshold + (d >> p.b_exp)
+    leaked = rtz(state["v"] * (DECAY_ONE - p.v_decay))
+    v = sat(leaked + (a << STATE_SHIFT) + p.bias - threshold * spiked)
+    return {"d": d, "v": v}, v > threshold
+
+
+def step_leaky_integrator(
+    p: LeakyIntegrator, state: State, a: IntArray, spiked: IntArray
+) -> tuple[State, IntArray]:
+    """One step of ``LeakyIntegrator``; it never spikes."""
+    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + (a << STATE_SHIFT) + p.bias)
+    return {"v": v}, np.zeros_like(v)
+
+
+def step_threshold_refractory_lif(
+    p: ThresholdRefractoryLIF, state: State, a: IntArray, spiked: IntArray
+) -> tuple[State, IntArray]:
+    """One step of ``ThresholdRefractoryLIF``."""
+    i = wrap24(rtz(state["i"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
+    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + i + p.bias)
+    th = rtz((state["th"] - p.th_init) * (DECAY_ONE - p.th_decay)) + p.th_init
+    r = rtz(state["r"] * (DECAY_ONE - p.r_decay))
+    spikes = v - r >= th
+    state = {"i": i, "v": v, "th": th + p.th_step * spikes, "r": r + 2 * th * spikes}
+    return state, spikes
+
+
+STEPS: dict[type[Neuron], Callable[[Any, State, IntArray, IntArray], tuple[State, IntArray]]] = {
+    CubaLIF: step_cuba_lif,
+    AdaptiveLIF: step_adaptive_lif,
+    LeakyIntegrator: step_leaky_integrator,
+    ThresholdRefractoryLIF: step_threshold_refractory_lif,
+}
+
+
+def initial_state(neuron: Neuron, batch: int) -> State:
+    """Return the states before the first step: the record's ``<name>_init``, or zero."""
+    return {
+        name: np.tile(
+            getattr(neuron, f"{name}_init", np.zeros(neuron.size, dtype=np.int64)), (batch, 1)
+        )
+        for name in neuron.STATES
+    }
+
+
+def run(network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Trace:
+    """Run the network on every sample from its initial state and record everything.
+
+    Parameters
+    ----------
+    network
+        The network of integers.
+    inputs
+        Integers (batch, time, channel): 0 or 1, or graded where the network has message bits.
+    lengths
+        Integers (batch,): steps of each sample; all steps when None.
+
+    Raises
+    ------
+    InputError
+        Inputs of another shape or range; a state that leaves 32 bits.
+    """
+    messages = check_inputs(network, inputs).astype(np.int64)
+    batch, steps, _ = messages.shape
+    ran = check_lengths(lengths, batch, steps)
+    running = np.arange(steps) < ran[:, None]
+    layers = []
+    for layer in network.layers:
+        step_neuron = STEPS[type(layer.neuron)]
+        state = initial_state(layer.neuron, batch)
+        spikes = np.zeros((batch, steps, layer.size), dtype=np.int64)
+        states = {name: np.zeros_like(spikes) for name in layer.neuron.STATES}
+        previous = np.zeros((batch, layer.size), dtype=np.int64)
+        for t in range(steps):
+            a = delivered(layer.synapses, messages, t)
+            if layer.recurrent is not None and t > 0:
+                a = a + delivered(layer.recurrent, spikes, t - 1)
+            state, spiking = step_neuron(layer.neuron, state, a, previous)
+            previous = spiking.astype(np.int64)
+            spikes[:, t] = previous
+            for name, values in state.items():
+                states[name][:, t] = values
+        layers.append(_layer_trace(layer.name, layer.neuron, spikes, states, running))
+        messages = spikes
+    return trace_of(network, layers, ran)
+
+
+def check_lengths(
+    lengths: npt.ArrayLike | None, batch: int, steps: int
+) -> npt.NDArray[np.int64]:
+    """Return sample lengths as int64 (batch,), each from 0 to ``steps``, or raise InputError."""
+    if lengths is None:
+        return np.full(batch, steps, dtype=np.int64)
+    checked = np.asarray(lengths)
+    if checked.shape != (batch,) or not np.issubdtype(checked.dtype, np.integer):
+        raise InputError(f"lengths: {checked.dtype} {checked.shape}, needs integers ({batch},)")
+    if checked.size and (checked.min() < 0 or checked.max() > steps):
+        raise InputError(f"lengths: {checked.min()}..{checked.max()} is outside 0..{steps}")
+    return checked.astype(np.int64)
+
+
+def trace_of(
+    network: Network, layers: list[LayerTrace], lengths: npt.NDArray[np.int64]
+) -> Trace:
+    """Make a trace, its output taken from the last layer as the readout says."""
+    last = layers[-1]
+    output = last.spikes if network.readout.reads_spikes else last.states["v"]
+    assert output is not None
+    return Trace(tuple(layers), output.astype(np.int32), lengths)
+
+
+def _layer_trace(
+    name: str,
+    neuron: Neuron,
+    spikes: IntArray,
+    states: State,
+    running: npt.NDArray[np.bool_],
+) -> LayerTrace:
+    kept = running[:, :, None]
+    limit = np.iinfo(np.int32).max
+    for state, values in states.items():
+        if values.size and np.abs(values).max() > limit:
+            raise InputError(f"layer {name}: state {state} leaves 32 bits; lower its threshold step")
+    return LayerTrace(
+        (spikes * kept).astype(np.uint8) if neuron.SPIKING else None,
+        {state: (values * kept).astype(np.int32) for state, values in states.items()},
+    )

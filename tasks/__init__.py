@@ -1,0 +1,1 @@
+"""Data sets and spike encoders that training, simulator and boards share."""

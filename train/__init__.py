@@ -1,0 +1,1 @@
+"""Training of adaptive spiking recurrent networks with surrogate gradients."""
