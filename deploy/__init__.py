@@ -1,1 +1,18 @@
-"""Integer networks on Lava and on Loihi-class chips."""
+"""Integer networks on Lava and on Loihi-class chips.
+
+``pick("auto").backend.run(network, inputs)`` gives a ``Trace``; ``check`` compares it with the
+simulator. Importing this package imports neither PyTorch nor Lava.
+"""
+
+from .backends import BACKENDS, Availability, Backend, LavaBackend, SimulatorBackend, pick
+from .errors import RunError
+
+__all__ = [
+    "BACKENDS",
+    "Availability",
+    "Backend",
+    "LavaBackend",
+    "RunError",
+    "SimulatorBackend",
+    "pick",
+]

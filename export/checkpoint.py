@@ -32,6 +32,7 @@ import numpy.typing as npt
 from .errors import InputError
 from .files import replace_file
 from .network import READOUTS
+from .plain import build
 
 FORMAT = "srnn-model"
 FORMAT_VERSION = 1
@@ -84,13 +85,17 @@ class Init:
 
 @dataclass(frozen=True)
 class SurrogateConfig:
-    """The surrogate gradient: its name and the parameters of ``train/surrogate.py``."""
+    """The surrogate gradient by name; None stands for that surrogate's default.
+
+    The formulas, and which parameters each of them has, are in ``train/surrogate.py``.
+    """
 
     name: str = "multi_gaussian"
-    gamma: float = 0.5
-    width: float = 0.5
-    height: float = 0.15
-    scale: float = 6.0
+    gamma: float | None = None
+    width: float | None = None
+    height: float | None = None
+    scale: float | None = None
+    slope: float | None = None
 
 
 @dataclass(frozen=True)
@@ -261,31 +266,6 @@ class FloatModel:
         check_weights(self.config, self.weights)
 
 
-def config_from_plain(values: Mapping[str, Any]) -> ModelConfig:
-    """Build a ``ModelConfig`` from the plain values of a file.
-
-    Raises
-    ------
-    InputError
-        An entry is missing, not known or of another type.
-    """
-    plain = dict(values)
-    try:
-        layers = tuple(
-            LayerConfig(
-                **{
-                    **layer,
-                    **{tau: Init(**layer[tau]) for tau in TIME_CONSTANTS if tau in layer},
-                }
-            )
-            for layer in plain.pop("layers")
-        )
-        surrogate = SurrogateConfig(**plain.pop("surrogate", {}))
-        return ModelConfig(layers=layers, surrogate=surrogate, **plain)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"config: {error}") from error
-
-
 def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
     """Write a ``model.pt``; the old file stays until the new one is complete."""
     import torch
@@ -335,7 +315,7 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
         )
     try:
         return FloatModel(
-            config=config_from_plain(content["config"]),
+            config=build(ModelConfig, content["config"], "config"),
             weights={name: tensor.numpy() for name, tensor in content["weights"].items()},
             samples={name: tensor.numpy() for name, tensor in content["samples"].items()},
             **{f.name: content[f.name] for f in fields(FloatModel) if f.name in _PLAIN},

@@ -129,8 +129,16 @@ def run_command(
     command: Callable[[argparse.Namespace, Output], int],
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse, run, and turn a user's mistake into one line on standard error and exit code 2."""
-    arguments = parser.parse_args(argv)
+    """Parse and run; see ``run_parsed``."""
+    return run_parsed(parser, command, parser.parse_args(argv))
+
+
+def run_parsed(
+    parser: argparse.ArgumentParser,
+    command: Callable[[argparse.Namespace, Output], int],
+    arguments: argparse.Namespace,
+) -> int:
+    """Run, and turn a user's mistake into one line on standard error and exit code 2."""
     output = Output(arguments.json)
     try:
         return command(arguments, output)

@@ -184,7 +184,7 @@ def _layer_trace(
     kept = running[:, :, None]
     limit = np.iinfo(np.int32).max
     for state, values in states.items():
-        if values.size and np.abs(values).max() > limit:
+        if values.size and np.abs(values * kept).max() > limit:
             raise InputError(f"layer {name}: state {state} leaves 32 bits; lower its threshold step")
     return LayerTrace(
         (spikes * kept).astype(np.uint8) if neuron.SPIKING else None,

@@ -1,0 +1,11 @@
+"""Lava processes for the neuron programs that stock Lava lacks.
+
+The package holds ``process.py`` and ``models.py`` and nothing else: Lava finds the models of a
+process by executing every file beside it. With it a plain
+``Loihi2SimCfg(select_tag="fixed_pt")``, or ``"floating_pt"``, runs these processes like Lava's own.
+"""
+
+from ..compat import prepare
+
+# Lava cannot be imported on Python 3.11 and later before this.
+prepare()

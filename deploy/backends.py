@@ -1,0 +1,208 @@
+"""The targets that can run a network of integers, best first, and how one is picked.
+
+A target returns the same ``Trace`` as the simulator, so that any two can be compared. Importing
+this module imports neither Lava nor the simulator's kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Protocol
+
+import numpy.typing as npt
+
+from ..export.errors import InputError
+from ..export.network import Network
+from ..export.trace import Trace
+from .plan import LayerPlan
+
+DEFAULT_TIMEOUT = 60.0
+
+Progress = Callable[[int, int], None]
+"""Called with (samples done, steps done of the sample in work)."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a target can run here, and why or why not."""
+
+    ok: bool
+    reason: str
+
+
+class Backend(Protocol):
+    """A target."""
+
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
+        ...
+
+    def available(self) -> Availability:
+        """Say whether the target can run here, quickly and without starting anything."""
+        ...
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """Say for each layer what computes it."""
+        ...
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run every sample from the initial state; inputs (batch, time, channel)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run may be given: seconds without progress after which it is ended, and a callback."""
+
+    timeout: float = DEFAULT_TIMEOUT
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class LavaBackend:
+    """Intel's Lava on the CPU: one process a synapse group and a layer, in a watched child."""
+
+    options: RunOptions = RunOptions()
+    name: str = "lava"
+
+    def available(self) -> Availability:
+        """Whether lava-nc is installed and this Python can run it."""
+        from .lava import compat
+
+        return Availability(*compat.available())
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """Stock processes where they compute the same bits, ours elsewhere."""
+        from .lava.choice import describe
+
+        return describe(network)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run on Lava; see ``lava.runner.run`` for the errors."""
+        from .lava import runner
+
+        return runner.run(
+            network,
+            inputs,
+            lengths,
+            timeout=self.options.timeout,
+            progress=self.options.progress,
+        )
+
+
+@dataclass(frozen=True)
+class SimulatorBackend:
+    """The project's event-driven simulator."""
+
+    name: str = "simulator"
+
+    def available(self) -> Availability:
+        """Whether its compiler is installed."""
+        if find_spec("numba") is None:
+            return Availability(False, "numba is not installed (pip install numba)")
+        return Availability(True, "runs everywhere")
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """One kernel a layer, no lag."""
+        return _uniform(network, "kernel", "event-driven kernel of the simulator")
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run the kernels and record every spike and state."""
+        from ..simulate import simulator
+
+        return simulator.run(network, inputs, lengths, record="states")
+
+
+@dataclass(frozen=True)
+class ReferenceBackend:
+    """The executable specification, to which the simulator is compared; not a target to pick."""
+
+    name: str = "reference"
+
+    def available(self) -> Availability:
+        """NumPy is all it needs."""
+        return Availability(True, "runs everywhere")
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """One function a neuron program, no lag."""
+        return _uniform(network, "reference", "the equations in NumPy")
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run the specification."""
+        from ..simulate import reference
+
+        return reference.run(network, inputs, lengths)
+
+
+def _uniform(network: Network, process: str, reason: str) -> list[LayerPlan]:
+    def kinds(recurrent: bool, n_in: int, n: int) -> str:
+        return f"{n_in}x{n}" + (f", recurrent {n}x{n}" if recurrent else "")
+
+    return [
+        LayerPlan(
+            layer=layer.name,
+            neuron=layer.neuron.TYPE,
+            process=process,
+            stock=True,
+            lag=0,
+            synapses=kinds(layer.recurrent is not None, layer.synapses.n_in, layer.size),
+            reason=reason,
+        )
+        for layer in network.layers
+    ]
+
+
+BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
+    "lava": LavaBackend,
+    "simulator": lambda _options: SimulatorBackend(),
+}
+"""The targets by name, best first: the nearer to hardware, the better."""
+
+TARGETS = ("auto", *BACKENDS)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A chosen target and the reason for it, as one sentence."""
+
+    backend: Backend
+    reason: str
+
+
+def pick(target: str = "auto", options: RunOptions | None = None) -> Pick:
+    """Return the target of that name, or for ``auto`` the best one that is available.
+
+    Raises
+    ------
+    InputError
+        No such target; or it is not available here, with the reason.
+    """
+    options = RunOptions() if options is None else options
+    if target != "auto":
+        if target not in BACKENDS:
+            raise InputError(f"target {target!r} is not one of {', '.join(TARGETS)}")
+        backend = BACKENDS[target](options)
+        found = backend.available()
+        if not found.ok:
+            raise InputError(f"target {target} cannot run here: {found.reason}")
+        return Pick(backend, f"{target}, as asked: {found.reason}")
+    passed_over = []
+    for name, make in BACKENDS.items():
+        backend = make(options)
+        found = backend.available()
+        if found.ok:
+            skipped = "".join(f"; not {entry}" for entry in passed_over)
+            return Pick(backend, f"{name} is the best target here: {found.reason}{skipped}")
+        passed_over.append(f"{name}: {found.reason}")
+    raise InputError(f"no target can run here: {'; '.join(passed_over)}")

@@ -1,0 +1,155 @@
+"""Running a network on a target and comparing every spike and state with a second opinion."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..export.network import Network
+from ..export.trace import Mismatch, Trace, compare
+from .backends import Backend, ReferenceBackend, SimulatorBackend
+from .plan import LayerPlan
+
+
+@dataclass(frozen=True)
+class LayerCheck:
+    """One layer: how it ran, its spikes on both sides (None where it has none), and differences."""
+
+    plan: LayerPlan
+    spikes: int | None
+    spikes_expected: int | None
+    differences: tuple[Mismatch, ...]
+
+    @property
+    def compared(self) -> int:
+        """Number of spikes and states compared."""
+        return sum(row.compared for row in self.differences)
+
+    @property
+    def mismatches(self) -> int:
+        """Number of them that differ."""
+        return sum(row.different for row in self.differences)
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times."""
+
+    target: str
+    expected_from: str
+    layers: tuple[LayerCheck, ...]
+    trace: Trace
+    seconds: float
+    seconds_expected: float
+
+    @property
+    def compared(self) -> int:
+        """Number of spikes and states compared."""
+        return sum(layer.compared for layer in self.layers)
+
+    @property
+    def mismatches(self) -> int:
+        """Number of them that differ."""
+        return sum(layer.mismatches for layer in self.layers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for ``--json``."""
+        return {
+            "target": self.target,
+            "expected_from": self.expected_from,
+            "seconds": self.seconds,
+            "seconds_expected": self.seconds_expected,
+            "compared": self.compared,
+            "mismatches": self.mismatches,
+            "layers": [_layer_dict(layer) for layer in self.layers],
+        }
+
+
+def _layer_dict(layer: LayerCheck) -> dict[str, Any]:
+    plan = layer.plan
+    return {
+        "layer": plan.layer,
+        "neuron": plan.neuron,
+        "process": plan.process,
+        "stock": plan.stock,
+        "reason": plan.reason,
+        "synapses": plan.synapses,
+        "lag": plan.lag,
+        "spikes": layer.spikes,
+        "spikes_expected": layer.spikes_expected,
+        "compared": layer.compared,
+        "mismatches": layer.mismatches,
+        "quantities": [
+            {
+                "quantity": row.quantity,
+                "compared": row.compared,
+                "mismatches": row.different,
+                "first": None
+                if row.first is None
+                else dict(zip(("sample", "step", "neuron"), row.first, strict=True)),
+            }
+            for row in layer.differences
+        ],
+    }
+
+
+def second_opinion(backend: Backend) -> Backend:
+    """Return what a target is compared with: the simulator, and for the simulator the reference."""
+    if isinstance(backend, SimulatorBackend):
+        return ReferenceBackend()
+    return SimulatorBackend()
+
+
+def check(
+    network: Network,
+    backend: Backend,
+    inputs: npt.ArrayLike,
+    lengths: npt.NDArray[np.int64] | None = None,
+) -> Check:
+    """Run samples on a target and compare them with its second opinion, window by window.
+
+    Parameters
+    ----------
+    network
+        The network of integers.
+    backend
+        The target.
+    inputs
+        Integers (batch, time, channel).
+    lengths
+        Integers (batch,), steps of each sample; all steps when None.
+
+    Raises
+    ------
+    InputError
+        Inputs that the network does not take.
+    RunError
+        The target died, hung or is not available.
+    """
+    other = second_opinion(backend)
+    # Inputs that no stage can run are found by the cheaper side, before the target starts.
+    began = time.perf_counter()
+    expected = other.run(network, inputs, lengths)
+    middle = time.perf_counter()
+    trace = backend.run(network, inputs, lengths)
+    ended = time.perf_counter()
+    differences = compare(trace, expected)
+    layers = tuple(
+        LayerCheck(
+            plan,
+            _count(trace, index),
+            _count(expected, index),
+            tuple(row for row in differences if row.layer == index),
+        )
+        for index, plan in enumerate(backend.describe(network))
+    )
+    return Check(backend.name, other.name, layers, trace, ended - middle, middle - began)
+
+
+def _count(trace: Trace, layer: int) -> int | None:
+    spikes = trace.layers[layer].spikes
+    return None if spikes is None else int(spikes.sum(dtype=np.int64))

@@ -1,0 +1,7 @@
+"""The error of a run that a target did not finish."""
+
+from __future__ import annotations
+
+
+class RunError(RuntimeError):
+    """A run on a target died, hung or was refused there; commands print it and exit with 1."""

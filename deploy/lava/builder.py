@@ -1,0 +1,193 @@
+"""From a network of integers and one sample to connected Lava processes.
+
+``RingBuffer -> Dense -> neurons -> Dense -> ...``, with a second Dense from a recurrent layer to
+itself. Stock processes where choice.py finds that they compute the same bits, ours elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...export.grid import DECAY_ONE, STATE_ONE, IntArray
+from ...export.network import (
+    CubaLIF,
+    Layer,
+    Network,
+    Neuron,
+    Synapses,
+    ThresholdRefractoryLIF,
+    check_inputs,
+)
+from . import compat
+from .choice import bias_parts, check_sums, describe
+
+compat.prepare()
+
+from lava.proc.atrlif.process import ATRLIF  # noqa: E402
+from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
+from lava.proc.io.source import RingBuffer  # noqa: E402
+from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
+
+from .processes import process as own  # noqa: E402
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One layer's processes. ``states`` maps a state's name in a trace to its Var's name."""
+
+    layer: Layer
+    lag: int
+    neuron: Any
+    synapses: Any
+    recurrent: Any | None
+    states: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Connected processes; ``steps`` Lava steps run the whole sample through every layer."""
+
+    source: Any
+    stages: tuple[Stage, ...]
+    steps: int
+
+    @property
+    def processes(self) -> list[Any]:
+        """Every process of the graph, the source first."""
+        found = [self.source]
+        for stage in self.stages:
+            found += [p for p in (stage.synapses, stage.recurrent, stage.neuron) if p is not None]
+        return found
+
+
+def build(network: Network, sample: npt.ArrayLike) -> Graph:
+    """Make and connect the processes for one sample, in their initial state.
+
+    Parameters
+    ----------
+    network
+        The network of integers.
+    sample
+        Integers (time, channel), as ``network`` takes them.
+
+    Raises
+    ------
+    InputError
+        Inputs of another shape or range, or sums beyond the 32 bits of Lava's synapses.
+    """
+    inputs = check_inputs(network, np.asarray(sample)[None])
+    check_sums(network, inputs)
+    steps = inputs.shape[1] + len(network.layers)
+    # Time comes last in a RingBuffer, which starts again at its end: silence fills the lag.
+    data = np.zeros((network.input_size, steps), dtype=np.int32)
+    data[:, : inputs.shape[1]] = inputs[0].T
+    source = RingBuffer(data=data)
+    below = source
+    stages = []
+    for index, (layer, plan) in enumerate(zip(network.layers, describe(network), strict=True)):
+        bits = network.message_bits if index == 0 else 0
+        synapses = _synapses(layer.synapses, bits)
+        neuron = PROCESSES[plan.process](layer.neuron, plan.lag + 1, steps)
+        below.s_out.connect(synapses.s_in)
+        synapses.a_out.connect(neuron.a_in)
+        recurrent = None
+        if layer.recurrent is not None:
+            recurrent = _synapses(layer.recurrent, 0)
+            neuron.s_out.connect(recurrent.s_in)
+            recurrent.a_out.connect(neuron.a_in)
+        renamed = RENAMED_STATES.get(plan.process, {})
+        states = {name: renamed.get(name, name) for name in layer.neuron.STATES}
+        stages.append(Stage(layer, plan.lag, neuron, synapses, recurrent, states))
+        below = neuron
+    return Graph(source, tuple(stages), steps)
+
+
+def _synapses(synapses: Synapses, message_bits: int) -> Dense:
+    if synapses.delay is None:
+        return Dense(
+            weights=synapses.weight.copy(),
+            weight_exp=synapses.weight_exp,
+            num_message_bits=message_bits,
+        )
+    return DelayDense(
+        weights=synapses.weight.copy(),
+        delays=synapses.delay.astype(int),
+        weight_exp=synapses.weight_exp,
+        num_message_bits=message_bits,
+    )
+
+
+def _scalar_or_array(values: IntArray) -> int | IntArray:
+    # Lava declares these parameters as scalars; arrays work but cannot be read back by Var.get.
+    return int(values[0]) if np.all(values == values[0]) else values.copy()
+
+
+def _own(process: type) -> Callable[[Neuron, int, int], Any]:
+    def make(neuron: Neuron, start: int, _steps: int) -> Any:
+        values = {p.name: getattr(neuron, p.name) for p in neuron.PARAMETERS}
+        states = {
+            name: values.pop(f"{name}_init")
+            for name in neuron.STATES
+            if f"{name}_init" in values and name != "th"
+        }
+        return process(shape=(neuron.size,), start=start, **values, **states)
+
+    return make
+
+
+def _lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
+    parts = bias_parts(neuron.bias)
+    assert parts is not None
+    return {
+        "shape": (neuron.size,),
+        "du": _scalar_or_array(neuron.i_decay - 1),
+        "dv": _scalar_or_array(neuron.v_decay),
+        "vth": _scalar_or_array(neuron.v_threshold),
+        "bias_mant": parts[0],
+        "bias_exp": parts[1],
+    }
+
+
+def _lif(neuron: CubaLIF, _start: int, _steps: int) -> LIF:
+    return LIF(**_lif_parameters(neuron))
+
+
+def _lif_reset(neuron: CubaLIF, start: int, steps: int) -> LIFReset:
+    # An interval beyond the run makes the reset happen once, at the first real input.
+    return LIFReset(**_lif_parameters(neuron), reset_interval=steps + start + 1, reset_offset=start)
+
+
+def _atrlif(neuron: ThresholdRefractoryLIF, _start: int, _steps: int) -> ATRLIF:
+    def fraction(codes: IntArray, unit: int = DECAY_ONE) -> Any:
+        values = codes / unit
+        return float(values[0]) if np.all(values == values[0]) else values
+
+    return ATRLIF(
+        shape=(neuron.size,),
+        # Lava adds 1 to the code of this decay.
+        delta_i=fraction(neuron.i_decay - 1),
+        delta_v=fraction(neuron.v_decay),
+        delta_theta=fraction(neuron.th_decay),
+        delta_r=fraction(neuron.r_decay),
+        theta_0=fraction(neuron.th_init, STATE_ONE),
+        theta_step=fraction(neuron.th_step, STATE_ONE),
+    )
+
+
+PROCESSES: dict[str, Callable[[Any, int, int], Any]] = {
+    "LIF": _lif,
+    "LIFReset": _lif_reset,
+    "ATRLIF": _atrlif,
+    "CubaLIF": _own(own.CubaLIF),
+    "AdaptiveLIF": _own(own.AdaptiveLIF),
+    "LeakyIntegrator": _own(own.LeakyIntegrator),
+    "ThresholdRefractoryLIF": _own(own.ThresholdRefractoryLIF),
+}
+"""Name of a process in choice.py to what makes it from (record, start step, steps of the run)."""
+
+RENAMED_STATES: dict[str, dict[str, str]] = {"ATRLIF": {"th": "theta"}}

@@ -1,0 +1,191 @@
+"""Which Lava process each layer runs on, and why: stock ones where they compute the same bits.
+
+Only integers are looked at here; Lava is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...export.errors import InputError, index_list
+from ...export.grid import DECAY_BITS, DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray
+from ...export.network import (
+    AdaptiveLIF,
+    CubaLIF,
+    LeakyIntegrator,
+    Network,
+    Neuron,
+    Synapses,
+    ThresholdRefractoryLIF,
+)
+from ..plan import LayerPlan
+
+INT32_MAX = int(np.iinfo(np.int32).max)
+BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX = -(1 << 12), (1 << 12) - 1
+BIAS_EXP_MAX = 7
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A neuron process by name; ``stock`` where it is Lava's own."""
+
+    process: str
+    stock: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a neuron stands: its lag, and the largest sum that its synapses can deliver."""
+
+    lag: int
+    largest_sum: int
+
+
+def describe(network: Network) -> list[LayerPlan]:
+    """Return for each layer the processes that ``builder.build`` makes, with the reason."""
+    largest = (1 << network.message_bits) - 1 if network.message_bits else 1
+    rows = []
+    for index, layer in enumerate(network.layers):
+        delivered = largest_sum(layer.synapses, largest if index == 0 else 1)
+        kinds = [_synapse_kind(layer.synapses, graded=index == 0 and network.message_bits > 0)]
+        if layer.recurrent is not None:
+            delivered += largest_sum(layer.recurrent, 1)
+            kinds.append(f"recurrent {_synapse_kind(layer.recurrent, graded=False)}")
+        position = Position(index + 1, delivered)
+        choice = CHOICES[type(layer.neuron)](layer.neuron, position)
+        rows.append(
+            LayerPlan(
+                layer=layer.name,
+                neuron=layer.neuron.TYPE,
+                process=choice.process,
+                stock=choice.stock,
+                lag=position.lag,
+                synapses=", ".join(kinds),
+                reason=choice.reason,
+            )
+        )
+    return rows
+
+
+def _synapse_kind(synapses: Synapses, *, graded: bool) -> str:
+    name = "Dense" if synapses.delay is None else "DelayDense"
+    return f"{'graded ' if graded else ''}{name} {synapses.n_in}x{synapses.n_out}"
+
+
+def largest_sum(synapses: Synapses, largest_message: int) -> int:
+    """Return a bound of ``|a|``, before and after the shift, for messages up to that magnitude."""
+    rows = np.abs(synapses.weight.astype(np.int64)).sum(axis=1)
+    return int(rows.max()) * largest_message << max(synapses.weight_exp, 0)
+
+
+def check_sums(network: Network, inputs: npt.NDArray[np.int32]) -> None:
+    """Refuse inputs whose sums may leave the 32 bits in which Lava's synapses add.
+
+    Raises
+    ------
+    InputError
+        A layer and the bound of its sums.
+    """
+    largest = int(np.abs(inputs.astype(np.int64)).max(initial=0))
+    for index, layer in enumerate(network.layers):
+        bound = largest_sum(layer.synapses, largest if index == 0 else 1)
+        if layer.recurrent is not None:
+            bound += largest_sum(layer.recurrent, 1)
+        if bound > INT32_MAX:
+            raise InputError(
+                f"layer {layer.name}: its synapses may deliver {bound}, Lava adds in 32 bits "
+                f"(up to {INT32_MAX}); use smaller weight exponents or smaller graded inputs"
+            )
+
+
+def _overflow(position: Position) -> str | None:
+    if (position.largest_sum << STATE_SHIFT) + STATE_MAX + 1 > INT32_MAX:
+        return f"sums up to {position.largest_sum}, shifted by 6, do not fit the 32 bits of {{}}"
+    return None
+
+
+def _cuba(neuron: CubaLIF, position: Position) -> Choice:
+    def own(reason: str) -> Choice:
+        return Choice("CubaLIF", stock=False, reason=reason)
+
+    overflow = _overflow(position)
+    if overflow:
+        return own(overflow.format("LIF"))
+    if neuron.u_init.any() or neuron.v_init.any():
+        return own("initial states that must hold until the layer's first input")
+    if not neuron.bias.any():
+        return Choice("LIF", stock=True, reason="no bias, no initial state")
+    if bias_parts(neuron.bias) is None:
+        return own("a bias beyond 13 bits of mantissa and 3 of exponent")
+    early = spikes_before(neuron, position.lag)
+    if early:
+        return own(f"the bias alone makes neuron {index_list(early)} spike before the first input")
+    return Choice("LIFReset", stock=True, reason="bias; reset once, at the layer's first input")
+
+
+def _adaptive(_neuron: AdaptiveLIF, _position: Position) -> Choice:
+    reason = "Lava has no adaptive threshold with soft reset"
+    return Choice("AdaptiveLIF", stock=False, reason=reason)
+
+
+def _leaky(_neuron: LeakyIntegrator, _position: Position) -> Choice:
+    reason = "Lava has no neuron without a threshold and with a wide bias"
+    return Choice("LeakyIntegrator", stock=False, reason=reason)
+
+
+def _threshold_refractory(neuron: ThresholdRefractoryLIF, position: Position) -> Choice:
+    def own(reason: str) -> Choice:
+        return Choice("ThresholdRefractoryLIF", stock=False, reason=reason)
+
+    overflow = _overflow(position)
+    if overflow:
+        return own(overflow.format("ATRLIF"))
+    if neuron.bias.any():
+        return own("ATRLIF's bias would act before the layer's first input")
+    if np.unique(neuron.th_step).size > 1:
+        return own("ATRLIF takes one threshold step for all neurons")
+    silent = np.flatnonzero(neuron.th_init == 0).tolist()
+    if silent:
+        return own(f"ATRLIF spikes without input at threshold 0 (neuron {index_list(silent)})")
+    return Choice("ATRLIF", stock=True, reason="no bias, one threshold step")
+
+
+CHOICES: dict[type[Neuron], Callable[[Any, Position], Choice]] = {
+    CubaLIF: _cuba,
+    AdaptiveLIF: _adaptive,
+    LeakyIntegrator: _leaky,
+    ThresholdRefractoryLIF: _threshold_refractory,
+}
+"""Neuron record to the choice of its process."""
+
+
+def bias_parts(bias: IntArray) -> tuple[IntArray, IntArray] | None:
+    """Split a bias in mantissas (13 bits) and exponents (0 to 7); None where it cannot be."""
+    exponent = np.zeros_like(bias)
+    mantissa = bias.astype(np.int64)
+    for _ in range(BIAS_EXP_MAX):
+        halve = ((mantissa > BIAS_MANTISSA_MAX) | (mantissa < BIAS_MANTISSA_MIN)) & (
+            mantissa % 2 == 0
+        )
+        mantissa = np.where(halve, mantissa >> 1, mantissa)
+        exponent = exponent + halve
+    if mantissa.max() > BIAS_MANTISSA_MAX or mantissa.min() < BIAS_MANTISSA_MIN:
+        return None
+    return mantissa, exponent
+
+
+def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
+    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
+    v = np.zeros(neuron.size, dtype=np.int64)
+    spiked = np.zeros(neuron.size, dtype=bool)
+    for _ in range(steps):
+        leaked = np.sign(v) * ((np.abs(v) * (DECAY_ONE - neuron.v_decay)) >> DECAY_BITS)
+        v = np.clip(leaked + neuron.bias, -STATE_MAX, STATE_MAX)
+        spiked |= v > (neuron.v_threshold << STATE_SHIFT)
+    return np.flatnonzero(spiked).tolist()

@@ -1,0 +1,99 @@
+"""The run directory: what the parent and the Lava worker exchange, as files.
+
+::
+
+    job.pickle             network, inputs (batch, time, channel), lengths (batch,)
+    layer-0.v.npy ...      int32 (batch, time, n), zero where nothing ran; spikes uint8
+    progress.npy           int64: samples done, Lava steps done of the sample in work
+    failure.txt            the first traceback of any process of the run
+    log.txt                what the worker and Lava print
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...export.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What to run: int32 inputs (batch, time, channel) and int64 lengths (batch,)."""
+
+    network: Network
+    inputs: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run directory. It is private to one run and one user, mode 0700."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """The file that takes the worker's standard output and error."""
+        return self.path / "log.txt"
+
+    def write(self, job: Job) -> None:
+        """Write the job, and empty records for all that will be computed."""
+        # Both ends are the same code on the same machine, and nobody else can write here.
+        (self.path / "job.pickle").write_bytes(pickle.dumps(job))
+        np.save(self.path / "progress.npy", np.zeros(2, dtype=np.int64))
+        batch, steps, _ = job.inputs.shape
+        for index, layer in enumerate(job.network.layers):
+            shape = (batch, steps, layer.size)
+            for name in layer.neuron.STATES:
+                self._make_record(index, name, np.int32, shape)
+            if layer.neuron.SPIKING:
+                self._make_record(index, "spikes", np.uint8, shape)
+
+    def read(self) -> Job:
+        """Read the job."""
+        return pickle.loads((self.path / "job.pickle").read_bytes())
+
+    def _record_path(self, layer: int, quantity: str) -> Path:
+        return self.path / f"layer-{layer}.{quantity}.npy"
+
+    def _make_record(
+        self, layer: int, quantity: str, dtype: npt.DTypeLike, shape: tuple[int, int, int]
+    ) -> None:
+        path = self._record_path(layer, quantity)
+        if 0 in shape:
+            np.save(path, np.zeros(shape, dtype=dtype))
+        else:
+            np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+
+    def record(self, layer: int, quantity: str) -> npt.NDArray[Any]:
+        """Map a record (batch, time, n) for writing; what is written is seen by all processes."""
+        return np.load(self._record_path(layer, quantity), mmap_mode="r+")
+
+    def recorded(self, layer: int, quantity: str) -> npt.NDArray[Any]:
+        """Read a record (batch, time, n) into memory."""
+        return np.load(self._record_path(layer, quantity))
+
+    def progress(self) -> npt.NDArray[np.int64]:
+        """Map (samples done, Lava steps done of the sample in work)."""
+        return np.load(self.path / "progress.npy", mmap_mode="r+")
+
+    def report_failure(self, text: str) -> None:
+        """Keep the first failure of the run; later ones are its consequences."""
+        draft = self.path / f"failure.{os.getpid()}"
+        draft.write_text(text, encoding="utf-8")
+        try:
+            os.link(draft, self.path / "failure.txt")
+        except FileExistsError:
+            return
+
+    def failure(self) -> str | None:
+        """Return the first failure's text, or None."""
+        path = self.path / "failure.txt"
+        return path.read_text(encoding="utf-8") if path.exists() else None

@@ -1,0 +1,170 @@
+"""The near side of a Lava run: start the worker, watch it, end it, read its records."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...export.network import Network, check_inputs
+from ...export.trace import LayerTrace, Trace
+from ...simulate.reference import check_lengths, trace_of
+from ..backends import DEFAULT_TIMEOUT, Progress
+from ..errors import RunError
+from . import compat
+from .choice import check_sums
+from .rundir import Job, RunDirectory
+from .session import dead_children, end_session
+
+_POLL_SECONDS = 0.05
+_TRACEBACK_LINES = 12
+
+
+def run(
+    network: Network,
+    inputs: npt.ArrayLike,
+    lengths: npt.ArrayLike | None = None,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    progress: Progress | None = None,
+) -> Trace:
+    """Run a network on Lava's CPU runtime, every sample from the initial state.
+
+    Layer l of Lava lags l steps; the trace holds the aligned windows [l, l + T) of each layer, so
+    it compares step by step with the simulator's.
+
+    Parameters
+    ----------
+    network
+        The network of integers.
+    inputs
+        Integers (batch, time, channel).
+    lengths
+        Integers (batch,), steps of each sample; all steps when None.
+    timeout
+        Seconds without a finished step after which the run is ended.
+    progress
+        Called every now and then with (samples done, steps done of the sample in work).
+
+    Raises
+    ------
+    InputError
+        Inputs of another shape or range, or sums beyond Lava's 32 bits.
+    RunError
+        Lava is not available, died, or finished no step for ``timeout`` seconds; with the cause.
+    """
+    messages = check_inputs(network, inputs)
+    ran = check_lengths(lengths, *messages.shape[:2])
+    check_sums(network, messages)
+    ok, reason = compat.available()
+    if not ok:
+        raise RunError(f"Lava: {reason}")
+    with tempfile.TemporaryDirectory(prefix="srnn-lava-") as folder:
+        directory = RunDirectory(Path(folder))
+        directory.write(Job(network, messages, ran))
+        if ran.any():
+            run_worker(directory, timeout=timeout, progress=progress)
+        return _read_trace(directory, network, ran)
+
+
+def run_worker(
+    directory: RunDirectory, *, timeout: float = DEFAULT_TIMEOUT, progress: Progress | None = None
+) -> None:
+    """Run the worker on a written run directory and watch it; its session is always ended.
+
+    Raises
+    ------
+    RunError
+        The worker or a Lava process failed, or no step was finished for ``timeout`` seconds.
+    """
+    with directory.log.open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "srnn.deploy.lava.worker", str(directory.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=directory.path,
+            env=_worker_environment(),
+        )
+        try:
+            _watch(worker, directory, timeout, progress)
+        finally:
+            end_session(worker.pid)
+            worker.wait()
+
+
+def _worker_environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    # The worker's folder is another one; and each Lava process would start a pool of BLAS threads.
+    entries = environment.get("PYTHONPATH", "").split(os.pathsep)
+    environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(e) for e in entries if e)
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return environment
+
+
+def _watch(
+    worker: subprocess.Popen[bytes],
+    directory: RunDirectory,
+    timeout: float,
+    progress: Progress | None,
+) -> None:
+    counters = directory.progress()
+    seen, moved = (-1, -1), time.monotonic()
+    while True:
+        code = worker.poll()
+        failure = directory.failure()
+        if failure is not None:
+            raise RunError(f"Lava: a process failed {_last_lines(failure)}")
+        done, steps = int(counters[0]), int(counters[1])
+        if (done, steps) != seen:
+            seen, moved = (done, steps), time.monotonic()
+            if progress is not None:
+                progress(done, steps)
+        if code == 0:
+            return
+        if code is not None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            raise RunError(
+                f"Lava: the worker ended by {how} in sample {done} after {steps} steps"
+                f"{_log_tail(directory)}"
+            )
+        if time.monotonic() - moved > timeout:
+            dead = dead_children(worker.pid)
+            lost = f"; {dead} of its processes had ended" if dead else ""
+            raise RunError(
+                f"Lava: no step finished for {timeout:g} s in sample {done} after {steps} "
+                f"steps{lost}{_log_tail(directory)}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _log_tail(directory: RunDirectory) -> str:
+    text = directory.log.read_text(encoding="utf-8", errors="replace").strip()
+    return f"; its last output:\n{_last_lines(text)}" if text else ""
+
+
+def _last_lines(text: str) -> str:
+    lines = text.strip().splitlines()
+    if len(lines) <= _TRACEBACK_LINES:
+        return "\n".join(lines)
+    return "\n".join([lines[0], "...", *lines[2 - _TRACEBACK_LINES :]])
+
+
+def _read_trace(directory: RunDirectory, network: Network, lengths: npt.NDArray[np.int64]) -> Trace:
+    layers = []
+    for index, layer in enumerate(network.layers):
+        spiking = layer.neuron.SPIKING
+        layers.append(
+            LayerTrace(
+                directory.recorded(index, "spikes") if spiking else None,
+                {name: directory.recorded(index, name) for name in layer.neuron.STATES},
+            )
+        )
+    return trace_of(network, layers, lengths)

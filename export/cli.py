@@ -1,0 +1,176 @@
+"""``srnn-export``: arguments and printing. The one file of this package that looks upwards: it hands the
+simulator down as an argument.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import FloatModel, read_model
+from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
+from .errors import InputError
+from .netx import write_net
+from .network import Network
+from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
+from .samples import Samples
+from .trace import Trace
+from .verify import Parity, compare_with_float
+
+EXAMPLE = """\
+  srnn-export runs/digits/model.pt                      writes runs/digits/model.net
+  srnn-export model.pt -o ecg.net --max-accuracy-loss 1.0
+  srnn-export model.pt --dry-run --json                 check only, for a script
+
+exit codes: 0 exported; 1 the accuracy loss is above the limit (nothing is written); 2 bad input"""
+
+BUNDLED_SAMPLES = 8
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = make_parser(
+        "srnn-export",
+        "Quantize a trained model to chip integers, check it against the float model, and write a\n"
+        "NetX-style HDF5 description.",
+        EXAMPLE,
+    )
+    parser.add_argument("model", type=Path, help="model.pt of srnn-train")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="file to write (default: the model's name with .net)"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=SCALES,
+        default="neuron",
+        help="one weight unit per neuron (default) or one per layer",
+    )
+    parser.add_argument(
+        "--max-accuracy-loss",
+        type=float,
+        metavar="POINTS",
+        help="fail when the integers lose more percentage points than this",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="do everything but write")
+    return run_command(parser, _export, argv)
+
+
+def _export(arguments: argparse.Namespace, output: Output) -> int:
+    from ..simulate.simulator import run
+
+    model = read_model(arguments.model)
+    if "inputs" not in model.samples:
+        raise InputError(
+            f"{arguments.model}: holds no sample inputs to calibrate on; train with bundle_samples "
+            "above 0"
+        )
+
+    def simulate(network: Network, inputs: Any, lengths: Any) -> Trace:
+        return run(network, inputs, lengths, record="states")
+
+    inputs = model.samples["inputs"]
+    lengths = model.samples.get("lengths")
+    try:
+        network, layers = quantize(
+            model, Quantization(arguments.scale), simulate, inputs, lengths
+        )
+    except InputError as error:
+        raise InputError(f"{arguments.model}: {error}") from None
+    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
+    network.provenance["model"] = {"file": arguments.model.name, "sha256": digest}
+    trace = simulate(network, inputs, lengths)
+    parity = compare_with_float(model, network, trace)
+    _print(output, layers, parity, dead_neurons(trace))
+
+    lost = parity.accuracy_loss
+    limit = arguments.max_accuracy_loss
+    failed = limit is not None and (lost is None or lost > limit)
+    target = arguments.output or arguments.model.with_suffix(".net")
+    written = None
+    if failed:
+        reason = "samples have no targets" if lost is None else f"{lost:.2f} points lost"
+        output.note(f"srnn-export: {reason}, limit {limit:g}; nothing was written")
+    elif arguments.dry_run:
+        output.line("dry run: nothing was written")
+    else:
+        write_net(target, network, bundle(model, trace))
+        written = str(target)
+        output.line(f"Wrote {target}. Next: srnn-simulate {target}")
+    output.result(
+        {
+            "written": written,
+            "accuracy_loss": lost,
+            "layers": [asdict(layer) for layer in layers],
+            "parity": asdict(parity),
+        }
+    )
+    return EXIT_NO if failed else EXIT_OK
+
+
+def bundle(model: FloatModel, trace: Trace, count: int = BUNDLED_SAMPLES) -> Samples:
+    """Return the first calibration samples with the integers that every later stage must find."""
+    samples = model.samples
+    return Samples(
+        inputs=samples["inputs"][:count].astype(np.int32),
+        lengths=trace.lengths[:count],
+        targets=samples["targets"][:count] if "targets" in samples else None,
+        valid=samples["valid"][:count] if "valid" in samples else None,
+        output=trace.output[:count],
+    )
+
+
+def _print(
+    output: Output, layers: list[LayerReport], parity: Parity, remarks: list[str]
+) -> None:
+    output.table(
+        "integer network",
+        (
+            "layer", "neuron", "shape", "parameters", "weights", "weight error", "decay error",
+            "headroom", "bytes",
+        ),
+        [
+            (
+                layer.name,
+                layer.neuron,
+                f"{layer.inputs}-{layer.size}{'r' if layer.recurrent else ''}",
+                layer.parameters,
+                f"{layer.weight_range[0]}..{layer.weight_range[1]}",
+                layer.weight_error,
+                layer.decay_error,
+                " ".join(f"{name} {share:.1%}" for name, share in layer.headroom.items()),
+                layer.size_bytes,
+            )
+            for layer in layers
+        ],
+    )
+    output.line("weight error: largest, in units of its neuron's largest weight; headroom: largest")
+    output.line("|state| / 2^23 on the calibration samples, by state")
+    for layer in layers:
+        if layer.doublings:
+            output.line(
+                f"layer {layer.name}: weight unit doubled {layer.doublings} times to stay in range"
+            )
+    for remark in remarks:
+        output.line(remark)
+    rows: list[tuple[Any, ...]] = []
+    if parity.float_accuracy is not None and parity.integer_accuracy is not None:
+        rows.append(("accuracy", parity.float_accuracy, parity.integer_accuracy, None))
+    rows.append(
+        ("predictions", parity.answers, parity.answers - parity.changed_predictions,
+         1 - parity.changed_predictions / max(parity.answers, 1))
+    )
+    rows.extend(
+        (f"spikes, layer {name}", parity.float_spikes[name], parity.integer_spikes[name], share)
+        for name, share in parity.equal_spikes.items()
+    )
+    output.table(
+        f"float model and integer network on {parity.samples} samples",
+        ("", "float", "integer", "equal"),
+        rows,
+    )

@@ -1,0 +1,241 @@
+"""From the values of a ``.net`` file with ``/srnn`` to a network; every value is checked.
+
+``/srnn`` is authoritative; the standard part must be what the writer would put beside it, so a file
+that was edited in one part only is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import grid
+from .errors import InputError
+from .grid import FloatArray
+from .network import NEURONS, Layer, Network, Neuron, Readout, Synapses
+from .netx_values import (
+    Contents,
+    Value,
+    in_range,
+    index_text,
+    integer,
+    layer_indices,
+    located,
+    shown,
+    whole,
+)
+from .netx_write import FORMAT, FORMAT_VERSION, standard_part
+from .samples import Samples, check_samples
+
+LAYER_TYPES = ("dense", "dense_rec")
+_SAMPLES = ("inputs", "lengths", "output", "targets", "valid")
+
+
+def check_version(attributes: dict[str, Value]) -> None:
+    """Check the attributes of ``/srnn``: format and format version.
+
+    Raises
+    ------
+    InputError
+        Another format, or a version that this srnn does not read.
+    """
+    name = attributes.get("format")
+    if not isinstance(name, str) or name != FORMAT:
+        raise InputError(f"/srnn attribute format: {shown(name)}, needs {FORMAT!r}")
+    version = attributes.get("format_version")
+    if (
+        version is None or isinstance(version, str)
+        or version.dtype.kind not in "iu" or version.shape != ()
+    ):  # fmt: skip
+        raise InputError(f"/srnn attribute format_version: {shown(version)}, needs an integer")
+    if int(version) > FORMAT_VERSION:
+        raise InputError(
+            f"format version {int(version)}, this srnn reads {FORMAT_VERSION}; update srnn"
+        )
+    if int(version) < 1:
+        raise InputError(f"format version {int(version)}, the first is 1")
+
+
+def network_of(contents: Contents) -> Network:
+    """Build the network, check both parts of the file against each other and name what is too much.
+
+    Raises
+    ------
+    InputError
+        Names the dataset, the value and the limit.
+    """
+    indices = layer_indices(contents, "/srnn/layer", first=1)
+    layers = tuple(_layer(contents, index) for index in indices)
+    dt = _positive(contents, "/srnn/dt", zero_allowed=True)
+    readout = _readout(_json(contents, "/srnn/readout", dict))
+    network = Network(
+        layers,
+        readout,
+        message_bits=integer(contents, "/srnn/message_bits", 0, grid.MESSAGE_BITS_MAX),
+        input_scale=_positive(contents, "/srnn/input_scale"),
+        dt=dt if dt else None,
+        task=_json(contents, "/srnn/task", dict),
+        provenance=_json(contents, "/srnn/provenance", dict),
+    )
+    contents.refuse_unasked("/srnn")
+    _check_standard_part(contents, network)
+    return network
+
+
+def samples_of(contents: Contents, network: Network) -> Samples | None:
+    """Return the samples of a file, or None where it has none."""
+    base = "/srnn/samples"
+    if base not in contents.groups:
+        if base in contents.values:
+            raise InputError(f"{base}: is a dataset, needs a group")
+        return None
+    unknown = sorted(set(contents.names(base)) - set(_SAMPLES))
+    if unknown:
+        raise InputError(f"{base}/{unknown[0]}: not known to this format; remove it")
+    with located(base):
+        inputs, lengths, output = (
+            contents.numbers(f"{base}/{name}", dtype)
+            for name, dtype in (("inputs", np.int32), ("lengths", np.int64), ("output", np.int32))
+        )
+        targets = valid = None
+        if f"{base}/targets" in contents.values:
+            targets = contents.numbers(f"{base}/targets", np.int64)
+        if f"{base}/valid" in contents.values:
+            path = f"{base}/valid"
+            valid = in_range(contents.numbers(path, np.uint8), path, 0, 1).astype(np.bool_)
+        samples = Samples(inputs, lengths, targets, valid, output)
+        check_samples(network, samples)
+    return samples
+
+
+def _layer(contents: Contents, index: int) -> Layer:
+    base, own = f"/layer/{index}", f"/srnn/layer/{index}"
+    kind = contents.text(f"{base}/type")
+    if kind not in LAYER_TYPES:
+        raise InputError(f"{base}/type: {kind!r}, needs one of {', '.join(LAYER_TYPES)}")
+    weight = weights(contents, f"{base}/weight")
+    recurrent = None
+    if kind == "dense_rec":
+        recurrent = _synapses(contents, own, "_rec", weights(contents, f"{base}/weight_rec"))
+    synapses = _synapses(contents, own, "", weight)
+    neuron = _neuron(contents, f"{own}/neuron", synapses.n_out)
+    name = _json(contents, f"{own}/name", str)
+    scale = _finite(contents, f"{own}/state_scale", (neuron.size,))
+    with located(own):
+        return Layer(name, synapses, neuron, recurrent, scale)
+
+
+def weights(contents: Contents, path: str) -> npt.NDArray[np.int32]:
+    """Return a matrix (n_out, n_in) of float32 that hold integers."""
+    values = contents.numbers(path, np.float32)
+    if values.ndim != 2:
+        raise InputError(f"{path}: shape {values.shape}, needs (neurons, sources)")
+    limit = grid.WEIGHT_MAX_ONE_SIGN
+    return whole(values, path, grid.WEIGHT_MIN, limit).astype(np.int32)
+
+
+def _synapses(contents: Contents, own: str, suffix: str, weight: npt.NDArray[np.int32]) -> Synapses:
+    low, high = grid.WEIGHT_EXP_MIN, grid.WEIGHT_EXP_MAX
+    exponent = integer(contents, f"{own}/weight_exp{suffix}", low, high)
+    path = f"{own}/delay{suffix}"
+    delay = in_range(contents.numbers(path, np.int32), path, 0, grid.DELAY_MAX)
+    if delay.shape not in {(), weight.shape} or (delay.shape == () and delay):
+        raise InputError(f"{path}: shape {delay.shape}, needs {weight.shape}, or 0 for no delays")
+    with located(own):
+        return Synapses(weight, exponent, delay if delay.shape else None)
+
+
+def _neuron(contents: Contents, base: str, size: int) -> Neuron:
+    kind = contents.text(f"{base}/type")
+    if kind not in NEURONS:
+        raise InputError(f"{base}/type: {kind!r} is not one of {', '.join(NEURONS)}")
+    record, parameters = NEURONS[kind], {}
+    for parameter in record.PARAMETERS:
+        path = f"{base}/{parameter.key}"
+        values = contents.numbers(path, np.int32)
+        if values.shape != (size,):
+            raise InputError(f"{path}: shape {values.shape}, needs ({size},)")
+        parameters[parameter.name] = in_range(values, path, parameter.low, parameter.high)
+    with located(base):
+        return record(size, **parameters)
+
+
+def _check_standard_part(contents: Contents, network: Network) -> None:
+    expected = standard_part(network)
+    for path, wanted in expected.items():
+        _check_agrees(path, contents.value(path), wanted)
+    contents.refuse_unasked("/layer")
+
+
+def _check_agrees(path: str, found: Value, wanted: Value) -> None:
+    if not isinstance(wanted, str) and wanted.dtype.kind == "S":
+        wanted = wanted.item().decode("ascii")
+    ours = "the network that /srnn describes"
+    if isinstance(found, str) or isinstance(wanted, str):
+        if not (isinstance(found, str) and isinstance(wanted, str) and found == wanted):
+            raise InputError(f"{path}: {shown(found)} does not agree with {ours} ({shown(wanted)})")
+        return
+    if found.dtype != wanted.dtype or found.shape != wanted.shape:
+        raise InputError(f"{path}: {shown(found)} does not agree with {ours} ({shown(wanted)})")
+    differs = np.argwhere(found != wanted)
+    if len(differs):
+        at = tuple(differs[0].tolist())
+        raise InputError(
+            f"{path}{index_text(at)}: {found[at]} does not agree with {ours} ({wanted[at]}); "
+            "the file was edited in one part only"
+        )
+
+
+def _readout(values: dict[str, Any]) -> Readout:
+    path = "/srnn/readout"
+    if set(values) != {"kind", "skip_steps", "classes"}:
+        raise InputError(
+            f"{path}: entries {', '.join(sorted(values)) or 'none'}, needs kind, skip_steps and "
+            "classes"
+        )
+    kind, skip, classes = values["kind"], values["skip_steps"], values["classes"]
+    if not isinstance(kind, str):
+        raise InputError(f"{path}: kind {kind!r} is not a string")
+    if not isinstance(skip, int) or isinstance(skip, bool):
+        raise InputError(f"{path}: skip_steps {skip!r} is not an integer")
+    if not isinstance(classes, list) or not all(isinstance(c, str) for c in classes):
+        raise InputError(f"{path}: classes is not a list of strings")
+    with located(path):
+        return Readout(kind, skip, tuple(classes))
+
+
+def _json(contents: Contents, path: str, kind: type[Any]) -> Any:
+    text = contents.text(path)
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not JSON ({error})") from None
+    if not isinstance(value, kind):
+        wanted = "an object" if kind is dict else "a string"
+        raise InputError(f"{path}: {text[:40]!r} is not {wanted} in JSON")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _finite(contents: Contents, path: str, shape: tuple[int, ...]) -> FloatArray:
+    values = contents.numbers(path, np.float64)
+    if values.shape != shape:
+        raise InputError(f"{path}: shape {values.shape}, needs {shape or 'a scalar'}")
+    bad = np.argwhere(~(np.isfinite(values)))
+    if len(bad):
+        at = tuple(bad[0].tolist())
+        raise InputError(f"{path}{index_text(at)}: {values[at]} is not a finite number")
+    return values
+
+
+def _positive(contents: Contents, path: str, zero_allowed: bool = False) -> float:
+    value = float(_finite(contents, path, ()))
+    if value < 0 or (value == 0 and not zero_allowed):
+        raise InputError(f"{path}: {value} is not {'0 or more' if zero_allowed else 'above 0'}")
+    return value

@@ -1,0 +1,143 @@
+"""What stock lava-dl 0.6.0 makes of a network: where its ``netx`` would refuse it or change it.
+
+``netx`` shifts a weight matrix to the top of 8 bits; Lava's ``Dense`` then clips and truncates it
+for the signs that it finds. Some matrices lose weights there; the same steps are run here to see.
+Sources: ``lava.lib.dl.netx.utils.optimize_weight_bits`` of lava-dl 0.6.0 and
+``lava.utils.weightutils`` of lava-nc 0.10.0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from . import grid
+from .grid import IntArray
+from .network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron, Synapses
+
+BIAS_UNIT = grid.STATE_ONE
+"""One unit of a file's bias in state units: lava-dl sets ``bias_exp`` 6."""
+BIAS_MIN, BIAS_MAX = -(1 << 15), (1 << 15) - 1
+"""Range of a file's bias: Lava keeps it as int16."""
+NEVER_SPIKES = 1 << 17
+"""Threshold mantissas from here on lie above every 24-bit membrane."""
+
+
+def stock_lava_dl_obstacles(network: Network) -> list[str]:
+    """Say what keeps ``lava.lib.dl.netx.hdf5.Network`` from running the network exactly.
+
+    Returns
+    -------
+    list of str
+        One line per obstacle, naming the layer; empty where stock lava-dl 0.6.0 computes the same
+        integers.
+    """
+    found = []
+    if network.message_bits:
+        found.append(f"input: graded, {network.message_bits} bits; lava-dl files carry spikes only")
+    for layer in network.layers:
+        found.extend(f"layer {layer.name}: {text}" for text in _layer_obstacles(layer))
+    return found
+
+
+def as_cuba(neuron: Neuron) -> Neuron:
+    """Return the CUBA neuron that a leaky integrator is in a lava-dl file; others as they are."""
+    if not isinstance(neuron, LeakyIntegrator):
+        return neuron
+    return CubaLIF(
+        neuron.size,
+        i_decay=np.array(grid.DECAY_ONE, np.int64),
+        v_decay=neuron.v_decay,
+        v_threshold=np.array(grid.THRESHOLD_MANTISSA_NEVER, np.int64),
+        bias=neuron.bias,
+        v_init=neuron.v_init,
+    )
+
+
+def _layer_obstacles(layer: Layer) -> list[str]:
+    neuron = as_cuba(layer.neuron)
+    if not isinstance(neuron, CubaLIF):
+        return [f"{neuron.TYPE} neurons are not known to lava-dl"]
+    found = []
+    if neuron.u_init.any() or neuron.v_init.any():
+        found.append("the initial state is not zero, which a lava-dl file cannot say")
+    found.extend(_bias_obstacles(neuron.bias))
+    if isinstance(layer.neuron, LeakyIntegrator) and _current_wraps(layer.synapses):
+        found.append("the synaptic sum can leave 24 bits, where a CUBA current wraps")
+    groups = [("weight", layer.synapses)]
+    if layer.recurrent is not None:
+        groups.append(("weight_rec", layer.recurrent))
+    for name, synapses in groups:
+        if synapses.weight_exp:
+            found.append(f"{name}_exp is {synapses.weight_exp}, lava-dl files have none")
+    found.extend(_delay_obstacles(layer, bool(neuron.bias.any())))
+    found.extend(_weight_obstacles([(name, s.weight) for name, s in groups]))
+    return found
+
+
+def _bias_obstacles(bias: IntArray) -> list[str]:
+    odd = np.flatnonzero(bias % (2 * BIAS_UNIT))
+    if odd.size:
+        return [
+            f"bias {bias[odd[0]]} of neuron {odd[0]} is not a multiple of {2 * BIAS_UNIT} states "
+            "(an even mantissa)"
+        ]
+    mantissa = bias // BIAS_UNIT
+    beyond = np.flatnonzero((mantissa < BIAS_MIN) | (mantissa > BIAS_MAX))
+    if beyond.size:
+        return [
+            f"bias {bias[beyond[0]]} of neuron {beyond[0]} has mantissa {mantissa[beyond[0]]}, "
+            f"outside {BIAS_MIN}..{BIAS_MAX}"
+        ]
+    return []
+
+
+def _delay_obstacles(layer: Layer, biased: bool) -> list[str]:
+    if layer.recurrent is not None:
+        delayed = layer.synapses.delay is not None or layer.recurrent.delay is not None
+        return ["delays in a recurrent layer, which lava-dl gets wrong"] if delayed else []
+    delay = layer.synapses.delay
+    if delay is None:
+        return []
+    if (delay != delay[:, :1]).any():
+        return ["delays per synapse; lava-dl files have one per neuron"]
+    if biased:
+        return ["delays and a bias in one layer, which SLAYER and netx order differently"]
+    return []
+
+
+def _current_wraps(synapses: Synapses) -> bool:
+    weight = synapses.weight.astype(np.int64)
+    limit = 1 << (grid.STATE_BITS - 1 - grid.STATE_SHIFT)
+    highest = np.maximum(weight, 0).sum(axis=1).max()
+    lowest = np.minimum(weight, 0).sum(axis=1).min()
+    return bool(highest > limit or lowest <= -limit)
+
+
+def _weight_obstacles(parts: list[tuple[str, npt.NDArray[np.int32]]]) -> list[str]:
+    together = np.hstack([weight for _, weight in parts]).astype(np.int64)
+    if not together.any():
+        return ["all weights are zero, on which lava-dl stops"]
+    low, high = int(together.min()), int(together.max())
+    signed = low < 0 <= high
+    if signed:
+        scale = min(127 / high if high else np.inf, -128 / low)
+    else:
+        scale = 255 / high if low >= 0 else -256 / low
+    shift = int(np.floor(np.log2(scale))) + signed
+    spare = next((n for n in range(8, 0, -1) if not (together % (1 << n)).any()), 0) - signed
+    bits = 8 - shift - spare
+    found = []
+    for name, weight in parts:
+        # Lava finds the signs of each matrix anew; a matrix of one sign has no bit to spare for it.
+        mixed = weight.min() < 0 < weight.max()
+        kept = None
+        if shift >= 0 and 8 - bits + mixed >= 0:
+            shifted = weight.astype(np.int64) << shift
+            kept = np.array_equal(grid.hardware_weights(shifted, bits), shifted)
+        if not kept:
+            found.append(
+                f"{name} ({weight.min()}..{weight.max()}) loses weights when lava-dl shifts and "
+                "truncates it"
+            )
+    return found

@@ -1,0 +1,420 @@
+"""From a float model to a network of integers (docs/FIXED_POINT.md, last section).
+
+No simulator is imported here: calibration is given a ``run`` function by the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import grid
+from .checkpoint import FloatModel, LayerConfig
+from .errors import InputError, index_list
+from .grid import FloatArray, IntArray
+from .network import (
+    AdaptiveLIF,
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Neuron,
+    Readout,
+    Synapses,
+)
+from .trace import Trace
+
+SCALES = ("neuron", "layer")
+RESCALE_LIMIT = 16
+
+Run = Callable[[Network, npt.NDArray[Any], npt.NDArray[Any] | None], Trace]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How to quantize.
+
+    ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
+    """
+
+    scale: str = "neuron"
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise InputError(f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}")
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What quantization did to a layer.
+
+    ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error of a
+    weight in units of its neuron's largest weight; ``decay_error``: of a decay factor. ``headroom``:
+    largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how often the unit was
+    doubled to keep a state in range. ``size_bytes``: weights at 8 bits, parameters at their widths.
+    """
+
+    name: str
+    neuron: str
+    inputs: int
+    size: int
+    recurrent: bool
+    parameters: int
+    weight_range: tuple[int, int]
+    weight_error: float
+    decay_error: float
+    headroom: dict[str, float]
+    doublings: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class _FloatLayer:
+    """One layer's float weights, inputs already in integer units."""
+
+    name: str
+    config: LayerConfig
+    weight: FloatArray
+    weight_rec: FloatArray | None
+    bias: FloatArray
+    parameters: dict[str, FloatArray]
+
+
+def quantize(
+    model: FloatModel,
+    options: Quantization,
+    run: Run,
+    inputs: npt.NDArray[Any],
+    lengths: npt.NDArray[Any] | None = None,
+) -> tuple[Network, list[LayerReport]]:
+    """Quantize a model, calibrate it on samples, and report on every layer.
+
+    Parameters
+    ----------
+    model
+        The float model.
+    options
+        The scheme.
+    run
+        ``run(network, inputs, lengths) -> Trace`` with all states recorded.
+    inputs, lengths
+        Calibration samples, integers (batch, time, channel) and (batch,).
+
+    Raises
+    ------
+    InputError
+        A layer that has no integer form, a weight matrix without content, or a state that saturates
+        whatever the scale.
+    """
+    layers = _float_layers(model)
+    stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
+    doublings = [0] * len(layers)
+    for _ in range(RESCALE_LIMIT):
+        built = [
+            _integer_layer(layer, options, stock, count)
+            for layer, count in zip(layers, doublings, strict=True)
+        ]
+        overflowing = [i for i, layer in enumerate(built) if layer is None]
+        headroom: list[dict[str, float]] = []
+        network = None
+        if not overflowing:
+            network = _network(model, options, [layer for layer in built if layer is not None])
+            headroom = _headroom(network, run(network, inputs, lengths))
+            overflowing = [i for i, h in enumerate(headroom) if max(h.values()) >= 1.0]
+        if network is not None and not overflowing:
+            reports = [
+                _report(layer, made, h, count)
+                for layer, made, h, count in zip(
+                    layers, network.layers, headroom, doublings, strict=True
+                )
+            ]
+            return network, reports
+        for index in overflowing:
+            doublings[index] += 1
+    raise InputError(
+        f"layer {layers[overflowing[0]].name}: a state still saturates after the weight unit was "
+        f"doubled {RESCALE_LIMIT} times; a time constant or weight of this layer is extreme"
+    )
+
+
+def _float_layers(model: FloatModel) -> list[_FloatLayer]:
+    refused = [
+        f"layer {index} ({layer.neuron}): {reason}"
+        for index, layer in enumerate(model.config.layers)
+        for reason in _obstacles(layer)
+    ]
+    if refused:
+        raise InputError("no integer form for " + "; ".join(refused))
+    layers = []
+    scale = float(model.task.get("input_scale", 1.0))
+    for index, config in enumerate(model.config.layers):
+        prefix = f"layers.{index}."
+        own = {
+            name[len(prefix) :]: np.asarray(value, dtype=np.float64)
+            for name, value in model.weights.items()
+            if name.startswith(prefix)
+        }
+        layers.append(
+            _FloatLayer(
+                name=f"{index}",
+                config=config,
+                weight=own.pop("weight") * (scale if index == 0 else 1.0),
+                weight_rec=own.pop("weight_rec", None),
+                bias=own.pop("bias"),
+                parameters=own,
+            )
+        )
+    return layers
+
+
+def _obstacles(layer: LayerConfig) -> list[str]:
+    found = []
+    if layer.neuron not in INTEGER_NEURONS:
+        found.append("graded activations do not exist on the chip; train alif instead")
+    if layer.bidirectional:
+        found.append("a bidirectional layer needs the sequence backwards, which no stream has")
+    return found
+
+
+def _network(model: FloatModel, options: Quantization, layers: list[Layer]) -> Network:
+    task = model.task
+    return Network(
+        layers=tuple(layers),
+        readout=Readout(
+            model.config.readout, model.config.skip_steps, tuple(task.get("classes", ()))
+        ),
+        message_bits=int(task.get("message_bits", 0)),
+        input_scale=float(task.get("input_scale", 1.0)),
+        dt=task.get("dt"),
+        task=task,
+        provenance={
+            "quantization": {"scale": options.scale},
+            "recipe": model.recipe,
+            "metrics": model.metrics,
+            "versions": model.versions,
+        },
+    )
+
+
+def weight_units(
+    weight: FloatArray, weight_rec: FloatArray | None, scale: str
+) -> tuple[FloatArray, int, int]:
+    """Return the unit k (n, 1) and the exponents of input and recurrent weights.
+
+    The unit is that of the finer matrix; the coarser one gets a positive exponent, which shifts its sums
+    left and loses nothing, so that both use the 8 bits.
+    """
+    exponents = [0, 0]
+    peaks = [np.abs(weight).max(axis=1)]
+    if weight_rec is not None:
+        peaks.append(np.abs(weight_rec).max(axis=1))
+        tops = [float(p.max()) for p in peaks]
+        if min(tops) > 0:
+            gap = int(np.floor(np.log2(max(tops) / min(tops))))
+            exponents[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
+    per_neuron = np.max(
+        [p / 2.0**e for p, e in zip(peaks, exponents, strict=False)], axis=0
+    )
+    top = float(per_neuron.max())
+    unit = per_neuron if scale == "neuron" else np.full_like(per_neuron, top)
+    # A neuron without any weight has no scale of its own.
+    unit = np.where(unit > 0, unit, top)
+    return unit[:, None] / grid.WEIGHT_MAX, exponents[0], exponents[1]
+
+
+def _integer_layer(
+    layer: _FloatLayer, options: Quantization, stock: bool, doublings: int
+) -> Layer | None:
+    """Return the layer of integers, or None where a parameter would leave its range."""
+    if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
+        raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
+    recurrent = layer.weight_rec
+    if recurrent is not None and not recurrent.any():
+        recurrent = None
+    unit, exponent, exponent_rec = weight_units(layer.weight, recurrent, options.scale)
+    unit = unit * 2.0**doublings
+    neuron, state_scale = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
+    if neuron is None:
+        return None
+    return Layer(
+        name=layer.name,
+        synapses=_synapses(layer.weight, unit, exponent, stock),
+        neuron=neuron,
+        recurrent=None if recurrent is None else _synapses(recurrent, unit, exponent_rec, stock),
+        state_scale=state_scale,
+    )
+
+
+def _synapses(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) -> Synapses:
+    integers = grid.even_weights(weight, unit * 2.0**exponent)
+    if stock:
+        integers = avoid_lava_dl_defects(integers)
+    return Synapses(integers.astype(np.int32), exponent)
+
+
+def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
+    """Weaken the strongest weights by one even step where lava-dl would mangle the matrix.
+
+    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to -256
+    and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0, ``optimize_weight_bits``.
+    """
+    strongest = -int(weight.min())
+    if weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
+        return np.where(weight == -strongest, 2 - strongest, weight)
+    return weight
+
+
+def _adaptive_lif(
+    layer: _FloatLayer, unit: FloatArray, stock: bool
+) -> tuple[Neuron | None, FloatArray]:
+    p = layer.parameters
+    v_decay = grid.decay_code(np.exp(-1.0 / p["tau_mem"]))
+    state_scale = v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE
+    n = layer.config.size
+    strength = p.get("adaptation", np.zeros(n)) / state_scale
+    b_decay = grid.decay_code(np.exp(-1.0 / p["tau_adp"])) if "tau_adp" in p else np.ones(n, np.int64)
+    # A neuron that fires at every step drives d to strength 2^bExp, plus what rounding the step adds.
+    reach = np.maximum(strength * max(1.0, layer.config.initial_adaptation), 1.0)
+    b_exp = np.floor(np.log2((grid.STATE_MAX - grid.DECAY_ONE / b_decay) / reach))
+    if (b_exp < 0).any():
+        return None, state_scale
+    b_exp = np.minimum(b_exp, grid.ADAPTATION_EXP_MAX).astype(np.int64)
+    if "tau_adp" not in p:
+        b_exp = np.zeros(n, np.int64)
+    parameters = {
+        "v_threshold": grid.round_int(p["threshold"] / state_scale),
+        "b_step": grid.round_int(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
+        "d_init": grid.round_int(layer.config.initial_adaptation * strength * 2.0**b_exp),
+        "bias": grid.round_int(grid.STATE_ONE * layer.bias / unit),
+    }
+    if any((np.abs(values) > grid.STATE_MAX).any() for values in parameters.values()):
+        return None, state_scale
+    return (
+        AdaptiveLIF(size=n, v_decay=v_decay, b_decay=b_decay, b_exp=b_exp, **parameters),
+        state_scale,
+    )
+
+
+def _leaky_integrator(
+    layer: _FloatLayer, unit: FloatArray, stock: bool
+) -> tuple[Neuron | None, FloatArray]:
+    v_decay = grid.decay_code(np.exp(-1.0 / layer.parameters["tau_mem"]))
+    state_scale = v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE
+    bias = _mantissa_bias(layer.bias / unit) if stock else grid.round_int(
+        grid.STATE_ONE * layer.bias / unit
+    )
+    if (np.abs(bias) > grid.STATE_MAX).any():
+        return None, state_scale
+    return LeakyIntegrator(layer.config.size, v_decay, bias), state_scale
+
+
+def _cuba_lif(
+    layer: _FloatLayer, unit: FloatArray, stock: bool
+) -> tuple[Neuron | None, FloatArray]:
+    p = layer.parameters
+    state_scale = unit / grid.STATE_ONE
+    threshold = grid.round_int(p["threshold"] / unit)
+    bias = _mantissa_bias(layer.bias / unit)
+    # Mantissas of 2^17 and more never spike, and lava's bias mantissa is 16 bits wide.
+    if (threshold >= 1 << 17).any() or (np.abs(bias) >= (1 << 15) * grid.STATE_ONE).any():
+        return None, state_scale
+    neuron = CubaLIF(
+        size=layer.config.size,
+        i_decay=grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
+        v_decay=grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
+        v_threshold=threshold,
+        bias=bias,
+    )
+    return neuron, state_scale
+
+
+def _mantissa_bias(bias: FloatArray) -> IntArray:
+    return 2 * grid.round_int(bias / 2) * grid.STATE_ONE
+
+
+INTEGER_NEURONS: dict[
+    str, Callable[[_FloatLayer, FloatArray, bool], tuple[Neuron | None, FloatArray]]
+] = {
+    "alif": _adaptive_lif,
+    "lif": _adaptive_lif,
+    "cuba_lif": _cuba_lif,
+    "li": _leaky_integrator,
+}
+"""Float neurons that have an integer form, by name."""
+
+
+def _headroom(network: Network, trace: Trace) -> list[dict[str, float]]:
+    limit = grid.STATE_MAX
+    return [
+        {
+            name: float(np.abs(values.astype(np.int64)).max(initial=0)) / limit
+            for name, values in layer.states.items()
+        }
+        for layer in trace.layers
+    ]
+
+
+def _report(
+    layer: _FloatLayer, made: Layer, headroom: dict[str, float], doublings: int
+) -> LayerReport:
+    pairs = [(layer.weight, made.synapses)]
+    if made.recurrent is not None and layer.weight_rec is not None:
+        pairs.append((layer.weight_rec, made.recurrent))
+    unit = made.state_scale * grid.STATE_ONE
+    if isinstance(made.neuron, (AdaptiveLIF, LeakyIntegrator)):
+        unit = unit * grid.DECAY_ONE / made.neuron.v_decay
+    error, low, high = 0.0, 0, 0
+    for real, synapses in pairs:
+        restored = synapses.weight * unit[:, None] * 2.0**synapses.weight_exp
+        top = np.maximum(np.abs(real).max(axis=1), np.finfo(float).tiny)
+        error = max(error, float((np.abs(restored - real).max(axis=1) / top).max()))
+        low, high = min(low, int(synapses.weight.min())), max(high, int(synapses.weight.max()))
+    codes = {"tau_mem": "v_decay", "tau_adp": "b_decay", "tau_syn": "i_decay"}
+    decay_error = max(
+        float(np.abs(grid.decay_factor(getattr(made.neuron, codes[tau])) - np.exp(-1 / values)).max())
+        for tau, values in layer.parameters.items()
+        if tau in codes
+    )
+    return LayerReport(
+        name=made.name,
+        neuron=made.neuron.TYPE,
+        inputs=made.synapses.n_in,
+        size=made.size,
+        recurrent=made.recurrent is not None,
+        parameters=layer.weight.size
+        + (0 if layer.weight_rec is None else layer.weight_rec.size)
+        + layer.bias.size
+        + sum(v.size for v in layer.parameters.values()),
+        weight_range=(low, high),
+        weight_error=error,
+        decay_error=decay_error,
+        headroom=headroom,
+        doublings=doublings,
+        size_bytes=layer_bytes(made),
+    )
+
+
+def layer_bytes(layer: Layer) -> int:
+    """Return the layer's size on a chip: a byte a weight, 12-bit decays and 24-bit states as 2 and 3."""
+    synapses = layer.synapses.weight.size
+    synapses += 0 if layer.recurrent is None else layer.recurrent.weight.size
+    widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]
+    return synapses + layer.size * sum(widths)
+
+
+def dead_neurons(trace: Trace) -> list[str]:
+    """Return a remark per layer whose neurons never spiked, or always did, on the samples."""
+    remarks = []
+    for index, layer in enumerate(trace.layers):
+        if layer.spikes is None:
+            continue
+        rate = layer.spikes.mean(axis=(0, 1))
+        for word, which in (("never", rate == 0), ("always", rate == 1)):
+            indices = np.flatnonzero(which).tolist()
+            if indices:
+                remarks.append(f"layer {index}: neurons {index_list(indices)} {word} spiked")
+    return remarks

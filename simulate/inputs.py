@@ -1,0 +1,135 @@
+"""Input files of ``srnn-simulate --input``: integers (sample, time, channel) or (time, channel)."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..export.errors import InputError
+from ..export.network import Network, check_inputs
+from .reference import check_lengths
+
+INPUTS, LENGTHS = "inputs", "lengths"
+SUFFIXES = (".npz", ".npy", ".h5", ".hdf5", ".csv")
+
+
+@dataclass(frozen=True, eq=False)
+class InputFile:
+    """``inputs`` int32 (N, T, C); ``lengths`` int64 (N,), or None where all have T steps."""
+
+    inputs: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64] | None
+
+
+def read_inputs(path: Path, network: Network) -> InputFile:
+    """Read inputs for a network.
+
+    ``.npz`` and ``.h5`` hold an array ``inputs``, or one array of any name, and may hold
+    ``lengths`` (N,); ``.npy`` holds the array; ``.csv`` holds one sample, a line a step, a column a
+    channel, and may begin with a line of column names.
+
+    Raises
+    ------
+    InputError
+        Another kind of file, damaged, or inputs that the network does not take.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: not one of {', '.join(SUFFIXES)}")
+    try:
+        inputs, lengths = _READERS[path.suffix.lower()](path)
+    except FileNotFoundError:
+        raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    try:
+        checked = check_inputs(network, inputs[None] if inputs.ndim == 2 else inputs)
+        return InputFile(checked, _checked_lengths(lengths, checked.shape))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _checked_lengths(
+    lengths: npt.NDArray[Any] | None, shape: tuple[int, ...]
+) -> npt.NDArray[np.int64] | None:
+    if lengths is None:
+        return None
+    return check_lengths(lengths, shape[0], shape[1])
+
+
+_Read = tuple[npt.NDArray[Any], "npt.NDArray[Any] | None"]
+
+
+def _chosen(arrays: Mapping[str, Any]) -> _Read:
+    names = [name for name in arrays if name != LENGTHS]
+    if INPUTS in names:
+        name = INPUTS
+    elif len(names) == 1:
+        name = names[0]
+    else:
+        raise InputError(
+            f"holds {', '.join(names) or 'no array'}; name the array to use {INPUTS!r}"
+        )
+    lengths = np.asarray(arrays[LENGTHS]) if LENGTHS in arrays else None
+    return np.asarray(arrays[name]), lengths
+
+
+def _read_npz(path: Path) -> _Read:
+    with np.load(path, allow_pickle=False) as archive:
+        return _chosen(archive)
+
+
+def _read_npy(path: Path) -> _Read:
+    return np.load(path, allow_pickle=False), None
+
+
+def _read_hdf5(path: Path) -> _Read:
+    with h5py.File(path, "r") as file:
+        arrays = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
+        return _chosen(arrays)
+
+
+def _read_csv(path: Path) -> _Read:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        cells = [cell.strip() for cell in line.split(",")]
+        if not any(cells):
+            continue
+        try:
+            rows.append([int(cell) for cell in cells])
+        except ValueError:
+            if number == 1 and not any(map(_is_number, cells)):
+                continue
+            raise InputError(
+                f"line {number}: {line.strip()[:40]!r} is not a row of integers; encode first"
+            ) from None
+        if len(rows[-1]) != len(rows[0]):
+            raise InputError(f"line {number}: {len(rows[-1])} columns after {len(rows[0])}")
+    if not rows:
+        raise InputError("holds no row of integers")
+    return np.array(rows), None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+_READERS = {
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+    ".h5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+    ".csv": _read_csv,
+}

@@ -1,0 +1,176 @@
+"""Trace files: spikes, chosen states and outputs of a run, as HDF5, written batch by batch.
+
+::
+
+    /                       format "srnn-trace", format_version 1, network_sha256
+    /layer/<i>              name, neuron (type as in a .net file)
+    /layer/<i>/spikes       uint8 (N, T, n), 0 or 1; absent where the layer does not spike
+    /layer/<i>/states/<s>   int32 (N, T, n), value at the end of each step
+    /output                 int32 (N, T, n_out), as Trace.output
+    /lengths                int64 (N,), steps of each sample; beyond them everything is zero
+
+Arrays are compressed with gzip, which every HDF5 library reads; spikes take a few bits each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..export.errors import InputError
+from ..export.files import replacing
+from ..export.network import Network
+from ..export.trace import LayerTrace, Trace
+
+FORMAT = "srnn-trace"
+FORMAT_VERSION = 1
+
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+class TraceWriter:
+    """Appends traces of equal sequence length to an open file; ``writing_trace`` makes one."""
+
+    def __init__(self, file: h5py.File, network: Network, states: Sequence[str]) -> None:
+        self._file = file
+        self._states = tuple(states)
+        for index, layer in enumerate(network.layers):
+            group = file.create_group(f"layer/{index}")
+            group.attrs["name"], group.attrs["neuron"] = layer.name, layer.neuron.TYPE
+
+    def append(self, trace: Trace) -> None:
+        """Write a batch behind those already written."""
+        self._extend("lengths", trace.lengths)
+        self._extend("output", trace.output)
+        for index, layer in enumerate(trace.layers):
+            if layer.spikes is not None:
+                self._extend(f"layer/{index}/spikes", layer.spikes)
+            for name in self._states:
+                if name in layer.states:
+                    self._extend(f"layer/{index}/states/{name}", layer.states[name])
+
+    def _extend(self, path: str, values: npt.NDArray[Any]) -> None:
+        if path not in self._file:
+            chunk = (1, *values.shape[1:]) if values.ndim > 1 else (1024,)
+            self._file.create_dataset(
+                path,
+                data=values,
+                maxshape=(None, *values.shape[1:]),
+                chunks=chunk,
+                **(_COMPRESSION if values.ndim > 1 else {}),
+            )
+            return
+        dataset = self._file[path]
+        assert isinstance(dataset, h5py.Dataset)
+        if dataset.shape[1:] != values.shape[1:]:
+            raise ValueError(f"{path}: batch of {values.shape[1:]} after {dataset.shape[1:]}")
+        before = dataset.shape[0]
+        dataset.resize(before + values.shape[0], axis=0)
+        dataset[before:] = values
+
+
+@contextmanager
+def writing_trace(
+    path: str | os.PathLike[str],
+    network: Network,
+    states: Sequence[str] = (),
+    network_sha256: str = "",
+) -> Iterator[TraceWriter]:
+    """Yield a writer; the file appears when the block succeeds.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    network
+        The network that runs.
+    states
+        Names of the states to keep, of every layer that has them; traces must record them.
+    network_sha256
+        Digest of the ``.net`` file, so that a trace says what it belongs to.
+
+    Raises
+    ------
+    InputError
+        A state that no layer has.
+    """
+    known = {name for layer in network.layers for name in layer.neuron.STATES}
+    for name in states:
+        if name not in known:
+            raise InputError(
+                f"trace states: no layer has a state {name!r}; choose from "
+                f"{', '.join(sorted(known))}"
+            )
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
+        file.attrs["network_sha256"] = network_sha256
+        yield TraceWriter(file, network, states)
+
+
+def read_trace(path: str | os.PathLike[str]) -> Trace:
+    """Read a trace file whole.
+
+    Raises
+    ------
+    InputError
+        Not a trace file, truncated, of a newer version, or with entries missing or of wrong shapes.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a complete trace file ({error})") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _read(file: h5py.File) -> Trace:
+    if file.attrs.get("format") != FORMAT:
+        raise InputError("not a trace file of srnn-simulate")
+    version = int(np.asarray(file.attrs["format_version"]))
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"trace format {version}, this version reads up to {FORMAT_VERSION}; update srnn"
+        )
+    lengths = _array(file, "lengths", np.int64, 1)
+    output = _array(file, "output", np.int32, 3)
+    layers = file["layer"]
+    if not isinstance(layers, h5py.Group) or set(layers) != {str(i) for i in range(len(layers))}:
+        raise InputError("layers are not numbered from 0")
+    traces = []
+    for index in range(len(layers)):
+        path = f"layer/{index}"
+        spikes = f"{path}/spikes"
+        states = list(file[f"{path}/states"]) if f"{path}/states" in file else []  # type: ignore[arg-type]
+        traces.append(
+            LayerTrace(
+                _array(file, spikes, np.uint8, 3) if spikes in file else None,
+                {name: _array(file, f"{path}/states/{name}", np.int32, 3) for name in states},
+            )
+        )
+    arrays = [output]
+    for layer in traces:
+        arrays += [*layer.states.values(), *([] if layer.spikes is None else [layer.spikes])]
+    for array in arrays:
+        if array.shape[:2] != (len(lengths), output.shape[1]):
+            raise InputError(
+                f"an array of {array.shape} among {len(lengths)} samples of {output.shape[1]} steps"
+            )
+    if lengths.size and (lengths.min() < 0 or lengths.max() > output.shape[1]):
+        raise InputError(f"lengths {lengths.min()}..{lengths.max()} outside 0..{output.shape[1]}")
+    return Trace(tuple(traces), output, lengths)
+
+
+def _array(file: h5py.File, path: str, dtype: type[np.integer[Any]], axes: int) -> npt.NDArray[Any]:
+    dataset = file[path]
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype != dtype or dataset.ndim != axes:
+        raise InputError(f"{path}: needs {np.dtype(dtype).name} with {axes} axes")
+    return dataset[()]

@@ -1,0 +1,258 @@
+"""``arrays``: a user's own sequences and labels from files, without writing Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .base import MESSAGE_BITS_MAX, Split, Task
+from .encoders import Encoder, Graded, LevelCrossing, Slope, Unencoded, encoder_from_plain
+from .errors import DataError
+from .readers import read_recordings
+from .recordings import Recordings
+from .splits import Indices, split_by_fractions
+
+ENCODINGS = ("none", "level_crossing", "slope", "graded")
+THRESHOLD_UNITS = ("std", "signal")
+GRADED_BITS = 8
+
+
+@dataclass(frozen=True)
+class ArraysOptions:
+    """Options of ``arrays``.
+
+    Parameters
+    ----------
+    train, validation, test
+        Files: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. Where validation or test is not
+        given, it is drawn from the training file. Relative paths are looked for under ``--data``,
+        in the current folder and under ``SRNN_DATA``.
+    validation_fraction, test_fraction
+        Shares drawn from the training file, from every class alike.
+    seed
+        Seed of that draw.
+    labels
+        ``sample``, ``step``, or ``auto``: as the file has them.
+    encoding
+        ``none`` (the values are spikes or integers already), ``level_crossing``, ``slope`` or
+        ``graded``. Thresholds, offsets and scales come from the training split alone.
+    threshold
+        Threshold of events: a share of each channel's standard deviation, or signal units.
+    threshold_unit
+        ``std`` or ``signal``.
+    bits
+        Bits of graded values beside their sign: 8 for ``graded``; for ``none``, what the training
+        data needs (0, spikes, where it holds only 0 and 1).
+    clip
+        Largest magnitude of ``graded`` values, in standard deviations.
+    dt
+        Seconds a step.
+    skip_steps
+        First steps that loss and accuracy leave out.
+    """
+
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.2
+    seed: int = 0
+    labels: str = "auto"
+    encoding: str = "none"
+    threshold: float = 0.5
+    threshold_unit: str = "std"
+    bits: int | None = None
+    clip: float = 4.0
+    dt: float | None = None
+    skip_steps: int = 0
+
+    def __post_init__(self) -> None:
+        choices = (("encoding", ENCODINGS), ("threshold_unit", THRESHOLD_UNITS))
+        for name, allowed in choices:
+            if getattr(self, name) not in allowed:
+                raise DataError(
+                    f"arrays, option {name}: {getattr(self, name)!r} is not one of "
+                    f"{', '.join(allowed)}"
+                )
+        for name in ("threshold", "clip"):
+            if not getattr(self, name) > 0:
+                raise DataError(f"arrays, option {name}: {getattr(self, name)} is not above 0")
+
+
+def load_arrays(
+    options: ArraysOptions,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> Task:
+    """Load the files that the options name; ``download`` is not used.
+
+    Raises
+    ------
+    DataError
+        A file is missing, damaged or unfit, files do not fit together, or a test label never occurs
+        in training.
+    """
+    del download
+
+    def read(name: str) -> Recordings:
+        return read_recordings(find_file(name, data_dir), options.labels)
+
+    training = read(options.train)
+    parts = _draw(training, options)
+    encoder = fit_encoder(options, [training.signals[i] for i in parts["train"]])
+    whole = make_split(training, encoder, training.names)
+    splits = {name: whole.take(part) for name, part in parts.items()}
+    for name, file in (("validation", options.validation), ("test", options.test)):
+        if file is not None:
+            recordings = read(file)
+            _check_alike(recordings, training.channels, training.per_step)
+            splits[name] = make_split(recordings, encoder, training.names)
+    return Task(
+        name="arrays",
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        classes=training.names,
+        message_bits=encoder.message_bits,
+        input_scale=encoder.input_scale,
+        dt=options.dt,
+        skip_steps=options.skip_steps,
+        options=asdict(options),
+        encoder=encoder.plain(),
+    )
+
+
+def split_from_file(
+    path: str | os.PathLike[str], description: Mapping[str, Any], label_form: str = "auto"
+) -> Split:
+    """Read and encode one file as a trained model's task did.
+
+    Parameters
+    ----------
+    path
+        A file of raw signals in one of the forms of ``arrays``.
+    description
+        A task's ``description()``, as ``model.pt`` and ``model.net`` hold it.
+    label_form
+        ``sample``, ``step`` or ``auto``.
+
+    Raises
+    ------
+    DataError
+        The file or the description cannot be used, or they do not fit together.
+    """
+    try:
+        settings, classes = dict(description["encoder"]), tuple(description["classes"])
+        per_step, input_size = description["per_step"], description["input_size"]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"task description: {error} is missing or of another form") from error
+    encoder = encoder_from_plain(settings)
+    recordings = read_recordings(path, label_form)
+    if encoder.output_channels(recordings.channels) != input_size:
+        raise DataError(
+            f"{recordings.source}: {recordings.channels} channels give "
+            f"{encoder.output_channels(recordings.channels)} inputs, the model takes {input_size}"
+        )
+    _check_alike(recordings, recordings.channels, per_step)
+    return make_split(recordings, encoder, classes)
+
+
+def find_file(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return where a named file lies: under ``data_dir``, here, or under ``SRNN_DATA``.
+
+    Raises
+    ------
+    DataError
+        It lies in none of them.
+    """
+    if not name:
+        raise DataError("arrays, option train: names no file")
+    roots = [data_dir, ".", os.environ.get("SRNN_DATA")]
+    candidates = [Path(root) / Path(name).expanduser() for root in roots if root]
+    for path in candidates:
+        if path.is_file():
+            return path
+    looked = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
+    raise DataError(f"{name}: no such file in {looked}; give its folder with --data DIR")
+
+
+def fit_encoder(options: ArraysOptions, signals: list[Any]) -> Encoder:
+    """Return the encoder of the options, its parameters taken from the training signals (T_i, C).
+
+    A channel that is constant in training counts as one of standard deviation 1.
+    """
+    steps = np.concatenate(signals)
+    spread = steps.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    if options.encoding == "none":
+        return Unencoded(_needed_bits(steps) if options.bits is None else options.bits)
+    if options.encoding == "graded":
+        bits = GRADED_BITS if options.bits is None else options.bits
+        unit = options.clip / ((1 << max(bits, 1)) - 1)
+        return Graded(
+            offsets=tuple(steps.mean(axis=0).tolist()),
+            scales=tuple((spread * unit).tolist()),
+            bits=bits,
+            clip=options.clip,
+        )
+    unit = spread if options.threshold_unit == "std" else np.ones_like(spread)
+    thresholds = tuple((options.threshold * unit).tolist())
+    return LevelCrossing(thresholds) if options.encoding == "level_crossing" else Slope(thresholds)
+
+
+def make_split(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...]) -> Split:
+    """Encode recordings and code their labels; lengths are kept where they differ."""
+    targets, valid = recordings.targets(classes)
+    lengths = recordings.lengths()
+    ragged = lengths if len(np.unique(lengths)) > 1 else None
+    try:
+        inputs = encoder.encode(recordings.padded(), ragged)
+    except DataError as error:
+        raise DataError(f"{recordings.source}: {error}") from error
+    return Split(inputs, targets, ragged, valid)
+
+
+def _needed_bits(steps: Any) -> int:
+    if np.isin(steps, (0, 1)).all():
+        return 0
+    return min(int(np.abs(steps).max()).bit_length(), MESSAGE_BITS_MAX)
+
+
+def _draw(training: Recordings, options: ArraysOptions) -> dict[str, Indices]:
+    held = {
+        "validation": options.validation_fraction if options.validation is None else 0.0,
+        "test": options.test_fraction if options.test is None else 0.0,
+    }
+    labels = training.labels
+    targets = (
+        labels if isinstance(labels, np.ndarray) else np.zeros((len(labels), 1), dtype=np.int64)
+    )
+    names = [name for name, fraction in held.items() if fraction > 0]
+    fractions = [1.0 - sum(held.values()), *(held[name] for name in names)]
+    missing = [name for name, fraction in held.items() if fraction == 0]
+    for name in missing:
+        if getattr(options, name) is None:
+            raise DataError(f"arrays: no {name} file and {name}_fraction 0; give one of them")
+    try:
+        parts = split_by_fractions(targets, fractions, options.seed)
+    except DataError as error:
+        raise DataError(f"{training.source}: {error}") from error
+    return dict(zip(["train", *names], parts, strict=True))
+
+
+def _check_alike(recordings: Recordings, channels: int, per_step: bool) -> None:
+    if recordings.channels != channels:
+        raise DataError(
+            f"{recordings.source}: {recordings.channels} channels, the training file has {channels}"
+        )
+    if recordings.per_step != per_step:
+        forms = {True: "step", False: "sample"}
+        raise DataError(
+            f"{recordings.source}: one label a {forms[recordings.per_step]}, the training data has "
+            f"one a {forms[per_step]}; set the option labels"
+        )

@@ -1,0 +1,266 @@
+"""Readers of a user's files: ``.npz``, HDF5, ``.csv`` and the UEA archive's ``.ts``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DataError
+from .recordings import Recordings, code_labels, from_arrays
+
+KEYS = ("inputs", "labels", "lengths", "offsets")
+LABEL_FORMS = ("auto", "sample", "step")
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What NumPy, zipfile and h5py raise on files that are cut off or overwritten."""
+
+
+def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> Recordings:
+    """Read a file of sequences and labels; the ending of its name says which form it has.
+
+    ``label_form`` says whether labels belong to samples or steps. ``auto`` reads it off the arrays'
+    shapes; in a CSV file, labels that are constant within every sample belong to samples.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or of another form; the line names sample or row.
+    """
+    file = Path(path)
+    if label_form not in LABEL_FORMS:
+        raise DataError(f"labels: {label_form!r} is not one of {', '.join(LABEL_FORMS)}")
+    reader = READERS.get(file.suffix.lower())
+    if reader is None:
+        raise DataError(f"{file}: ending {file.suffix!r} is not one of {', '.join(READERS)}")
+    if not file.is_file():
+        raise DataError(f"{file}: no such file")
+    recordings = reader(file, label_form)
+    if label_form != "auto" and recordings.per_step != (label_form == "step"):
+        has = "step" if recordings.per_step else "sample"
+        raise DataError(
+            f"{file}: has a label for each {has}, but labels = {label_form!r} was asked"
+        )
+    return recordings
+
+
+def read_npz(path: Path, label_form: str = "auto") -> Recordings:
+    """Read an ``.npz`` file; see ``recordings.from_arrays`` for the arrays in it."""
+    del label_form
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = set(archive.namelist())
+            for key in KEYS:
+                if f"{key}.npy" in held:
+                    # Read whole first: zipfile checks its checksum only at the end of a member.
+                    content = io.BytesIO(archive.read(f"{key}.npy"))
+                    arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
+    except _DAMAGED as error:
+        raise DataError(
+            f"{path}: not a whole .npz file of plain arrays ({_line(error)})"
+        ) from error
+    return from_arrays(arrays, str(path))
+
+
+def read_hdf5(path: Path, label_form: str = "auto") -> Recordings:
+    """Read an HDF5 file; see ``recordings.from_arrays`` for the data sets at its top level."""
+    del label_form
+    import h5py
+
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            for key in KEYS:
+                item = file.get(key)
+                if isinstance(item, h5py.Dataset):
+                    text = h5py.check_string_dtype(item.dtype) is not None
+                    arrays[key] = np.asarray(item.asstr()[()] if text else item[()])
+    except _DAMAGED as error:
+        raise DataError(f"{path}: not a whole HDF5 file ({_line(error)})") from error
+    return from_arrays(arrays, str(path))
+
+
+def read_csv(path: Path, label_form: str = "auto") -> Recordings:
+    """Read a CSV file in long form: one row a step, consecutive rows of one ``sample`` together.
+
+    The header names the columns: ``sample``, ``label``, an optional ``time`` that is ignored, and
+    one column for each channel. An empty label is a step without one.
+    """
+    rows = _csv_rows(path)
+    header = next(rows, (0, []))[1]
+    channels = _csv_channels(header, str(path))
+    place = {name: header.index(name) for name in ("sample", "label")}
+    columns = [header.index(name) for name in channels]
+    samples: dict[str, list[list[float]]] = {}
+    labels: dict[str, list[str]] = {}
+    last = None
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {len(header)}")
+        sample = row[place["sample"]].strip()
+        if sample != last and sample in samples:
+            raise DataError(
+                f"{path}, line {line}: sample {sample!r} goes on after another one; sort the rows "
+                "by sample"
+            )
+        last = sample
+        values = [_number(row[c], header[c], path, line) for c in columns]
+        samples.setdefault(sample, []).append(values)
+        labels.setdefault(sample, []).append(row[place["label"]].strip())
+    if not samples:
+        raise DataError(f"{path}: has a header and no rows")
+    signals = tuple(np.array(rows_of, dtype=np.float64) for rows_of in samples.values())
+    constant = all(len(set(of)) == 1 for of in labels.values())
+    if label_form == "sample" and not constant:
+        sample = next(name for name, of in labels.items() if len(set(of)) > 1)
+        raise DataError(f"{path}: sample {sample!r} has several labels, but labels = 'sample'")
+    if constant and label_form != "step":
+        values = np.array([of[0] for of in labels.values()])
+        return Recordings(str(path), signals, *code_labels(values, str(path), per_step=False))
+    names, codes = code_labels(
+        np.array([one for of in labels.values() for one in of]), str(path), per_step=True
+    )
+    stops = np.cumsum([len(of) for of in labels.values()])[:-1]
+    return Recordings(str(path), signals, names, tuple(np.split(codes, stops)))
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            for row in reader:
+                if row:
+                    yield reader.line_num, [field.strip() for field in row]
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable CSV file ({_line(error)})") from error
+
+
+def _csv_channels(header: list[str], path: str) -> list[str]:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: column {repeated[0]!r} occurs twice in the header")
+    for name in ("sample", "label"):
+        if name not in header:
+            shown = ", ".join(header[:8]) or "nothing"
+            raise DataError(
+                f"{path}: no column {name!r} in the header; needs sample, label and one column a "
+                f"channel, separated by commas (found {shown})"
+            )
+    channels = [name for name in header if name not in {"sample", "label", "time"}]
+    if not channels:
+        raise DataError(f"{path}: the header has no column for a channel")
+    return channels
+
+
+def _number(text: str, column: str, path: Path, line: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise DataError(
+            f"{path}, line {line}, column {column!r}: {text!r} is not a number; fill the gap or "
+            "drop the sample"
+        )
+    return value
+
+
+def read_ts(path: Path, label_form: str = "auto") -> Recordings:
+    """Read a file of the UEA archive: channels separated by ``:``, values by ``,``, label last."""
+    del label_form
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable .ts file ({_line(error)})") from error
+    marks = [n for n, line in enumerate(lines) if line.strip().lower() == "@data"]
+    if not marks:
+        raise DataError(f"{path}: no @data line; not a whole .ts file")
+    body = marks[0] + 1
+    header: dict[str, str] = {}
+    for line in lines[:body]:
+        if line.startswith("@"):
+            key, _, value = line[1:].partition(" ")
+            header[key.lower()] = value.strip()
+    _check_ts_header(header, path)
+    signals, labels = [], []
+    for number, line in enumerate(lines[body:], start=body + 1):
+        if line.strip() and not line.startswith("#"):
+            *channels, label = line.strip().split(":")
+            signals.append(_ts_signal(channels, path, number))
+            labels.append(label.strip())
+    known = header["classlabel"].split()[1:]
+    for number, label in enumerate(labels):
+        if known and label not in known:
+            raise DataError(
+                f"{path}: sample {number} has label {label!r}; @classLabel lists {', '.join(known)}"
+            )
+    names, codes = code_labels(np.array(labels, dtype=str), str(path), per_step=False)
+    recordings = Recordings(str(path), tuple(signals), names, codes)
+    dimensions = header.get("dimensions", "")
+    if dimensions.isdecimal() and int(dimensions) != recordings.channels:
+        raise DataError(
+            f"{path}: @dimensions says {dimensions}, sample 0 has {recordings.channels} channels"
+        )
+    return recordings
+
+
+def _check_ts_header(header: dict[str, str], path: Path) -> None:
+    if header.get("timestamps", "false").lower() != "false":
+        raise DataError(f"{path}: @timestamps true is not read; resample to even steps first")
+    if not header.get("classlabel", "false").lower().startswith("true"):
+        raise DataError(f"{path}: @classLabel is not true; needs one class label a sample")
+
+
+def _ts_signal(channels: list[str], path: Path, line: int) -> npt.NDArray[np.float64]:
+    if not channels:
+        raise DataError(f"{path}, line {line}: no ':'; needs channels and a label separated by ':'")
+    values = [
+        [_number(value.strip(), f"channel {c}", path, line) for value in channel.split(",")]
+        for c, channel in enumerate(channels)
+    ]
+    counts = {len(channel) for channel in values}
+    if len(counts) > 1:
+        raise DataError(f"{path}, line {line}: channels of {min(counts)} to {max(counts)} values")
+    return np.array(values, dtype=np.float64).T
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:160] or type(error).__name__
+
+
+READERS: dict[str, Callable[[Path, str], Recordings]] = {
+    ".npz": read_npz,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".csv": read_csv,
+    ".ts": read_ts,
+}
+"""Readers by the ending of a file's name."""

@@ -1,0 +1,108 @@
+"""The table of tasks, and loading one by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, get_type_hints
+
+from .arrays import ArraysOptions, load_arrays
+from .base import Task
+from .digits import DigitsOptions, load_digits_task
+from .ecg import EcgOptions, load_ecg
+from .errors import DataError
+from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
+from .plain import build, parse_value, suggestion
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task in the table: how it is loaded, its options, and one line about it."""
+
+    loader: Callable[[Any, str | os.PathLike[str] | None, bool], Task]
+    options: type
+    summary: str
+
+
+TASKS: dict[str, TaskEntry] = {
+    "ecg": TaskEntry(load_ecg, EcgOptions, "QTDB electrocardiogram, a label at every step"),
+    "digits": TaskEntry(
+        load_digits_task, DigitsOptions, "scikit-learn's 8x8 digits, pixel by pixel, 64 steps"
+    ),
+    "smnist": TaskEntry(load_smnist, SMnistOptions, "MNIST pixel by pixel, 784 steps"),
+    "psmnist": TaskEntry(
+        load_psmnist, PSMnistOptions, "MNIST pixel by pixel in a stored random order, 784 steps"
+    ),
+    "arrays": TaskEntry(
+        load_arrays, ArraysOptions, "your own sequences from .npz, HDF5, CSV or .ts files"
+    ),
+}
+"""The tasks by name."""
+
+
+def load(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    download: bool = False,
+) -> Task:
+    """Load a task.
+
+    Parameters
+    ----------
+    name
+        Its name in ``TASKS``.
+    data_dir
+        Folder of its files, or a root that holds that folder; else ``SRNN_DATA`` and the cache.
+    options
+        Options by name, plain values; defaults for the others. What ``Task.description`` stored
+        loads the same task again.
+    download
+        Fetch missing files into the cache.
+
+    Raises
+    ------
+    DataError
+        An unknown name or option, a value of another type or range, or files that are missing or
+        damaged.
+    """
+    entry = _entry(name)
+    return entry.loader(build(entry.options, dict(options or {}), name), data_dir, download)
+
+
+def task_options(name: str) -> dict[str, Any]:
+    """Return a task's options with their defaults, plain values; None where one must be given.
+
+    The meaning of each is in the docstring of the task's options class, ``TASKS[name].options``.
+    """
+    return {
+        f.name: None if f.default is MISSING else f.default for f in fields(_entry(name).options)
+    }
+
+
+def options_from_text(name: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Read options from ``name=value`` texts, as a command line gives them.
+
+    Raises
+    ------
+    DataError
+        No ``=``, an unknown option, or a value of another type.
+    """
+    entry = _entry(name)
+    hints = get_type_hints(entry.options)
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, found, text = pair.partition("=")
+        if not found:
+            raise DataError(f"{name}: option {pair!r} has no '='; write name=value")
+        values[key] = parse_value(text, hints[key]) if key in hints else text
+    required = {f.name for f in fields(entry.options) if f.default is MISSING}
+    build(entry.options, {**dict.fromkeys(required, "-"), **values}, name)
+    return values
+
+
+def _entry(name: str) -> TaskEntry:
+    if name not in TASKS:
+        raise DataError(f"no task {name!r}{suggestion(name, TASKS)} (tasks: {', '.join(TASKS)})")
+    return TASKS[name]

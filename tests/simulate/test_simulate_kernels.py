@@ -1,0 +1,200 @@
+"""The kernels against the executable specification, bit by bit, over random networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulate_networks import SPIKING, random_inputs, random_network
+from srnn.export.errors import InputError
+from srnn.export.grid import STATE_MAX, rtz, wrap24
+from srnn.export.network import (
+    NEURONS,
+    AdaptiveLIF,
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Readout,
+    Synapses,
+)
+from srnn.export.trace import Trace, compare
+from srnn.simulate import kernels, reference, simulator
+
+SIZES = st.one_of(st.integers(1, 9), st.integers(10, 70))
+
+
+def assert_equal(one: Trace, other: Trace) -> None:
+    rows = compare(one, other)
+    assert [row for row in rows if row.different] == []
+    assert len(rows) > 0
+    np.testing.assert_array_equal(one.output, other.output)
+    np.testing.assert_array_equal(one.lengths, other.lengths)
+    for a, b in zip(one.layers, other.layers, strict=True):
+        assert (a.spikes is None) == (b.spikes is None)
+        assert a.states.keys() == b.states.keys()
+        assert all(a.states[name].dtype == b.states[name].dtype for name in a.states)
+
+
+@st.composite
+def cases(draw: st.DrawFn, extreme: bool) -> tuple[Network, np.ndarray, np.ndarray]:
+    seed = draw(st.integers(0, 2**32 - 1))
+    depth = draw(st.integers(1, 3))
+    kinds = [draw(st.sampled_from(SPIKING)) for _ in range(depth - 1)]
+    kinds.append(draw(st.sampled_from(list(NEURONS))))
+    sizes = [draw(SIZES) for _ in range(depth)]
+    readout = "spike_count" if kinds[-1] in SPIKING and draw(st.booleans()) else "membrane"
+    network = random_network(
+        seed,
+        kinds,
+        sizes,
+        draw(SIZES),
+        extreme=extreme,
+        delays=draw(st.booleans()),
+        message_bits=draw(st.sampled_from([0, 0, 1, 8, 20 if extreme else 12])),
+        readout=readout,
+    )
+    batch, steps = draw(st.integers(1, 4)), draw(st.integers(1, 24))
+    inputs = random_inputs(seed, network, batch, steps, draw(st.sampled_from([0.0, 0.05, 0.5, 1.0])))
+    lengths = np.array(draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch)))
+    return network, inputs, lengths
+
+
+def both_agree(network: Network, inputs: np.ndarray, lengths: np.ndarray) -> bool:
+    """Compare the two, or check that both refuse; whether they ran."""
+    try:
+        expected = reference.run(network, inputs, lengths)
+    except InputError as error:
+        assert "leaves 32 bits" in str(error)
+        with pytest.raises(InputError, match="leaves 32 bits"):
+            simulator.run(network, inputs, lengths)
+        return False
+    assert_equal(simulator.run(network, inputs, lengths), expected)
+    return True
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases(extreme=False))
+def test_active_networks(case: tuple[Network, np.ndarray, np.ndarray]) -> None:
+    assert both_agree(*case)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(extreme=True))
+def test_extreme_networks(case: tuple[Network, np.ndarray, np.ndarray]) -> None:
+    both_agree(*case)
+
+
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_the_compared_networks_are_alive(kind: str) -> None:
+    network = random_network(5, ["SRNN_ALIF", kind], [40, 30], 30)
+    inputs = random_inputs(5, network, 2, 60)
+    trace = simulator.run(network, inputs)
+    for layer in trace.layers:
+        if layer.spikes is not None:
+            assert 0.01 < layer.spikes.mean() < 0.9
+    assert_equal(trace, reference.run(network, inputs))
+
+
+@given(st.integers(-(2**31) + 1, 2**31 - 1), st.integers(-1, 4096))
+def test_decay_truncates_toward_zero(state: int, keep: int) -> None:
+    assert kernels._decayed(state, keep) == rtz(np.int64(state) * keep)
+
+
+@given(st.integers(-(2**34), 2**34) | st.sampled_from([2**23, -(2**23), 2**23 + 1, -(2**23) + 1]))
+def test_wrap(value: int) -> None:
+    assert kernels._wrapped(value) == wrap24(np.int64(value))
+
+
+def one_neuron(neuron: CubaLIF | AdaptiveLIF | LeakyIntegrator) -> Network:
+    return Network((Layer("one", Synapses([[1]]), neuron),), message_bits=24)
+
+
+def test_wrap_keeps_the_upper_end() -> None:
+    inputs = np.array([1 << 17, -(1 << 17), (1 << 17) + 1]).reshape(3, 1, 1)
+    u = simulator.run(one_neuron(CubaLIF(1, 4096, 4096, 262143)), inputs).layers[0].states["u"]
+    assert u.ravel().tolist() == [1 << 23, 1 << 23, (1 << 23) + 64 - (1 << 24)]
+
+
+def test_saturation_of_membrane_and_adaptation() -> None:
+    inputs = np.array([(1 << 24) - 1, -(1 << 24) + 1]).reshape(2, 1, 1).repeat(3, axis=1)
+    v = simulator.run(one_neuron(LeakyIntegrator(1, 1)), inputs).output
+    assert v[:, :, 0].tolist() == [[STATE_MAX] * 3, [-STATE_MAX] * 3]
+    neuron = AdaptiveLIF(1, 1, 1, 0, STATE_MAX, 15, bias=STATE_MAX)
+    layer = simulator.run(one_neuron(neuron), inputs).layers[0]
+    assert layer.states["d"][0, :, 0].tolist() == [0, STATE_MAX, STATE_MAX]
+
+
+def test_a_current_beyond_32_bits_is_refused() -> None:
+    network = one_neuron(CubaLIF(1, 0, 4096, 262143))
+    inputs = np.full((3, 40, 1), (1 << 24) - 1)
+    inputs[:2] = 0
+    for run in (reference.run, simulator.run):
+        with pytest.raises(InputError, match="state u leaves 32 bits"):
+            run(network, inputs)
+    with pytest.raises(InputError, match="sample 2 at step"):
+        simulator.run(network, inputs, threads=2)
+
+
+def test_what_lies_beyond_the_length_is_not_run() -> None:
+    network = one_neuron(CubaLIF(1, 0, 4096, 262143))
+    inputs = np.full((1, 40, 1), (1 << 24) - 1)
+    inputs[0, 0] = 3
+    assert both_agree(network, inputs, np.array([1]))
+
+
+def test_wide_sums_are_exact() -> None:
+    weight = np.full((3, 400), 254)
+    weight[1] = -256
+    weight[2, ::2] = -256
+    network = Network(
+        (Layer("wide", Synapses(weight, -8), LeakyIntegrator(3, 4096)),), message_bits=24
+    )
+    inputs = np.full((1, 2, 400), (1 << 24) - 1)
+    inputs[0, 1, 7:] = 0
+    assert both_agree(network, inputs, np.array([2]))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "uint16", "int64", "float64"])
+def test_input_types_and_layouts_give_the_same(dtype: str) -> None:
+    network = random_network(3, ["SRNN_ALIF", "SRNN_LI"], [33, 4], 37)
+    inputs = random_inputs(3, network, 3, 20)
+    expected = simulator.run(network, inputs)
+    assert_equal(simulator.run(network, inputs.astype(dtype)), expected)
+    frozen = np.asfortranarray(inputs.astype(dtype))
+    frozen.flags.writeable = False
+    assert_equal(simulator.run(network, frozen), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SPIKING)
+def test_many_neuron_steps(kind: str) -> None:
+    compared = 0
+    for seed in range(3):
+        network = random_network(seed, [kind, kind, "SRNN_LI"], [128, 64, 10], 40)
+        inputs = random_inputs(seed, network, 32, 1000, 0.1)
+        trace = simulator.run(network, inputs)
+        assert_equal(trace, reference.run(network, inputs))
+        compared += 32 * 1000 * (128 + 64 + 10)
+    assert compared * len(SPIKING) >= 5e7
+
+
+def test_every_neuron_has_a_reference_and_a_kernel() -> None:
+    assert set(reference.STEPS) == set(simulator.PROGRAMS) == set(NEURONS.values())
+    for record, program in simulator.PROGRAMS.items():
+        given_once = {p.name for p in record.PARAMETERS if f"{p.name}".removesuffix("_init") not in record.STATES}
+        initial = {f"{state}_init" for state in record.STATES}
+        assert set(program.parameters) == {p.name for p in record.PARAMETERS} - initial | (
+            {"th_init"} if record.TYPE == "ATRLIF" else set()
+        )
+        assert given_once <= set(program.parameters)
+    assert len({program.code for program in simulator.PROGRAMS.values()}) == len(NEURONS)
+
+
+def test_a_readout_of_spikes_is_the_last_layers_spikes() -> None:
+    network = random_network(11, ["CUBA"], [12], 20, readout="spike_count")
+    trace = simulator.run(network, random_inputs(11, network, 2, 30), record="output")
+    assert network.readout == Readout("spike_count")
+    assert trace.output.max() == 1
+    assert trace.layers[0].spikes is None

@@ -1,0 +1,205 @@
+"""``srnn-train``: arguments and printing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..export.checkpoint import write_model
+from ..export.console import EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
+from ..export.errors import InputError
+from .recipe import Recipe, make_recipe, override, read_plain, recipe_names
+
+EXAMPLE = """\
+  srnn-train digits                         the embedded recipe, into runs/digits
+  srnn-train ecg --data DIR --epochs 5      any setting of the recipe can be given
+  srnn-train my.toml --layers.0.size 128 --out runs/wide
+  srnn-train --resume runs/ecg              continue after Ctrl-C, to the same bits
+
+settings: every field of the recipe's tables, for example --epochs, --batch-size, --learning-rate,
+--seed, --threads, --device, --readout, --layers.0.neuron, --task.options.window; see --show"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = make_parser(
+        "srnn-train", "Train an adaptive spiking recurrent network from a recipe.", EXAMPLE
+    )
+    parser.add_argument("recipe", nargs="?", help=f"{', '.join(recipe_names())}, or a TOML file")
+    parser.add_argument("--out", type=Path, help="folder of the run (default runs/RECIPE)")
+    parser.add_argument("--data", type=Path, help="folder of the data (default SRNN_DATA, the cache)")
+    parser.add_argument("--download", action="store_true", help="fetch missing data into the cache")
+    parser.add_argument("--resume", nargs="?", const=True, metavar="RUN", help="continue a run")
+    parser.add_argument("--overwrite", action="store_true", help="start anew in a folder with a run")
+    parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
+    known, rest = parser.parse_known_args(argv)
+    settings = _assignments(parser, rest)
+    return run_parsed(parser, lambda a, output: _train(a, settings, output), known)
+
+
+def _assignments(
+    parser: argparse.ArgumentParser, rest: Sequence[str]
+) -> list[tuple[str, str]]:
+    pairs = []
+    words = list(rest)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            parser.error(f"unexpected argument {word!r}; settings are written --name VALUE")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not words or words[0].startswith("--"):
+                parser.error(f"--{name} needs a value")
+            value = words.pop(0)
+        pairs.append((name, value))
+    return pairs
+
+
+def _recipe(
+    arguments: argparse.Namespace, settings: list[tuple[str, str]]
+) -> tuple[Recipe, str, bool]:
+    from .run import read_run
+
+    resume = arguments.resume is not None
+    if isinstance(arguments.resume, str):
+        arguments.out = Path(arguments.resume)
+    if arguments.recipe is None:
+        if not resume or arguments.out is None:
+            raise InputError(f"name a recipe ({', '.join(recipe_names())}), a TOML file, or --resume RUN")
+        plain = _without_none(read_run(arguments.out)["recipe"])
+        name = arguments.out.name
+    else:
+        plain = read_plain(arguments.recipe)
+        name = Path(arguments.recipe).stem
+    return make_recipe(override(plain, settings), arguments.recipe or str(arguments.out)), name, resume
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _train(
+    arguments: argparse.Namespace, settings: list[tuple[str, str]], output: Output
+) -> int:
+    import torch
+
+    from .. import tasks
+    from .evaluate import evaluate
+    from .loop import Stopped, fit
+    from .run import CHECKPOINT, MODEL
+    from .save import float_model
+
+    recipe, name, resume = _recipe(arguments, settings)
+    if arguments.show:
+        return _show(recipe, output)
+    folder = arguments.out or Path("runs") / name
+    if (folder / CHECKPOINT).exists() and not resume and not arguments.overwrite:
+        raise InputError(
+            f"{folder}: holds a run; continue it with --resume, start anew with --overwrite, or "
+            "choose another --out"
+        )
+    if recipe.training.threads:
+        torch.set_num_threads(recipe.training.threads)
+    _check_device(recipe.training.device)
+    task = tasks.load(
+        recipe.task.name, arguments.data, dict(recipe.task.options), download=arguments.download
+    )
+    output.line(
+        f"{name}: task {task.name}, {len(task.train)} training, {len(task.validation)} validation, "
+        f"{len(task.test)} test sequences of {task.train.inputs.shape[1]} steps, "
+        f"{task.input_size} channels, {len(task.classes)} classes"
+    )
+    started = time.perf_counter()
+    display = _Display(output, recipe.training.epochs)
+    try:
+        with display:
+            model, state = fit(
+                recipe, task, folder, resume, display.on_batch, display.on_epoch
+            )
+    except Stopped:
+        output.note(f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}")
+        return EXIT_STOPPED
+    test = evaluate(model, task, task.test, device=recipe.training.device)
+    validation = evaluate(model, task, task.validation, device=recipe.training.device)
+    metrics = {
+        "validation": validation.metrics,
+        "test": test.metrics,
+        "test_firing_rate": test.firing_rate,
+        "test_layer_rates": list(test.layer_rates),
+        "best_epoch": state.best_epoch + 1,
+        "epochs": state.epoch,
+    }
+    write_model(folder / MODEL, float_model(model, task, recipe, metrics))
+    seconds = time.perf_counter() - started
+    output.table(
+        f"{name}: epoch {state.best_epoch + 1} of {state.epoch} was best on validation",
+        ("split", *(key.replace("_", " ") for key in test.metrics), "firing rate"),
+        [
+            ("validation", *validation.metrics.values(), validation.firing_rate),
+            ("test", *test.metrics.values(), test.firing_rate),
+        ],
+    )
+    output.line(f"{seconds:.0f} s. Wrote {folder / MODEL}. Next: srnn-export {folder / MODEL}")
+    output.result({"model": str(folder / MODEL), "seconds": seconds, **metrics})
+    return EXIT_OK
+
+
+def _show(recipe: Recipe, output: Output) -> int:
+    import json
+    from dataclasses import asdict
+
+    plain = _without_none(asdict(recipe))
+    output.line(json.dumps(plain, indent=2))
+    output.result(plain)
+    return EXIT_OK
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"training.device: {device!r} is not usable here ({str(error).splitlines()[0]})"
+        ) from None
+
+
+class _Display:
+    """A progress bar on a terminal, a line per epoch elsewhere."""
+
+    def __init__(self, output: Output, epochs: int) -> None:
+        self._output, self._epochs = output, epochs
+        self._progress = output.progress()
+        self._bar = self._progress.add_task("training", total=None)
+
+    def __enter__(self) -> _Display:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+
+    def on_batch(self, row: dict[str, float]) -> None:
+        self._progress.update(
+            self._bar,
+            total=self._epochs * row["batches"],
+            completed=row["epoch"] * row["batches"] + row["batch"],
+            description=(
+                f"epoch {row['epoch'] + 1:.0f}/{self._epochs} loss {row['loss']:.3f} "
+                f"accuracy {row['accuracy']:.3f} rate {row['firing_rate']:.3f}"
+            ),
+        )
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        self._output.line(
+            f"epoch {row['epoch']:>3}  loss {row['train_loss']:.4f}  "
+            f"accuracy {row['train_accuracy']:.4f}  "
+            f"validation {row['validation_accuracy']:.4f}  "
+            f"firing rate {row['validation_firing_rate']:.4f}  {row['seconds']:.1f} s"
+        )

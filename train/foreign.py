@@ -1,0 +1,116 @@
+"""Weights that were trained by other code, put into an ``SRNN``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..export.checkpoint import (
+    TAU_MAX,
+    TAU_MIN,
+    TIME_CONSTANTS,
+    ModelConfig,
+    expected_weights,
+)
+from ..export.errors import InputError
+from .network import SRNN
+
+
+def from_foreign_weights(
+    config: ModelConfig,
+    weights: Mapping[str, Any],
+    mapping: Mapping[str, str | Sequence[str]],
+    clip_time_constants: bool = False,
+) -> SRNN:
+    """Build an ``SRNN`` from weights whose names and layout are another program's.
+
+    Parameters
+    ----------
+    config
+        The network, with the constants that the foreign file lacks: threshold, adaptation strength,
+        initial adaptation, and the time constants of layers that are not mapped.
+    weights
+        Foreign parameters by name: tensors or arrays, for example a PyTorch state dict. Time constants
+        are in steps.
+    mapping
+        From our names (``layers.0.weight``, see ``expected_weights``) to foreign names; several foreign
+        names are summed, for networks with an input and a recurrent bias. A name that is not mapped
+        takes the config's initial value where that is a constant; weights must be mapped, biases
+        default to zero.
+    clip_time_constants
+        Move time constants into their range instead of refusing them.
+
+    Raises
+    ------
+    InputError
+        A name that either side does not have, a shape that does not fit, a value that is not finite, a
+        time constant out of range.
+
+    Example
+    -------
+    ::
+
+        state = torch.load("ecg_2021_0.859.pth", weights_only=True)
+        model = from_foreign_weights(config, state, {
+            "layers.0.weight": "i2h.weight", "layers.0.weight_rec": "h2h.weight",
+            "layers.0.bias": ("i2h.bias", "h2h.bias"), "layers.0.tau_mem": "tau_m_h", ...})
+    """
+    expected = expected_weights(config)
+    for name in mapping:
+        if name not in expected:
+            raise InputError(f"mapping: the network has no {name}; it has {', '.join(expected)}")
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for name, shape in expected.items():
+        if name in mapping:
+            sources = [mapping[name]] if isinstance(mapping[name], str) else list(mapping[name])
+            found[name] = _summed(name, shape, [str(s) for s in sources], weights)
+        else:
+            found[name] = _default(config, name, shape)
+        if clip_time_constants and name.rsplit(".", 1)[1] in TIME_CONSTANTS:
+            found[name] = np.clip(found[name], TAU_MIN, TAU_MAX)
+    model = SRNN(config)
+    model.load_weights(found)
+    return model
+
+
+def _summed(
+    name: str, shape: tuple[int, ...], sources: list[str], weights: Mapping[str, Any]
+) -> npt.NDArray[np.float32]:
+    total = np.zeros(shape, dtype=np.float32)
+    for source in sources:
+        if source not in weights:
+            raise InputError(
+                f"mapping: {name} takes {source!r}, which the weights do not have; they have "
+                f"{', '.join(map(str, weights))}"
+            )
+        value = weights[source]
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
+        array = np.asarray(value, dtype=np.float32)
+        if array.shape != shape:
+            raise InputError(f"mapping: {source} has shape {array.shape}, {name} needs {shape}")
+        total = total + array
+    return total
+
+
+def _default(config: ModelConfig, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    parameter = name.rsplit(".", 1)[1]
+    match = re.match(r"layers\.(\d+)\.", name)
+    assert match is not None
+    layer = config.layers[int(match.group(1))]
+    if parameter in {"weight", "weight_rec"}:
+        raise InputError(f"mapping: {name} must be mapped to a foreign name")
+    if parameter == "bias":
+        return np.zeros(shape, dtype=np.float32)
+    value = getattr(layer, parameter)
+    if parameter in TIME_CONSTANTS:
+        if value.kind != "constant":
+            raise InputError(
+                f"mapping: {name} is not mapped and its initial value is {value.kind}, not constant"
+            )
+        value = value.mean
+    return np.full(shape, value, dtype=np.float32)

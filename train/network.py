@@ -1,0 +1,259 @@
+"""``SRNN``: a stack of recurrent and feed-forward spiking layers with a readout.
+
+A layer's input product is computed for the whole sequence at once and then taken apart step by step
+with ``unbind``: indexing it inside the loop would make the backward pass quadratic in time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..export.checkpoint import (
+    FLOAT_NEURONS,
+    LayerConfig,
+    ModelConfig,
+    check_weights,
+    expected_weights,
+)
+from .neurons import NEURONS, State
+from .surrogate import make_surrogate, spike
+
+
+class Outputs(NamedTuple):
+    """What a forward pass returns.
+
+    ``output`` (batch, time, n_out): membrane or spikes of the last layer, as the readout needs.
+    ``spikes``: one (batch, time, n) per layer; of a layer that does not spike, its membrane.
+    ``state``: one tuple per layer, to continue the sequence.
+    """
+
+    output: Tensor
+    spikes: tuple[Tensor, ...]
+    state: tuple[State, ...]
+
+
+class Direction(nn.Module):
+    """Weights and neurons of a layer in one direction of time."""
+
+    def __init__(self, config: LayerConfig, inputs: int) -> None:
+        super().__init__()
+        n = config.size
+        self.weight = nn.Parameter(torch.empty(n, inputs))
+        self.bias = nn.Parameter(torch.zeros(n))
+        self.neuron = NEURONS[config.neuron](config)
+        _initialise(self.weight, config.weight_init, config.weight_gain)
+        if config.recurrent:
+            self.weight_rec = nn.Parameter(torch.empty(n, n))
+            _initialise(self.weight_rec, config.recurrent_init, config.recurrent_gain)
+        else:
+            self.register_parameter("weight_rec", None)
+
+    def forward(
+        self, inputs: Tensor, state: State | None, spike_function: Any
+    ) -> tuple[Tensor, Tensor, State]:
+        """Run over (batch, time, inputs); return membranes and spikes (batch, time, n), and state."""
+        neuron = self.neuron
+        gain = neuron.current_gain()
+        bias = None if neuron.bias_after_current else self.bias
+        coefficients = neuron.coefficients()
+        weight, weight_rec = self.weight, self.weight_rec
+        if neuron.bias_after_current:
+            coefficients = (*coefficients, self.bias)
+        if gain is not None:
+            weight = gain[:, None] * weight
+            bias = None if bias is None else gain * bias
+            weight_rec = None if weight_rec is None else gain[:, None] * weight_rec
+        drive = functional.linear(inputs, weight, bias).unbind(1)
+        if state is None:
+            state = neuron.initial_state(drive[0])
+        recurrent = None if weight_rec is None else weight_rec.t()
+        membrane = neuron.states.index("u")
+        membranes, spikes = [], []
+        for current in drive:
+            if recurrent is not None:
+                current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
+            state = neuron.step(state, current, coefficients, spike_function)
+            membranes.append(state[membrane])
+            spikes.append(state[-1])
+        return torch.stack(membranes, 1), torch.stack(spikes, 1), state
+
+
+class SpikingLayer(nn.Module):
+    """A layer: one direction of time, or two whose outputs are concatenated."""
+
+    def __init__(self, config: LayerConfig, inputs: int) -> None:
+        super().__init__()
+        self.ahead = Direction(config, inputs)
+        self.back = Direction(config, inputs) if config.bidirectional else None
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None, state: State | None, spike_function: Any
+    ) -> tuple[Tensor, Tensor, State]:
+        """Return membranes and spikes (batch, time, width), and the state of the forward direction.
+
+        Raises
+        ------
+        ValueError
+            A state to continue from, with a second direction, which needs the whole sequence.
+        """
+        membrane, spikes, after = self.ahead(inputs, state, spike_function)
+        if self.back is None:
+            return membrane, spikes, after
+        if state is not None:
+            raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
+        order = _reversed_steps(inputs, lengths)
+        turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
+        back_membrane, back_spikes, _ = self.back(turned, None, spike_function)
+        order = order.expand(-1, -1, back_spikes.shape[2])
+        return (
+            torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2),
+            torch.cat((spikes, torch.gather(back_spikes, 1, order)), 2),
+            after,
+        )
+
+    def directions(self) -> dict[str, Direction]:
+        """Return the directions by the part of their weights' names."""
+        if self.back is None:
+            return {"": self.ahead}
+        return {"forward.": self.ahead, "backward.": self.back}
+
+
+class SRNN(nn.Module):
+    """A spiking recurrent network from a ``ModelConfig``.
+
+    Parameters
+    ----------
+    config
+        Layers from the input up, readout and surrogate gradient.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        surrogate = make_surrogate(config.surrogate)
+        self._spike = lambda v: spike(v, surrogate)
+        self.layers = nn.ModuleList(
+            SpikingLayer(layer, config.input_width(index))
+            for index, layer in enumerate(config.layers)
+        )
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor | None = None,
+        state: tuple[State, ...] | None = None,
+    ) -> Outputs:
+        """Run over a batch of sequences.
+
+        Parameters
+        ----------
+        inputs
+            float (batch, time, channel).
+        lengths
+            int (batch,), steps of each sample; only a bidirectional layer needs them here, to turn
+            each sample around its own end.
+        state
+            The state of an earlier call, to continue from; the initial state when None.
+        """
+        signal, all_spikes, final = inputs, [], []
+        membrane = inputs
+        for index, layer in enumerate(self.layers):
+            before = None if state is None else state[index]
+            membrane, spikes, after = layer(signal, lengths, before, self._spike)
+            final.append(after)
+            signal = spikes
+            all_spikes.append(spikes)
+        output = signal if self.config.readout == "spike_count" else membrane
+        return Outputs(output, tuple(all_spikes), tuple(final))
+
+    def _directions(self) -> dict[str, Direction]:
+        return {
+            f"layers.{index}.{part}": direction
+            for index, layer in enumerate(self.layers)
+            for part, direction in cast(SpikingLayer, layer).directions().items()
+        }
+
+    def weights(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return all weights and per-neuron parameters as a ``model.pt`` names them."""
+        found: dict[str, Tensor] = {}
+        for prefix, direction in self._directions().items():
+            found[f"{prefix}weight"] = direction.weight
+            found[f"{prefix}bias"] = direction.bias
+            if direction.weight_rec is not None:
+                found[f"{prefix}weight_rec"] = direction.weight_rec
+            for name, value in direction.neuron.parameter_values().items():
+                found[f"{prefix}{name}"] = value
+        return {
+            name: found[name].detach().cpu().numpy().astype(np.float32)
+            for name in expected_weights(self.config)
+        }
+
+    def load_weights(self, weights: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Load what ``weights`` returned, or a ``model.pt`` holds.
+
+        Raises
+        ------
+        InputError
+            A name, shape or value that does not fit the config.
+        """
+        check_weights(self.config, weights)
+        for prefix, direction in self._directions().items():
+            with torch.no_grad():
+                for name in ("weight", "bias", "weight_rec"):
+                    target = getattr(direction, name)
+                    if target is not None:
+                        target.copy_(torch.from_numpy(np.asarray(weights[prefix + name])))
+            for name in FLOAT_NEURONS[direction.neuron.name]:
+                value = torch.from_numpy(np.asarray(weights[prefix + name], dtype=np.float32))
+                direction.neuron.load_parameter(name, value)
+
+    def time_constants(self) -> list[nn.Parameter]:
+        """Return the raw time constants that are trained, for a learning rate of their own."""
+        return [
+            parameter
+            for name, parameter in self.named_parameters()
+            if "raw_tau" in name and parameter.requires_grad
+        ]
+
+    @property
+    def spiking_layers(self) -> list[int]:
+        """Indices of the layers that emit binary spikes."""
+        return [
+            index
+            for index, layer in enumerate(self.layers)
+            if cast(SpikingLayer, layer).ahead.neuron.spiking
+        ]
+
+
+def _reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
+    batch, steps, _ = signal.shape
+    step = torch.arange(steps, device=signal.device)
+    if lengths is None:
+        lengths = torch.full((batch,), steps, device=signal.device)
+    ends = lengths.to(signal.device)[:, None]
+    return torch.where(step < ends, ends - 1 - step, step)[:, :, None]
+
+
+def _initialise(weight: Tensor, kind: str, gain: float) -> None:
+    if kind == "xavier_uniform":
+        nn.init.xavier_uniform_(weight)
+    elif kind == "xavier_normal":
+        nn.init.xavier_normal_(weight)
+    elif kind == "kaiming_normal":
+        nn.init.kaiming_normal_(weight)
+    elif kind == "orthogonal":
+        nn.init.orthogonal_(weight)
+    elif kind == "zero":
+        nn.init.zeros_(weight)
+    else:
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+    with torch.no_grad():
+        weight.mul_(gain)

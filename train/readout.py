@@ -1,0 +1,60 @@
+"""Readouts and losses of the float model; the torch form of ``export/readout.py``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def counted_steps(output: Tensor, skip_steps: int, lengths: Tensor | None) -> Tensor:
+    """Return which steps count, bool (batch, time): from ``skip_steps`` to each sample's length."""
+    batch, steps, _ = output.shape
+    step = torch.arange(steps, device=output.device)
+    ends = (
+        torch.full((batch, 1), steps, device=output.device)
+        if lengths is None
+        else lengths.to(output.device)[:, None]
+    )
+    return (step >= skip_steps) & (step < ends)
+
+
+def log_scores(
+    kind: str, output: Tensor, skip_steps: int = 0, lengths: Tensor | None = None
+) -> Tensor:
+    """Return log-probabilities: (batch, time, class) for ``membrane``, else (batch, class).
+
+    ``membrane``: log_softmax of the membrane of every step. ``mean_softmax``: log of the mean over the
+    counted steps of the softmax. ``spike_count``: log_softmax of the count. ``last_membrane``:
+    log_softmax of the membrane at the last step.
+    """
+    if kind == "membrane":
+        return functional.log_softmax(output, dim=2)
+    if kind == "last_membrane":
+        batch, steps, _ = output.shape
+        if lengths is None:
+            return functional.log_softmax(output[:, -1], dim=1)
+        last = (lengths.to(output.device) - 1).clamp(0, steps - 1)
+        return functional.log_softmax(output[torch.arange(batch), last], dim=1)
+    counted = counted_steps(output, skip_steps, lengths)
+    if kind == "spike_count":
+        return functional.log_softmax((output * counted[..., None]).sum(1), dim=1)
+    log_softmax = functional.log_softmax(output, dim=2)
+    masked = log_softmax.masked_fill(~counted[..., None], -torch.inf)
+    return torch.logsumexp(masked, dim=1) - torch.log(counted.sum(1, keepdim=True).clamp(min=1))
+
+
+def loss(
+    scores: Tensor, targets: Tensor, counted: Tensor | None = None
+) -> Tensor:
+    """Return the mean negative log-likelihood.
+
+    ``scores`` (batch, class) with targets (batch,), or (batch, time, class) with targets (batch, time)
+    and ``counted`` bool (batch, time), the steps that enter the mean.
+    """
+    if scores.ndim == 2:
+        return functional.nll_loss(scores, targets)
+    every = functional.nll_loss(scores.transpose(1, 2), targets, reduction="none")
+    if counted is None:
+        return every.mean()
+    return (every * counted).sum() / counted.sum().clamp(min=1)

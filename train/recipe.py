@@ -1,0 +1,255 @@
+"""Recipes: one TOML file holds everything that a training run depends on.
+
+A recipe has the tables ``[task]``, ``[model]`` with ``[[model.layers]]``, and ``[training]``; every
+setting is a field of the dataclasses here and in ``export/checkpoint.py``, and every one can be
+overridden from the command line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
+from ..export.errors import InputError
+from ..export.plain import build, join, suggest
+
+OPTIMIZERS = ("adam", "adamw", "adamax")
+SCHEDULES = ("constant", "step", "cosine", "linear")
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """Which data: a task's name and its options (see ``srnn.tasks``)."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """The network without the sizes that the task dictates.
+
+    A last layer without ``size`` gets one neuron per class.
+    """
+
+    layers: tuple[dict[str, Any], ...]
+    readout: str = "membrane"
+    surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
+
+    def resolve(self, input_size: int, classes: int, skip_steps: int) -> ModelConfig:
+        """Return the full config for a task.
+
+        Raises
+        ------
+        InputError
+            A setting that is unknown or out of range, or an output size other than the classes.
+        """
+        layers = [dict(layer) for layer in self.layers]
+        if layers:
+            layers[-1].setdefault("size", classes)
+        built = tuple(
+            build(LayerConfig, layer, f"model.layers.{index}") for index, layer in enumerate(layers)
+        )
+        if built and built[-1].size != classes:
+            raise InputError(
+                f"model.layers.{len(built) - 1}.size: {built[-1].size} output neurons for {classes} "
+                "classes; leave the size of the last layer out"
+            )
+        return ModelConfig(
+            input_size=input_size,
+            layers=built,
+            readout=self.readout,
+            skip_steps=skip_steps,
+            surrogate=self.surrogate,
+        )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    ``tau_rate``: learning rate of the time constants relative to ``learning_rate`` (on the raw scale of
+    ``train/time_constants.py``). ``schedule``: ``constant``; ``step``, times ``schedule_factor`` every
+    ``schedule_epochs``; ``cosine`` or ``linear`` to zero over all epochs. ``clip_gradient``: largest norm
+    of the whole gradient, 0 for none. ``truncate_steps``: backward and optimizer step every so many time
+    steps, 0 for whole sequences. ``labelled_only``: leave unlabelled steps out of the loss.
+    ``bundle_samples``: validation samples that go into ``model.pt`` with the model's answers.
+    ``threads``: CPU threads, 0 for torch's choice.
+    """
+
+    epochs: int = 50
+    batch_size: int = 64
+    learning_rate: float = 1e-2
+    tau_rate: float = 1.0
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    schedule_epochs: int = 100
+    schedule_factor: float = 0.5
+    clip_gradient: float = 0.0
+    truncate_steps: int = 0
+    labelled_only: bool = False
+    bundle_samples: int = 16
+    seed: int = 0
+    threads: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("schedule_epochs", 1),
+            ("truncate_steps", 0),
+            ("bundle_samples", 0),
+            ("seed", 0),
+            ("threads", 0),
+        ):
+            if getattr(self, name) < low:
+                raise InputError(f"{name}: {getattr(self, name)} is below {low}")
+        for name in ("learning_rate", "schedule_factor"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: {getattr(self, name)} is not above 0")
+        for name in ("tau_rate", "weight_decay", "clip_gradient"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}: {getattr(self, name)} is below 0")
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"optimizer: {self.optimizer!r}{suggest(self.optimizer, OPTIMIZERS)}")
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment."""
+
+    task: TaskConfig
+    model: ModelRecipe
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    description: str = ""
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with srnn."""
+    folder = resources.files("srnn.train.recipes")
+    return sorted(f.name[: -len(".toml")] for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def read_plain(name_or_path: str) -> dict[str, Any]:
+    """Read a recipe by name, or a TOML file by path, as plain values.
+
+    Raises
+    ------
+    InputError
+        No such recipe or file, or not TOML.
+    """
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        text = path.read_text(encoding="utf-8")
+    elif name_or_path in (names := recipe_names()):
+        text = resources.files("srnn.train.recipes").joinpath(f"{name_or_path}.toml").read_text("utf-8")
+    else:
+        raise InputError(
+            f"recipe {name_or_path!r}: no such recipe{suggest(name_or_path, names)}; "
+            "a file of your own is given by its path, my.toml"
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name_or_path}: not TOML: {error}") from None
+
+
+def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the plain recipe with settings replaced, as ``("training.epochs", "5")``.
+
+    A path may be written in full (``model.layers.0.size``, ``task.options.window``), or short:
+    ``epochs`` for a field of ``[training]``, ``layers.0.size`` or ``readout`` for the model's. Values
+    are TOML literals; anything else is text.
+
+    Raises
+    ------
+    InputError
+        A path that does not exist, with a suggestion; a layer that does not exist.
+    """
+    result = _copy(plain)
+    for path, text in assignments:
+        parts = _full_path(path, result)
+        target: Any = result
+        for index, part in enumerate(parts[:-1]):
+            if isinstance(target, list):
+                if not part.isdigit() or int(part) >= len(target):
+                    raise InputError(
+                        f"--{path}: there are {len(target)} entries in {'.'.join(parts[:index])}, "
+                        f"0 to {len(target) - 1}"
+                    )
+                target = target[int(part)]
+            else:
+                target = target.setdefault(part, {})
+        if isinstance(target, list):
+            raise InputError(f"--{path}: name a setting of the layer, such as {path}.size")
+        target[parts[-1]] = _literal(text)
+    return result
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(entry) for key, entry in value.items()}
+    return [_copy(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _literal(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _full_path(path: str, plain: Mapping[str, Any]) -> list[str]:
+    parts = path.replace("-", "_").split(".")
+    training = {f.name for f in fields(TrainingConfig)}
+    model = {f.name for f in fields(ModelRecipe)}
+    if parts[0] in training and len(parts) == 1:
+        return ["training", *parts]
+    if parts[0] in model:
+        parts = ["model", *parts]
+    known = {"training": training, "model": model, "task": {"name", "options"}}
+    if len(parts) > 1 and parts[0] in known and parts[1] in known[parts[0]]:
+        if parts[:2] == ["model", "layers"] and len(parts) > 3:
+            layer_fields = {f.name for f in fields(LayerConfig)}
+            if parts[3] not in layer_fields:
+                raise InputError(f"--{path}: no such setting{suggest(parts[3], layer_fields)}")
+        return parts
+    layers = len(plain.get("model", {}).get("layers", []))
+    every = training | {join(table, name) for table, names in known.items() for name in names}
+    every |= {f"layers.{i}.{f.name}" for i in range(layers) for f in fields(LayerConfig)}
+    raise InputError(f"--{path}: no such setting{suggest('.'.join(parts), every)}")
+
+
+def make_recipe(plain: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Build and check a recipe from plain values.
+
+    Raises
+    ------
+    InputError
+        A setting that is unknown (with a suggestion), of another type, or out of range.
+    """
+    try:
+        return build(Recipe, plain)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """Return the recipe with another seed."""
+    return replace(recipe, training=replace(recipe.training, seed=seed))

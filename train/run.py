@@ -1,0 +1,146 @@
+"""A training run on disk: what ``--resume`` continues from, and the logs.
+
+A run's folder holds ``checkpoint.pt`` (everything that the next step depends on), ``model.pt`` (the
+weights that were best on the validation split), ``metrics.csv`` and TensorBoard events.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..export.errors import InputError
+from ..export.files import replace_file
+from .network import SRNN
+from .recipe import Recipe
+
+FORMAT = "srnn-run"
+FORMAT_VERSION = 1
+CHECKPOINT, MODEL, METRICS = "checkpoint.pt", "model.pt", "metrics.csv"
+
+
+@dataclass
+class RunState:
+    """Where a run stands: in ``epoch``, before batch ``batch``, with that epoch's sums so far."""
+
+    epoch: int = 0
+    batch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    best_accuracy: float = -1.0
+    best_weights: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+def save_run(
+    folder: Path, recipe: Recipe, model: SRNN, optimizer: torch.optim.Optimizer, state: RunState
+) -> None:
+    """Write the checkpoint and the metrics; a kill leaves the old or the new ones."""
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "recipe": asdict(recipe),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random_state": torch.get_rng_state(),
+        "state": {
+            **asdict(state),
+            "best_weights": {n: torch.from_numpy(w) for n, w in state.best_weights.items()},
+        },
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    replace_file(folder / CHECKPOINT, buffer.getvalue())
+    write_metrics(folder / METRICS, state.history)
+
+
+def write_metrics(path: Path, history: list[dict[str, float]]) -> None:
+    """Write one row per epoch."""
+    text = io.StringIO()
+    if history:
+        writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+    replace_file(path, text.getvalue().encode())
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is damaged or of a newer version.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, nothing to resume")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(f"{path}: not a readable checkpoint ({reason})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of srnn-train")
+    if content.get("format_version") != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: format version {content.get('format_version')}, this srnn reads "
+            f"{FORMAT_VERSION}"
+        )
+    return content
+
+
+def restore(
+    content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimizer
+) -> RunState:
+    """Put a checkpoint back into a model and its optimizer, and return where the run stood."""
+    model.load_state_dict(content["model"])
+    optimizer.load_state_dict(content["optimizer"])
+    torch.set_rng_state(content["random_state"])
+    values = dict(content["state"])
+    values["best_weights"] = {n: w.numpy() for n, w in values["best_weights"].items()}
+    return RunState(**values)
+
+
+def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
+    """Refuse to resume under settings that would have made another run.
+
+    Epochs may grow under a schedule that does not depend on them; device and threads may change.
+
+    Raises
+    ------
+    InputError
+        A setting differs, with both values.
+    """
+    free = {"training.device", "training.threads", "description"}
+    if recipe.training.schedule in {"constant", "step"}:
+        free.add("training.epochs")
+    was, now = _flat(stored), _flat(asdict(recipe))
+    changed = [
+        f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted(set(was) | set(now))
+        if name not in free and was.get(name) != now.get(name)
+    ]
+    if changed:
+        raise InputError(f"resume: other settings than the run's: {'; '.join(changed)}")
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        entries = value.items()
+    elif isinstance(value, (list, tuple)):
+        entries = enumerate(value)
+    else:
+        return {path: value}
+    flat: dict[str, Any] = {}
+    for key, entry in entries:
+        flat.update(_flat(entry, f"{path}.{key}" if path else str(key)))
+    return flat

@@ -1,0 +1,48 @@
+"""Time constants that training cannot push out of range.
+
+A time constant tau (steps) is trained through a raw parameter x::
+
+    log tau = log TAU_MIN + (log TAU_MAX - log TAU_MIN) sigmoid(x)
+
+so that tau stays inside (TAU_MIN, TAU_MAX) for every x, a step of the optimizer changes it by a share of
+itself whatever its size, and its gradient never vanishes at a clamp. Published networks whose tau was
+trained unclamped hold negative ones, zeros and NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..export.checkpoint import TAU_MAX, TAU_MIN, Init
+
+_LOW, _SPAN = math.log(TAU_MIN), math.log(TAU_MAX) - math.log(TAU_MIN)
+_EDGE = 1e-6
+"""Share of the range beyond which a given tau is moved inward, so that its raw value is finite."""
+
+
+def tau_from_raw(raw: Tensor) -> Tensor:
+    """Return tau in steps."""
+    return torch.exp(_LOW + _SPAN * torch.sigmoid(raw))
+
+
+def raw_from_tau(tau: Tensor) -> Tensor:
+    """Return the raw parameter of a tau in steps; the inverse of ``tau_from_raw``."""
+    share = (torch.log(tau.double()) - _LOW) / _SPAN
+    return torch.logit(share.clamp(_EDGE, 1 - _EDGE)).to(tau.dtype)
+
+
+def draw_tau(init: Init, size: int) -> Tensor:
+    """Draw initial time constants (size,) in steps with torch's global generator."""
+    if init.kind == "normal":
+        tau = init.mean + init.std * torch.randn(size)
+    elif init.kind == "uniform":
+        tau = init.low + (init.high - init.low) * torch.rand(size)
+    elif init.kind == "log_uniform":
+        low, high = math.log(init.low), math.log(init.high)
+        tau = torch.exp(low + (high - low) * torch.rand(size))
+    else:
+        tau = torch.full((size,), init.mean)
+    return tau.clamp(TAU_MIN * 1.01, TAU_MAX * 0.99)
