@@ -26,7 +26,8 @@ step a layer: layer l is read l steps later. The command fails on any difference
 
 _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
-  srnn-deploy model.net --target lava --task ecg --data ~/data --samples 3
+  srnn-deploy model.net --data ~/data          test data of the task it was trained on
+  srnn-deploy model.net --target lava --task ecg --split validation --samples 5 --steps 200
 
 exit codes: 0 all equal, 1 a difference or a run that failed, 2 bad input"""
 
@@ -43,12 +44,19 @@ def _parser() -> argparse.ArgumentParser:
         "--target", choices=TARGETS, default="auto", help="where to run (default: the best here)"
     )
     parser.add_argument(
-        "--task", metavar="NAME", help="take samples of this task instead of the bundled ones"
+        "--task",
+        metavar="NAME",
+        help="take samples of this task; default the one named in the file",
     )
-    parser.add_argument("--data", metavar="DIR", help="folder with the task's data")
     parser.add_argument(
-        "--split", default="test", help="split of the task: train, validation, test (default)"
+        "--data", metavar="DIR", help="take samples of the task, whose files are in this folder"
     )
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation", "train"),
+        help="part of the task's data (default: test)",
+    )
+    parser.add_argument("--download", action="store_true", help="fetch missing files of the task")
     parser.add_argument(
         "--samples",
         type=int,
@@ -101,17 +109,20 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
             raise InputError(f"--{name}: {value} is below {low}")
     if not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
-    if arguments.data is not None and arguments.task is None:
-        raise InputError("--data: is read with --task NAME only")
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
-    if arguments.task is None:
-        inputs = bundled_inputs(arguments.model)
-    else:
+    if arguments.task or arguments.data or arguments.split or arguments.download:
         inputs = task_inputs(
-            network, arguments.task, arguments.data, arguments.split, arguments.samples
+            network,
+            name=arguments.task,
+            data=arguments.data,
+            split=arguments.split or "test",
+            count=arguments.samples,
+            download=arguments.download,
         )
+    else:
+        inputs = bundled_inputs(arguments.model)
     inputs = inputs.cut(arguments.samples, arguments.steps)
     check_inputs(network, inputs.inputs)
     return inputs

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..export.console import plain
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_samples
@@ -54,32 +55,45 @@ def bundled_inputs(path: str | os.PathLike[str]) -> Inputs:
 
 
 def task_inputs(
-    network: Network, name: str, data: str | os.PathLike[str] | None, split: str, count: int
+    network: Network,
+    *,
+    name: str | None,
+    data: str | os.PathLike[str] | None,
+    split: str,
+    count: int,
+    download: bool = False,
 ) -> Inputs:
     """Return the first ``count`` samples of a task's split, encoded as the network was trained on.
 
-    The options that the network's file holds are used where it was trained on that task.
+    ``name`` None stands for the task that the network's file names; the options in the file are
+    used where it was trained on that task. ``split`` is train, validation or test.
 
     Raises
     ------
     InputError
-        The task has no such split, or gives other inputs than the network takes.
+        The file names no task, or the task gives other inputs than the network takes.
     DataError
         No such task, or its data is missing or damaged.
     """
     from .. import tasks
 
-    options = network.task.get("options") if network.task.get("name") == name else None
-    task = tasks.load(name, data_dir=data, options=options)
-    splits = task.splits()
-    if split not in splits:
-        raise InputError(f"split {split!r} is not one of {', '.join(splits)}")
+    stored = network.task
+    name = stored.get("name") if name is None else name
+    if name is None:
+        raise InputError("the network's file names no task; give one with --task")
+    same = name == stored.get("name")
+    task = tasks.load(name, data, stored.get("options", {}) if same else {}, download)
     if (task.input_size, task.message_bits) != (network.input_size, network.message_bits):
         raise InputError(
             f"task {name}: {task.input_size} channels of {task.message_bits} message bits, the "
             f"network takes {network.input_size} of {network.message_bits}"
         )
-    whole = splits[split]
+    if same and plain(task.description()).get("encoder") != plain(stored.get("encoder")):
+        raise InputError(
+            f"task {name}: encodes its data otherwise than the network was trained on; use the "
+            "version of srnn that trained it"
+        )
+    whole = task.splits()[split]
     part = whole.take(np.arange(min(count, len(whole))))
     return Inputs(
         np.asarray(part.inputs).astype(np.int32),

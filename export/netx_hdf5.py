@@ -67,9 +67,10 @@ def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value
             return None
         if not isinstance(file.get(group, getlink=True), h5py.HardLink):
             raise InputError(f"/{group}: is a soft or external link; data must lie in this file")
-        _check_heaps(Path(path))
         attributes: dict[str, Value] = {}
         for name in file[group].attrs:
+            if file[group].attrs.get_id(name).dtype.kind == "O":
+                _check_heaps(Path(path))
             value = np.asarray(file[group].attrs[name])
             is_text = value.dtype.kind in "SUO"
             attributes[name] = _text(value, f"/{group} attribute {name}") if is_text else value

@@ -82,13 +82,11 @@ def _chosen(arrays: Mapping[str, Any]) -> _Read:
     return np.asarray(arrays[name]), lengths
 
 
-def _read_npz(path: Path) -> _Read:
-    with np.load(path, allow_pickle=False) as archive:
-        return _chosen(archive)
-
-
-def _read_npy(path: Path) -> _Read:
-    return np.load(path, allow_pickle=False), None
+def _read_numpy(path: Path) -> _Read:
+    # Opened here, since np.load leaves a damaged archive open.
+    with path.open("rb") as file:
+        content = np.load(file, allow_pickle=False)
+        return (content, None) if isinstance(content, np.ndarray) else _chosen(content)
 
 
 def _read_hdf5(path: Path) -> _Read:
@@ -127,8 +125,8 @@ def _is_number(cell: str) -> bool:
 
 
 _READERS = {
-    ".npz": _read_npz,
-    ".npy": _read_npy,
+    ".npz": _read_numpy,
+    ".npy": _read_numpy,
     ".h5": _read_hdf5,
     ".hdf5": _read_hdf5,
     ".csv": _read_csv,

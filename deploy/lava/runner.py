@@ -24,6 +24,8 @@ from .session import dead_children, end_session
 
 _POLL_SECONDS = 0.05
 _TRACEBACK_LINES = 12
+_SOCKET_FOLDER_LENGTH = 60
+"""A socket's path has at most 104 bytes, of which multiprocessing needs some 40."""
 
 
 def run(
@@ -91,7 +93,7 @@ def run_worker(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=directory.path,
-            env=_worker_environment(),
+            env=_worker_environment(directory),
         )
         try:
             _watch(worker, directory, timeout, progress)
@@ -100,12 +102,15 @@ def run_worker(
             worker.wait()
 
 
-def _worker_environment() -> dict[str, str]:
+def _worker_environment(directory: RunDirectory) -> dict[str, str]:
     environment = dict(os.environ)
     # The worker's folder is another one; and each Lava process would start a pool of BLAS threads.
     entries = environment.get("PYTHONPATH", "").split(os.pathsep)
     environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(e) for e in entries if e)
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    if len(os.fsencode(directory.path)) <= _SOCKET_FOLDER_LENGTH:
+        # Python's multiprocessing makes a folder with a socket, which a killed run would leave.
+        environment["TMPDIR"] = str(directory.path)
     return environment
 
 

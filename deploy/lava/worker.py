@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m srnn.deploy.lava.worker RUNDIR\n")
         return 2
     run = RunDirectory(Path(arguments[0]))
-    _end_with_parent()
+    _end_with_parent(run)
     try:
         run_job(run)
     except BaseException:
@@ -65,13 +66,15 @@ def run_job(run: RunDirectory) -> None:
         progress[0] = sample + 1
 
 
-def _end_with_parent() -> None:
-    """End this session when the parent dies without a word, on Linux."""
-    worker = os.getpid()
+def _end_with_parent(run: RunDirectory) -> None:
+    """End this session when the parent dies without a word, on Linux, and clear up after it."""
+    worker, parent = os.getpid(), os.getppid()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         if os.getpid() == worker and os.getsid(0) == worker:
             end_others(worker, spare=worker)
+            if os.getppid() != parent:
+                shutil.rmtree(run.path, ignore_errors=True)
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)

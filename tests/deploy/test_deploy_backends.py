@@ -88,8 +88,8 @@ def test_the_simulator_is_checked_against_the_reference() -> None:
     checked = check(network(), SimulatorBackend(), inputs, lengths)
     assert (checked.target, checked.expected_from) == ("simulator", "reference")
     assert checked.mismatches == 0
-    # 3 samples of 40 steps: spikes, d, v; spikes, u, v; v.
-    assert [layer.compared for layer in checked.layers] == [2160, 1800, 360]
+    # 65 steps: spikes, d, v; spikes, u, v; v.
+    assert [layer.compared for layer in checked.layers] == [65 * 18, 65 * 15, 65 * 3]
     assert checked.layers[0].spikes == checked.layers[0].spikes_expected
     assert checked.layers[0].spikes
     assert checked.layers[2].spikes is None

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -163,7 +164,21 @@ def test_an_interrupt_ends_the_run() -> None:
         runner.run(network(), long_inputs(), progress=progress)
 
 
-def test_a_killed_parent_takes_the_run_with_it(tmp_path: Path) -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, as the usual /tmp does."""
+    with tempfile.TemporaryDirectory(prefix="srnn-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def test_a_killed_run_leaves_no_file(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
+    message = run_disturbed(lambda pids: os.kill(min(pids), signal.SIGKILL), timeout=60)
+    assert "signal 9" in message
+    assert list(short_folder.iterdir()) == []
+
+
+def test_a_killed_parent_takes_the_run_with_it(short_folder: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from test_deploy_watchdog import network, long_inputs;"
@@ -175,7 +190,7 @@ def test_a_killed_parent_takes_the_run_with_it(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(Path(__file__).parent)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(short_folder)},
     )
     assert parent.stdout is not None
     for line in parent.stdout:
@@ -197,3 +212,4 @@ def test_a_killed_parent_takes_the_run_with_it(tmp_path: Path) -> None:
     while session.members(workers[0]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert session.members(workers[0]) == []
+    assert list(short_folder.iterdir()) == []

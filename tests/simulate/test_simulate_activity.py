@@ -1,0 +1,122 @@
+"""Operation counts against a count by hand and against a dense recount of the trace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulate_networks import random_inputs, random_network
+from srnn.export.network import (
+    AdaptiveLIF,
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Synapses,
+)
+from srnn.simulate.activity import no_activity
+from srnn.simulate.simulator import run, run_with_activity
+
+
+def test_counted_by_hand() -> None:
+    # Neuron 0 fires whenever channel 0 does; neuron 1 never.
+    hidden = Layer(
+        "hidden",
+        Synapses([[2, 0, 2], [0, 0, -2]]),
+        CubaLIF(2, 4096, 4096, [1, 262143]),
+        Synapses([[0, 2], [-2, 0]]),
+    )
+    network = Network((hidden, Layer("out", Synapses([[4, 4]]), LeakyIntegrator(1, 4096))))
+    inputs = np.array([[[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 0]]])
+    trace, activity = run_with_activity(network, inputs)
+    assert trace.layers[0].spikes is not None
+    assert trace.layers[0].spikes[0].tolist() == [[1, 0], [0, 0], [1, 0], [1, 0]]
+    first, last = activity.layers
+    assert first.spikes.tolist() == [3, 0]
+    assert (first.events_from_below, first.events_recurrent) == (5, 2)
+    # Channel 0 three times with 1 non-zero weight, channel 1 with none; two recurrent spikes with 1.
+    assert first.effective_acs == 3 * 1 + 2 * 0 + 2 * 1
+    assert first.dense_operations == 4 * (6 + 4)
+    assert first.neuron_updates == 8
+    assert first.firing_rate == 3 / 8
+    assert (last.effective_acs, last.effective_macs, last.dense_operations) == (3, 0, 8)
+    assert last.firing_rate is None
+    assert activity.activation_sparsity == 1 - 3 / 8
+    assert activity.per_sample() == {
+        "Effective_ACs": 8.0,
+        "Effective_MACs": 0.0,
+        "Dense": 48.0,
+        "spikes": 3.0,
+        "neuron_updates": 12.0,
+    }
+    assert activity.per_step()["Dense"] == 12.0
+
+
+def test_dense_operations_as_neurobench_counts_them() -> None:
+    # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 a sample.
+    hidden = Layer(
+        "hidden", Synapses(np.full((32, 20), 2)), AdaptiveLIF(32, 100, 20, 900, 50, 4),
+        Synapses(np.full((32, 32), -2)),
+    )
+    network = Network((hidden, Layer("out", Synapses(np.full((5, 32), 2)), LeakyIntegrator(5, 9))))
+    _, activity = run_with_activity(network, np.ones((3, 30, 20), dtype=np.uint8))
+    assert activity.per_sample()["Dense"] == 54_720
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0, 6]), st.booleans())
+def test_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
+    network = random_network(
+        seed, ["SRNN_ALIF", "CUBA"], [13, 9], 11, delays=delays, message_bits=bits
+    )
+    inputs = random_inputs(seed, network, 3, 15)
+    lengths = np.array([15, 4, 0])
+    inputs[np.arange(15) >= lengths[:, None]] = 0
+    trace, activity = run_with_activity(network, inputs, lengths)
+    messages = inputs != 0
+    for index, (layer, counted) in enumerate(zip(network.layers, activity.layers, strict=True)):
+        spikes = trace.layers[index].spikes
+        assert spikes is not None
+        np.testing.assert_array_equal(counted.spikes, spikes.sum(axis=(0, 1)))
+        below = int((messages @ (layer.synapses.weight != 0).T.astype(int)).sum())
+        lateral = 0
+        if layer.recurrent is not None:
+            sent = spikes.copy()
+            for sample, length in enumerate(lengths):
+                sent[sample, max(length - 1, 0) :] = 0
+            lateral = int((sent @ (layer.recurrent.weight != 0).T.astype(int)).sum())
+            assert counted.events_recurrent == sent.sum()
+        graded = bits > 0 and index == 0
+        assert counted.effective_acs == lateral + (0 if graded else below)
+        assert counted.effective_macs == (below if graded else 0)
+        assert counted.events_from_below == messages.sum()
+        assert counted.neuron_updates == layer.size * 19
+        messages = spikes != 0
+
+
+def test_activities_add_up() -> None:
+    network = random_network(8, ["SRNN_ALIF", "SRNN_LI"], [20, 4], 15)
+    inputs = random_inputs(8, network, 5, 20)
+    _, whole = run_with_activity(network, inputs)
+    total = no_activity(network)
+    for part in (inputs[:2], inputs[2:3], inputs[3:]):
+        total += run_with_activity(network, part)[1]
+    assert total.as_dict() == whole.as_dict()
+    assert (whole.samples, whole.steps) == (5, 100)
+    np.testing.assert_array_equal(total.layers[0].spikes, whole.layers[0].spikes)
+
+
+def test_activities_of_two_networks_do_not_add() -> None:
+    one = no_activity(random_network(1, ["CUBA"], [3], 2))
+    with pytest.raises(ValueError, match="activity of layer"):
+        one + no_activity(random_network(1, ["CUBA"], [4], 2))
+
+
+def test_a_silent_network_costs_nothing_but_updates() -> None:
+    network = Network((Layer("out", Synapses([[2, 2]]), LeakyIntegrator(1, 100)),))
+    trace, activity = run_with_activity(network, np.zeros((1, 9, 2), dtype=int))
+    assert (activity.effective_acs, activity.effective_macs) == (0, 0)
+    assert activity.neuron_updates == 9
+    assert activity.activation_sparsity is None
+    assert run(network, np.zeros((1, 9, 2), dtype=int)).output.tolist() == trace.output.tolist()
