@@ -301,9 +301,13 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
         raise InputError(f"{path}: no such file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable model.pt, truncated or foreign ({reason})") from None
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: damaged, or holds Python objects instead of plain values and tensors"
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise InputError(f"{path}: truncated or not a model.pt ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
             f"{path}: not an srnn model; for weights of other code see srnn.train.from_foreign_weights"

@@ -154,7 +154,8 @@ def _print(
     for layer in layers:
         if layer.doublings:
             output.line(
-                f"layer {layer.name}: weight unit doubled {layer.doublings} times to stay in range"
+                f"layer {layer.name}: the weight unit of {layer.doubled_neurons} neurons was doubled "
+                f"up to {layer.doublings} times to keep their states in range"
             )
     for remark in remarks:
         output.line(remark)

@@ -6,7 +6,7 @@ No simulator is imported here: calibration is given a ``run`` function by the co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from .network import (
     Readout,
     Synapses,
 )
-from .trace import Trace
+from .trace import LayerTrace, Trace
 
 SCALES = ("neuron", "layer")
 RESCALE_LIMIT = 16
@@ -39,11 +39,16 @@ class Quantization:
     """How to quantize.
 
     ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
+    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
+    rest is kept for samples not seen.
     """
 
     scale: str = "neuron"
+    headroom: float = 0.8
 
     def __post_init__(self) -> None:
+        if not 0 < self.headroom <= 1:
+            raise InputError(f"quantization: headroom {self.headroom} is outside 0..1")
         if self.scale not in SCALES:
             raise InputError(f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}")
 
@@ -54,8 +59,8 @@ class LayerReport:
 
     ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error of a
     weight in units of its neuron's largest weight; ``decay_error``: of a decay factor. ``headroom``:
-    largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how often the unit was
-    doubled to keep a state in range. ``size_bytes``: weights at 8 bits, parameters at their widths.
+    largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how often, at most, the
+    unit of a neuron was doubled to keep a state in range, and ``doubled_neurons`` for how many. ``size_bytes``: weights at 8 bits, parameters at their widths.
     """
 
     name: str
@@ -69,6 +74,7 @@ class LayerReport:
     decay_error: float
     headroom: dict[str, float]
     doublings: int
+    doubled_neurons: int
     size_bytes: int
 
 
@@ -112,32 +118,31 @@ def quantize(
     """
     layers = _float_layers(model)
     stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
-    doublings = [0] * len(layers)
+    doublings = [np.zeros(layer.config.size, dtype=np.int64) for layer in layers]
+    out_of_range = [np.zeros(layer.config.size, dtype=bool) for layer in layers]
     for _ in range(RESCALE_LIMIT):
-        built = [
-            _integer_layer(layer, options, stock, count)
-            for layer, count in zip(layers, doublings, strict=True)
-        ]
-        overflowing = [i for i, layer in enumerate(built) if layer is None]
-        headroom: list[dict[str, float]] = []
-        network = None
-        if not overflowing:
-            network = _network(model, options, [layer for layer in built if layer is not None])
-            headroom = _headroom(network, run(network, inputs, lengths))
-            overflowing = [i for i, h in enumerate(headroom) if max(h.values()) >= 1.0]
-        if network is not None and not overflowing:
-            reports = [
-                _report(layer, made, h, count)
-                for layer, made, h, count in zip(
-                    layers, network.layers, headroom, doublings, strict=True
-                )
-            ]
-            return network, reports
-        for index in overflowing:
-            doublings[index] += 1
+        made = []
+        for index, layer in enumerate(layers):
+            integer, out_of_range[index] = _integer_layer(layer, options, stock, doublings[index])
+            made.append(integer)
+        whole = [layer for layer in made if layer is not None]
+        if len(whole) == len(layers):
+            network = _network(model, options, whole)
+            trace = run(network, inputs, lengths)
+            out_of_range = [_too_high(layer, options.headroom) for layer in trace.layers]
+            if not any(mask.any() for mask in out_of_range):
+                reports = [
+                    _report(*parts)
+                    for parts in zip(layers, network.layers, trace.layers, doublings, strict=True)
+                ]
+                return network, reports
+        for count, mask in zip(doublings, out_of_range, strict=True):
+            count += mask if options.scale == "neuron" else mask.any()
+    guilty = next(i for i, mask in enumerate(out_of_range) if mask.any())
+    neurons = index_list(np.flatnonzero(out_of_range[guilty]).tolist())
     raise InputError(
-        f"layer {layers[overflowing[0]].name}: a state still saturates after the weight unit was "
-        f"doubled {RESCALE_LIMIT} times; a time constant or weight of this layer is extreme"
+        f"layer {layers[guilty].name}: neurons {neurons} still leave 24 bits after the weight unit "
+        f"was doubled {RESCALE_LIMIT} times; a time constant, threshold or weight is extreme"
     )
 
 
@@ -192,7 +197,7 @@ def _network(model: FloatModel, options: Quantization, layers: list[Layer]) -> N
         dt=task.get("dt"),
         task=task,
         provenance={
-            "quantization": {"scale": options.scale},
+            "quantization": asdict(options),
             "recipe": model.recipe,
             "metrics": model.metrics,
             "versions": model.versions,
@@ -227,26 +232,28 @@ def weight_units(
 
 
 def _integer_layer(
-    layer: _FloatLayer, options: Quantization, stock: bool, doublings: int
-) -> Layer | None:
-    """Return the layer of integers, or None where a parameter would leave its range."""
+    layer: _FloatLayer, options: Quantization, stock: bool, doublings: IntArray
+) -> tuple[Layer | None, npt.NDArray[np.bool_]]:
+    """Return the layer of integers, or None and the neurons whose parameters leave their range."""
     if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
         raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
     recurrent = layer.weight_rec
     if recurrent is not None and not recurrent.any():
         recurrent = None
     unit, exponent, exponent_rec = weight_units(layer.weight, recurrent, options.scale)
-    unit = unit * 2.0**doublings
-    neuron, state_scale = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
-    if neuron is None:
-        return None
-    return Layer(
+    unit = unit * 2.0 ** doublings[:, None]
+    values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
+    too_large = values.out_of_range()
+    if too_large.any():
+        return None, too_large
+    made = Layer(
         name=layer.name,
         synapses=_synapses(layer.weight, unit, exponent, stock),
-        neuron=neuron,
+        neuron=values.record(layer.config.size, **values.parameters),
         recurrent=None if recurrent is None else _synapses(recurrent, unit, exponent_rec, stock),
-        state_scale=state_scale,
+        state_scale=values.state_scale,
     )
+    return made, too_large
 
 
 def _synapses(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) -> Synapses:
@@ -268,77 +275,100 @@ def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
     return weight
 
 
-def _adaptive_lif(
-    layer: _FloatLayer, unit: FloatArray, stock: bool
-) -> tuple[Neuron | None, FloatArray]:
-    p = layer.parameters
+@dataclass(frozen=True, eq=False)
+class _IntegerNeuron:
+    """A record's parameters, not yet checked, and the real value of a unit of its membrane."""
+
+    record: type[Neuron]
+    parameters: dict[str, IntArray]
+    state_scale: FloatArray
+
+    def out_of_range(self) -> npt.NDArray[np.bool_]:
+        """Return which neurons (n,) have a parameter beyond its limit."""
+        mask = np.zeros(self.state_scale.shape, dtype=bool)
+        for parameter in self.record.PARAMETERS:
+            if parameter.name in self.parameters:
+                values = self.parameters[parameter.name]
+                mask |= (values < parameter.low) | (values > parameter.high)
+        return mask
+
+
+def _adaptive_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
+    del stock
+    p, n = layer.parameters, layer.config.size
     v_decay = grid.decay_code(np.exp(-1.0 / p["tau_mem"]))
     state_scale = v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE
-    n = layer.config.size
-    strength = p.get("adaptation", np.zeros(n)) / state_scale
-    b_decay = grid.decay_code(np.exp(-1.0 / p["tau_adp"])) if "tau_adp" in p else np.ones(n, np.int64)
-    # A neuron that fires at every step drives d to strength 2^bExp, plus what rounding the step adds.
-    reach = np.maximum(strength * max(1.0, layer.config.initial_adaptation), 1.0)
-    b_exp = np.floor(np.log2((grid.STATE_MAX - grid.DECAY_ONE / b_decay) / reach))
-    if (b_exp < 0).any():
-        return None, state_scale
-    b_exp = np.minimum(b_exp, grid.ADAPTATION_EXP_MAX).astype(np.int64)
-    if "tau_adp" not in p:
-        b_exp = np.zeros(n, np.int64)
-    parameters = {
-        "v_threshold": grid.round_int(p["threshold"] / state_scale),
-        "b_step": grid.round_int(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
-        "d_init": grid.round_int(layer.config.initial_adaptation * strength * 2.0**b_exp),
-        "bias": grid.round_int(grid.STATE_ONE * layer.bias / unit),
-    }
-    if any((np.abs(values) > grid.STATE_MAX).any() for values in parameters.values()):
-        return None, state_scale
-    return (
-        AdaptiveLIF(size=n, v_decay=v_decay, b_decay=b_decay, b_exp=b_exp, **parameters),
+    if "tau_adp" in p:
+        b_decay = grid.decay_code(np.exp(-1.0 / p["tau_adp"]))
+        strength = p["adaptation"] / state_scale
+    else:
+        b_decay, strength = np.ones(n, dtype=np.int64), np.zeros(n)
+    b_exp = adaptation_exponent(strength, b_decay, layer.config.initial_adaptation)
+    return _IntegerNeuron(
+        AdaptiveLIF,
+        {
+            "v_decay": v_decay,
+            "b_decay": b_decay,
+            "v_threshold": grid.round_int(p["threshold"] / state_scale),
+            "b_step": grid.round_int(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
+            "b_exp": b_exp,
+            "d_init": grid.round_int(layer.config.initial_adaptation * strength * 2.0**b_exp),
+            "bias": grid.round_int(grid.STATE_ONE * layer.bias / unit),
+        },
         state_scale,
     )
 
 
-def _leaky_integrator(
-    layer: _FloatLayer, unit: FloatArray, stock: bool
-) -> tuple[Neuron | None, FloatArray]:
+def adaptation_exponent(
+    strength: FloatArray, b_decay: IntArray, initial_adaptation: float = 0.0
+) -> IntArray:
+    """Return the largest bExp (n,) for which d cannot saturate; -1 where there is none.
+
+    A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation /
+    state_scale``, plus at most what rounding bStep adds, ``4096 / (2 b_decay)``. A neuron that does not
+    adapt gets 0.
+    """
+    reach = np.maximum(strength * max(1.0, initial_adaptation), 1.0)
+    room = grid.STATE_MAX - grid.DECAY_ONE / b_decay
+    exponent = np.clip(np.floor(np.log2(room / reach)), -1, grid.ADAPTATION_EXP_MAX)
+    return np.where(strength > 0, exponent, 0).astype(np.int64)
+
+
+def _leaky_integrator(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
     v_decay = grid.decay_code(np.exp(-1.0 / layer.parameters["tau_mem"]))
-    state_scale = v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE
-    bias = _mantissa_bias(layer.bias / unit) if stock else grid.round_int(
-        grid.STATE_ONE * layer.bias / unit
+    bias = layer.bias / unit
+    return _IntegerNeuron(
+        LeakyIntegrator,
+        {
+            "v_decay": v_decay,
+            "bias": _mantissa_bias(bias) if stock else grid.round_int(grid.STATE_ONE * bias),
+        },
+        v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE,
     )
-    if (np.abs(bias) > grid.STATE_MAX).any():
-        return None, state_scale
-    return LeakyIntegrator(layer.config.size, v_decay, bias), state_scale
 
 
-def _cuba_lif(
-    layer: _FloatLayer, unit: FloatArray, stock: bool
-) -> tuple[Neuron | None, FloatArray]:
+def _cuba_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
+    del stock
     p = layer.parameters
-    state_scale = unit / grid.STATE_ONE
     threshold = grid.round_int(p["threshold"] / unit)
-    bias = _mantissa_bias(layer.bias / unit)
-    # Mantissas of 2^17 and more never spike, and lava's bias mantissa is 16 bits wide.
-    if (threshold >= 1 << 17).any() or (np.abs(bias) >= (1 << 15) * grid.STATE_ONE).any():
-        return None, state_scale
-    neuron = CubaLIF(
-        size=layer.config.size,
-        i_decay=grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
-        v_decay=grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
-        v_threshold=threshold,
-        bias=bias,
+    return _IntegerNeuron(
+        CubaLIF,
+        {
+            "i_decay": grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
+            "v_decay": grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
+            # A mantissa of 2^17 or more never spikes; a trained threshold must stay reachable.
+            "v_threshold": np.where(threshold < 1 << 17, threshold, grid.STATE_MAX),
+            "bias": _mantissa_bias(layer.bias / unit),
+        },
+        unit / grid.STATE_ONE,
     )
-    return neuron, state_scale
 
 
 def _mantissa_bias(bias: FloatArray) -> IntArray:
     return 2 * grid.round_int(bias / 2) * grid.STATE_ONE
 
 
-INTEGER_NEURONS: dict[
-    str, Callable[[_FloatLayer, FloatArray, bool], tuple[Neuron | None, FloatArray]]
-] = {
+INTEGER_NEURONS: dict[str, Callable[[_FloatLayer, FloatArray, bool], _IntegerNeuron]] = {
     "alif": _adaptive_lif,
     "lif": _adaptive_lif,
     "cuba_lif": _cuba_lif,
@@ -347,26 +377,30 @@ INTEGER_NEURONS: dict[
 """Float neurons that have an integer form, by name."""
 
 
-def _headroom(network: Network, trace: Trace) -> list[dict[str, float]]:
-    limit = grid.STATE_MAX
-    return [
-        {
-            name: float(np.abs(values.astype(np.int64)).max(initial=0)) / limit
-            for name, values in layer.states.items()
-        }
-        for layer in trace.layers
+def _too_high(layer: LayerTrace, headroom: float) -> npt.NDArray[np.bool_]:
+    """Return which neurons (n,) come too near to the edge of 24 bits.
+
+    The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates.
+    """
+    peaks = [
+        np.abs(values).max(axis=(0, 1), initial=0)
+        for name, values in layer.states.items()
+        if name != "d"
     ]
+    return np.max(peaks, axis=0) >= headroom * grid.STATE_MAX
 
 
-def _report(
-    layer: _FloatLayer, made: Layer, headroom: dict[str, float], doublings: int
-) -> LayerReport:
+def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray) -> LayerReport:
+    headroom = {
+        name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
+        for name, values in trace.states.items()
+    }
     pairs = [(layer.weight, made.synapses)]
     if made.recurrent is not None and layer.weight_rec is not None:
         pairs.append((layer.weight_rec, made.recurrent))
     unit = made.state_scale * grid.STATE_ONE
-    if isinstance(made.neuron, (AdaptiveLIF, LeakyIntegrator)):
-        unit = unit * grid.DECAY_ONE / made.neuron.v_decay
+    if not isinstance(made.neuron, CubaLIF):
+        unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
     error, low, high = 0.0, 0, 0
     for real, synapses in pairs:
         restored = synapses.weight * unit[:, None] * 2.0**synapses.weight_exp
@@ -393,7 +427,8 @@ def _report(
         weight_error=error,
         decay_error=decay_error,
         headroom=headroom,
-        doublings=doublings,
+        doublings=int(doublings.max()),
+        doubled_neurons=int((doublings > 0).sum()),
         size_bytes=layer_bytes(made),
     )
 

@@ -6,7 +6,8 @@ threads run shares of a batch side by side; numba's own threads would stay behin
 Lava forks, and OpenMP does not survive that.
 
 - Messages come as event lists: step t of sample b owns ``sources[starts[b, t]:starts[b, t + 1]]``.
-- Weights are int16 (n_in, n), so that an event adds one contiguous row.
+- Weights are int16 (n_in, n), so that an event adds one contiguous row. n here and below counts
+  the neurons padded to a multiple of ``LANES``.
 - A neuron program is one ``_update_*`` function and one line in ``_update``. It reads int32
   parameters (P, n) and rewrites int32 states (S, n), in the orders of ``simulator.PROGRAMS`` and of
   the record's ``STATES``, and leaves in ``fired`` which neurons spiked. It returns 0, or 1 + the
@@ -35,7 +36,9 @@ _HALF, _FULL = 1 << (STATE_BITS - 1), 1 << STATE_BITS
 _INT32_MAX = (1 << 31) - 1
 _LOW_BITS = DECAY_ONE - 1
 _WORD = 8
-_BLOCK = 16
+
+LANES = 16
+"""Neurons of a layer are padded to a multiple of this, so that vector loops leave no slow rest."""
 
 
 class Messages(NamedTuple):
@@ -98,7 +101,7 @@ def _wrapped(x):
     return x - (_FULL if x > _HALF else 0) + (_FULL if x <= -_HALF else 0)
 
 
-@njit
+@njit(forceinline=True)
 def _update_cuba_lif(p, states, drive, fired):
     outside = False
     for i in range(drive.shape[0]):
@@ -112,7 +115,7 @@ def _update_cuba_lif(p, states, drive, fired):
     return 1 if outside else 0
 
 
-@njit
+@njit(forceinline=True)
 def _update_adaptive_lif(p, states, drive, fired):
     for i in range(drive.shape[0]):
         spiked = np.int64(fired[i])
@@ -125,37 +128,36 @@ def _update_adaptive_lif(p, states, drive, fired):
     return 0
 
 
-@njit
+@njit(forceinline=True)
 def _update_leaky_integrator(p, states, drive):
     for i in range(drive.shape[0]):
         states[0, i] = _saturated(_decayed(states[0, i], p[0, i]) + drive[i] + p[1, i])
     return 0
 
 
-@njit
+@njit(forceinline=True)
 def _update_threshold_refractory_lif(p, states, drive, fired):
-    outside = 0
+    i_outside = th_outside = r_outside = False
     for n in range(drive.shape[0]):
         i = _wrapped(_decayed(states[0, n], p[0, n]) + drive[n])
         v = _saturated(_decayed(states[1, n], p[1, n]) + i + p[6, n])
         th = _decayed(np.int64(states[2, n]) - p[4, n], p[2, n]) + p[4, n]
         r = _decayed(states[3, n], p[3, n])
         spike = v - r >= th
-        if spike:
-            r += 2 * th
-            th += p[5, n]
-        if abs(i) > _INT32_MAX:
-            outside = 1
-        elif abs(th) > _INT32_MAX:
-            outside = 3
-        elif abs(r) > _INT32_MAX:
-            outside = 4
-        states[0, n], states[1, n], states[2, n], states[3, n] = i, v, th, r
+        r += 2 * th if spike else 0
+        th += p[5, n] if spike else 0
+        i_outside |= (i > _INT32_MAX) | (i < -_INT32_MAX)
+        th_outside |= (th > _INT32_MAX) | (th < -_INT32_MAX)
+        r_outside |= (r > _INT32_MAX) | (r < -_INT32_MAX)
+        states[0, n] = i
+        states[1, n] = v
+        states[2, n] = th
+        states[3, n] = r
         fired[n] = spike
-    return outside
+    return 1 if i_outside else (3 if th_outside else (4 if r_outside else 0))
 
 
-@njit
+@njit(forceinline=True)
 def _update(program, p, states, drive, fired):
     if program == CUBA_LIF:
         return _update_cuba_lif(p, states, drive, fired)
@@ -166,7 +168,7 @@ def _update(program, p, states, drive, fired):
     return _update_threshold_refractory_lif(p, states, drive, fired)
 
 
-@njit
+@njit(forceinline=True)
 def _add_rows(total, weight, sources, start, stop):
     # Eight weights of at most 256 fit 16 bits, so eight rows are added at half the width first.
     e = start
@@ -189,7 +191,7 @@ def _add_rows(total, weight, sources, start, stop):
             total[i] += weight[a, i]
 
 
-@njit
+@njit(forceinline=True)
 def _add_graded_rows(total, weight, sources, values, start, stop):
     for e in range(start, stop):
         source, value = sources[e], values[e]
@@ -197,10 +199,8 @@ def _add_graded_rows(total, weight, sources, values, start, stop):
             total[i] += weight[source, i] * value
 
 
-@njit
-def _add_delayed_rows(future, wiring, messages, start, stop, step):
-    weight, delay = wiring.weight, wiring.delay
-    sources, values = messages.sources, messages.values
+@njit(forceinline=True)
+def _add_delayed_rows(future, weight, delay, sources, values, start, stop, step):
     slots, graded = future.shape[0], values.shape[0] > 0
     for e in range(start, stop):
         source = sources[e]
@@ -209,31 +209,31 @@ def _add_delayed_rows(future, wiring, messages, start, stop, step):
             future[(step + delay[source, i]) % slots, i] += weight[source, i] * value
 
 
-@njit
-def _deliver(wiring, total, future, messages, graded, start, stop, step):
+@njit(forceinline=True)
+def _deliver(weight, delay, total, future, sources, values, start, stop, step):
     """Set ``total`` to what the synapses deliver at ``step``, before the shift."""
-    if wiring.delay.shape[0] > 0:
-        _add_delayed_rows(future, wiring, messages, start, stop, step)
+    if delay.shape[0] > 0:
+        _add_delayed_rows(future, weight, delay, sources, values, start, stop, step)
         slot = step % future.shape[0]
         for i in range(total.shape[0]):
             total[i] = future[slot, i]
             future[slot, i] = 0
         return
     total[:] = 0
-    if graded:
-        _add_graded_rows(total, wiring.weight, messages.sources, messages.values, start, stop)
+    if values.shape[0] > 0:
+        _add_graded_rows(total, weight, sources, values, start, stop)
     else:
-        _add_rows(total, wiring.weight, messages.sources, start, stop)
+        _add_rows(total, weight, sources, start, stop)
 
 
-@njit
+@njit(forceinline=True)
 def _add_shifted(drive, total, exponent):
     left, right = max(exponent, 0) + STATE_SHIFT, max(-exponent, 0)
     for i in range(drive.shape[0]):
         drive[i] += (np.int64(total[i]) >> right) << left
 
 
-@njit
+@njit(forceinline=True)
 def _operations(fan_out, sources, start, stop):
     count = 0
     for e in range(start, stop):
@@ -241,7 +241,7 @@ def _operations(fan_out, sources, start, stop):
     return count
 
 
-@njit
+@njit(forceinline=True)
 def _append_events(fired, words, sources, at):
     # Most words of eight neurons are silent; inside one, every index is written and only the
     # neurons that fired move the end of the list, which costs no branch.
@@ -257,44 +257,67 @@ def _append_events(fired, words, sources, at):
 def _run_sample(
     b, program, parameters, initial, below, lateral, incoming, emitted, steps, record, wide
 ):
-    n = parameters.shape[1]
+    # Every field that the loop reads is taken out of its tuple first: inside the loop numba would
+    # count references at each access, which costs as much as the arithmetic of a small layer.
+    n, padded = record.spike_counts.shape[1], parameters.shape[1]
+    weight, delay, exponent, fan_out = below.weight, below.delay, below.exponent, below.fan_out
+    lateral_weight, lateral_delay = lateral.weight, lateral.delay
+    lateral_exponent, lateral_fan_out = lateral.exponent, lateral.fan_out
+    starts, sources, values = incoming.starts[b], incoming.sources, incoming.values
+    sent_starts, sent, no_values = emitted.starts[b], emitted.sources, emitted.values
+    spikes, kept, kept_states = record.spikes, record.kept, record.states
+    counts = record.spike_counts[b]
     states = initial.copy()
-    total = np.zeros(n, wide.dtype)
-    drive = np.empty(n, np.int64)
-    fired = np.zeros((n + _WORD - 1) // _WORD * _WORD, np.uint8)
+    total = np.zeros(padded, wide.dtype)
+    drive = np.empty(padded, np.int64)
+    fired = np.zeros(padded, np.uint8)
     words = fired.view(np.uint64)
-    future = np.zeros((below.slots if below.delay.shape[0] > 0 else 0, n), wide.dtype)
-    future_lateral = np.zeros((lateral.slots if lateral.delay.shape[0] > 0 else 0, n), wide.dtype)
-    graded = incoming.values.shape[0] > 0
-    recurrent = lateral.weight.shape[0] > 0
-    keeps_spikes = record.spikes.shape[0] > 0
-    before = now = emitted.starts[b, 0]
+    future = np.zeros((below.slots if delay.shape[0] > 0 else 0, padded), wide.dtype)
+    lateral_future = np.zeros(
+        (lateral.slots if lateral_delay.shape[0] > 0 else 0, padded), wide.dtype
+    )
+    recurrent, keeps_spikes = lateral_weight.shape[0] > 0, spikes.shape[0] > 0
+    events = lateral_events = operations = lateral_operations = 0
+    before = now = sent_starts[0]
     for step in range(steps):
         drive[:] = 0
-        start, stop = incoming.starts[b, step], incoming.starts[b, step + 1]
-        _deliver(below, total, future, incoming, graded, start, stop, step)
-        _add_shifted(drive, total, below.exponent)
-        record.totals[b, 0] += stop - start
-        record.totals[b, 2] += _operations(below.fan_out, incoming.sources, start, stop)
+        start, stop = starts[step], starts[step + 1]
+        _deliver(weight, delay, total, future, sources, values, start, stop, step)
+        _add_shifted(drive, total, exponent)
+        events += stop - start
+        operations += _operations(fan_out, sources, start, stop)
         if recurrent:
-            _deliver(lateral, total, future_lateral, emitted, False, before, now, step)
-            _add_shifted(drive, total, lateral.exponent)
-            record.totals[b, 1] += now - before
-            record.totals[b, 3] += _operations(lateral.fan_out, emitted.sources, before, now)
+            _deliver(
+                lateral_weight,
+                lateral_delay,
+                total,
+                lateral_future,
+                sent,
+                no_values,
+                before,
+                now,
+                step,
+            )
+            _add_shifted(drive, total, lateral_exponent)
+            lateral_events += now - before
+            lateral_operations += _operations(lateral_fan_out, sent, before, now)
         outside = _update(program, parameters, states, drive, fired)
         if outside != 0:
             record.failed[b, 0], record.failed[b, 1] = step, outside
             return
-        before, now = now, _append_events(fired, words, emitted.sources, now)
-        emitted.starts[b, step + 1] = now
+        fired[n:] = 0
+        before, now = now, _append_events(fired, words, sent, now)
+        sent_starts[step + 1] = now
         for e in range(before, now):
-            record.spike_counts[b, emitted.sources[e]] += 1
+            counts[sent[e]] += 1
         if keeps_spikes:
             for i in range(n):
-                record.spikes[b, step, i] = fired[i]
-        for k in range(record.kept.shape[0]):
+                spikes[b, step, i] = fired[i]
+        for k in range(kept.shape[0]):
             for i in range(n):
-                record.states[k, b, step, i] = states[record.kept[k], i]
+                kept_states[k, b, step, i] = states[kept[k], i]
+    record.totals[b, 0], record.totals[b, 1] = events, lateral_events
+    record.totals[b, 2], record.totals[b, 3] = operations, lateral_operations
 
 
 @njit(cache=True, nogil=True)
@@ -308,12 +331,12 @@ def run_layer(
     program
         Code of the neuron program.
     parameters, initial
-        int32 (P, n) parameters and int32 (S, n) states before the first step.
+        int32 (P, n) parameters and int32 (S, n) states before the first step, padded with zeros.
     below, lateral
         ``Wiring`` from below and between the layer's own neurons.
     incoming, emitted
         ``Messages`` that come in, and those that the layer sends. ``emitted.starts[:, 0]`` says
-        where each sample's list begins; it needs room for all neurons at all steps and one more event.
+        where each sample's list begins; it needs room for all neurons at all steps and one more.
     lengths
         int64 (batch,): steps of each sample.
     record
@@ -335,49 +358,3 @@ def run_layer(
             record,
             wide,
         )
-
-
-@njit(cache=True, nogil=True)
-def count_events(inputs, lengths, counts, lowest, highest):
-    """Count non-zero inputs (batch, time, channel) of each step; find the range of all values."""
-    for b in range(inputs.shape[0]):
-        low, high = np.int64(0), np.int64(0)
-        for t in range(inputs.shape[1]):
-            row = inputs[b, t]
-            count = 0
-            for c in range(row.shape[0]):
-                value = np.int64(row[c])
-                low, high = min(low, value), max(high, value)
-                count += value != 0
-            if t < lengths[b]:
-                counts[b, t] = count
-        lowest[b], highest[b] = low, high
-
-
-@njit(cache=True, nogil=True)
-def list_events(inputs, lengths, messages):
-    """Fill ``messages.sources`` and, where there is room, ``messages.values`` from dense inputs."""
-    graded = messages.values.shape[0] > 0
-    channels = inputs.shape[2]
-    whole = channels - channels % _BLOCK
-    for b in range(inputs.shape[0]):
-        for t in range(lengths[b]):
-            at = messages.starts[b, t]
-            for first in range(0, whole, _BLOCK):
-                union = inputs[b, t, first]
-                for c in range(_BLOCK):
-                    union |= inputs[b, t, first + c]
-                if union != 0:
-                    at = _list_block(inputs, b, t, first, first + _BLOCK, messages, graded, at)
-            _list_block(inputs, b, t, whole, channels, messages, graded, at)
-
-
-@njit
-def _list_block(inputs, b, t, first, last, messages, graded, at):
-    for c in range(first, last):
-        if inputs[b, t, c] != 0:
-            messages.sources[at] = c
-            if graded:
-                messages.values[at] = inputs[b, t, c]
-            at += 1
-    return at

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,26 +26,16 @@ from ..export.network import (
     Neuron,
     Synapses,
     ThresholdRefractoryLIF,
-    check_inputs,
 )
 from ..export.trace import LayerTrace, Trace
 from . import kernels
 from .activity import Activity, layer_activity, no_activity
+from .events import dense_inputs, input_messages
 from .kernels import Messages, Record, Wiring
 from .reference import check_lengths, initial_state
 
 RecordKind = Literal["output", "spikes", "states"]
 RECORDS: tuple[RecordKind, ...] = ("output", "spikes", "states")
-
-# The kernels that read inputs are compiled for three types; the others are widened first.
-_COMPILED = {
-    "b1": np.uint8,
-    "u1": np.uint8,
-    "i1": np.int32,
-    "i2": np.int32,
-    "u2": np.int32,
-    "i4": np.int32,
-}
 
 EVENT_BYTES = 1 << 28
 """A batch is cut so that event lists need no more room than this, or one sample's a thread."""
@@ -132,10 +122,7 @@ def run_with_activity(
     """Run as ``run`` does and return the trace with the counts of what was done."""
     if record not in RECORDS:
         raise InputError(f"record: {record!r} is not one of {', '.join(RECORDS)}")
-    array = np.asarray(inputs)
-    if array.ndim != 3 or array.shape[2] != network.input_size or array.dtype.kind not in "bui":
-        array = check_inputs(network, array)
-    array = array.astype(_COMPILED.get(array.dtype.str[1:], np.int64), copy=False)
+    array = dense_inputs(network, inputs)
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
     trace = _empty_trace(network, batch, steps, record)
@@ -228,7 +215,7 @@ def _run_part(
 ) -> Activity:
     inputs, lengths = inputs[part], lengths[part]
     batch, steps = inputs.shape[:2]
-    messages, largest = _input_messages(network, inputs, lengths)
+    messages, largest = input_messages(network, inputs, lengths)
     ran = int(lengths.sum())
     layers = []
     for index, layer in enumerate(network.layers):
@@ -286,31 +273,6 @@ def _refuse_failed(layer: Layer, failed: npt.NDArray[np.int64], offset: int) -> 
         )
 
 
-def _input_messages(
-    network: Network, inputs: npt.NDArray[np.generic], lengths: npt.NDArray[np.int64]
-) -> tuple[Messages, int]:
-    # A read-only or strided array would be one more type to compile for.
-    dense = np.require(inputs, requirements=("C", "W"))
-    batch, steps, _ = dense.shape
-    counts = np.zeros((batch, steps), np.int64)
-    lowest, highest = np.zeros(batch, np.int64), np.zeros(batch, np.int64)
-    kernels.count_events(dense, lengths, counts, lowest, highest)
-    low, high = int(lowest.min(initial=0)), int(highest.max(initial=0))
-    limit = max((1 << network.message_bits) - 1, 1)
-    if high > limit or low < (-limit if network.message_bits else 0):
-        check_inputs(network, dense)
-    total = np.concatenate([[0], np.cumsum(counts)])
-    starts = total[np.arange(batch)[:, None] * steps + np.arange(steps + 1)]
-    events = int(total[-1])
-    graded = network.message_bits > 0
-    # One value more than events, so that graded messages are told by their room even when silent.
-    messages = Messages(
-        starts, np.empty(events, np.int32), np.empty(events + 1 if graded else 0, np.int32)
-    )
-    kernels.list_events(dense, lengths, messages)
-    return messages, max(high, -low, 1)
-
-
 def prepare(layer: Layer) -> _Prepared:
     """Return what the kernels need of a layer; made once a layer and kept while the layer lives."""
     ready = _prepared.get(layer)
@@ -327,8 +289,8 @@ def _prepare(layer: Layer) -> _Prepared:
     synapses = (layer.synapses, layer.recurrent)
     return _Prepared(
         program.code,
-        np.stack(rows).astype(np.int32),
-        initial.astype(np.int32),
+        _padded(np.stack(rows), np.int32),
+        _padded(initial, np.int32),
         _wiring(layer.synapses, layer.size),
         _wiring(layer.recurrent, layer.size),
         tuple(0 if s is None else int(np.abs(s.weight).sum(axis=1).max()) for s in synapses),  # type: ignore[arg-type]
@@ -344,13 +306,18 @@ def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
     return values
 
 
+def _padded(rows: npt.NDArray[np.integer[Any]], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
+    rest = -rows.shape[1] % kernels.LANES
+    return np.pad(rows, ((0, 0), (0, rest))).astype(dtype, order="C")
+
+
 def _wiring(synapses: Synapses | None, size: int) -> Wiring:
     none = np.zeros((0, 0), np.uint8)
     if synapses is None:
         return Wiring(np.zeros((0, size), np.int16), 0, none, np.zeros(0, np.int64), 1)
-    delay = none if synapses.delay is None else np.ascontiguousarray(synapses.delay.T, np.uint8)
+    delay = none if synapses.delay is None else _padded(synapses.delay.T, np.uint8)
     return Wiring(
-        np.ascontiguousarray(synapses.weight.T, np.int16),
+        _padded(synapses.weight.T, np.int16),
         int(synapses.weight_exp),
         delay,
         np.count_nonzero(synapses.weight, axis=0).astype(np.int64),

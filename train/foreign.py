@@ -54,7 +54,7 @@ def from_foreign_weights(
     -------
     ::
 
-        state = torch.load("ecg_2021_0.859.pth", weights_only=True)
+        state = torch.load("ecg_2021_0.859.pth", map_location="cpu", weights_only=True)
         model = from_foreign_weights(config, state, {
             "layers.0.weight": "i2h.weight", "layers.0.weight_rec": "h2h.weight",
             "layers.0.bias": ("i2h.bias", "h2h.bias"), "layers.0.tau_mem": "tau_m_h", ...})

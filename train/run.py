@@ -86,8 +86,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(f"{path}: not a readable checkpoint ({reason})") from None
+        raise InputError(
+            f"{path}: damaged or not a checkpoint ({type(error).__name__}); start anew with --overwrite"
+        ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of srnn-train")
     if content.get("format_version") != FORMAT_VERSION:

@@ -52,7 +52,7 @@ def float_model(
         samples=bundle_samples(model, task, split, min(sample_count, len(split))),
         versions={
             "srnn": version("srnn"),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "python": platform.python_version(),
         },
     )

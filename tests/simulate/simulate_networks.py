@@ -1,4 +1,4 @@
-"""Random networks for the simulator's tests: every program, with values at the ends of their range."""
+"""Random networks for the simulator's tests: every program, values at the ends of their range."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ def test_counted_by_hand() -> None:
 def test_dense_operations_as_neurobench_counts_them() -> None:
     # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 a sample.
     hidden = Layer(
-        "hidden", Synapses(np.full((32, 20), 2)), AdaptiveLIF(32, 100, 20, 900, 50, 4),
+        "hidden",
+        Synapses(np.full((32, 20), 2)),
+        AdaptiveLIF(32, 100, 20, 900, 50, 4),
         Synapses(np.full((32, 32), -2)),
     )
     network = Network((hidden, Layer("out", Synapses(np.full((5, 32), 2)), LeakyIntegrator(5, 9))))

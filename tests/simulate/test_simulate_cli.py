@@ -96,8 +96,16 @@ def test_a_file_of_inputs_gives_predictions(
     np.savez(tmp_path / "in.npz", inputs=inputs, lengths=lengths)
     trace = tmp_path / "out.h5"
     result = answer(
-        capsys, net, "--input", tmp_path / "in.npz", "--trace", trace, "--trace-states", "v, d",
-        "--batch-size", 2,
+        capsys,
+        net,
+        "--input",
+        tmp_path / "in.npz",
+        "--trace",
+        trace,
+        "--trace-states",
+        "v, d",
+        "--batch-size",
+        2,
     )
     expected = reference.run(network, inputs, lengths)
     assert result["predictions"] == predictions(network, expected.output, lengths).tolist()
@@ -151,9 +159,7 @@ def test_a_task_gives_its_accuracy(
 
     encoder = {**task.description(), "encoder": {"kind": "other"}}
     write_net(tmp_path / "old.net", replace(made, task=encoder))
-    assert "encodes its data otherwise" in refusal(
-        capsys, tmp_path / "old.net", "--data", data_dir
-    )
+    assert "encodes its data otherwise" in refusal(capsys, tmp_path / "old.net", "--data", data_dir)
 
 
 def test_mistakes_get_one_line(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from simulate_networks import random_inputs, random_network
 from srnn.export.errors import InputError
+from srnn.export.network import Network
 from srnn.export.readout import predictions
 from srnn.simulate.evaluate import evaluate, stream
 from srnn.simulate.simulator import run, run_with_activity
@@ -15,7 +16,7 @@ from srnn.tasks.base import Split
 from srnn.tasks.registry import load
 
 
-def split_of(network, readout_per_step: bool):  # noqa: ANN001, ANN201
+def split_of(network: Network, readout_per_step: bool) -> Split:
     inputs = random_inputs(7, network, 11, 20)
     rng = np.random.default_rng(7)
     targets = rng.integers(0, 4, (11, 20) if readout_per_step else 11)
@@ -30,7 +31,12 @@ def test_batches_change_nothing(readout: str, batch_size: int) -> None:
     done: list[int] = []
     traces = []
     result = evaluate(
-        network, split, skip_steps=3, batch_size=batch_size, progress=done.append, sink=traces.append
+        network,
+        split,
+        skip_steps=3,
+        batch_size=batch_size,
+        progress=done.append,
+        sink=traces.append,
     )
     trace, activity = run_with_activity(network, split.inputs, split.lengths)
     answers = predictions(network, trace.output, trace.lengths)
@@ -81,7 +87,11 @@ def test_lazy_windows_are_taken_batch_by_batch(data_dir: Path) -> None:
     task = load("smnist", data_dir)
     inputs = task.test.inputs
     network = random_network(
-        3, ["SRNN_ALIF", "SRNN_LI"], [20, 10], task.input_size, message_bits=task.message_bits,
+        3,
+        ["SRNN_ALIF", "SRNN_LI"],
+        [20, 10],
+        task.input_size,
+        message_bits=task.message_bits,
         readout="mean_softmax",
     )
     first = task.test.take(np.arange(5))

@@ -1,4 +1,4 @@
-"""Recordings of lava-nc 0.10.0 and netx, in the reference and in the kernels, element by element."""
+"""Recordings of lava-nc 0.10.0, in the reference and in the kernels, element by element."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from srnn.export.grid import hardware_weights, wrap24
-from srnn.export.netx import read_net
 from srnn.export.network import (
     CubaLIF,
     Layer,
@@ -17,6 +16,7 @@ from srnn.export.network import (
     Synapses,
     ThresholdRefractoryLIF,
 )
+from srnn.export.netx import read_net
 from srnn.export.trace import Trace
 from srnn.simulate import reference, simulator
 
@@ -46,9 +46,7 @@ def direct(neuron: CubaLIF | ThresholdRefractoryLIF) -> Network:
 
 
 def cuba(case: dict[str, np.ndarray]) -> Network:
-    return direct(
-        CubaLIF(16, case["du"] + 1, case["dv"], case["vth"], bias_of(case))
-    )
+    return direct(CubaLIF(16, case["du"] + 1, case["dv"], case["vth"], bias_of(case)))
 
 
 @RUNS
@@ -151,7 +149,9 @@ def test_recurrent_network_of_netx(run: Run, data_dir: Path) -> None:
         ran = run(Network((layer,)), a_step_later(messages)[None]).layers[0]
         for name in ("u", "v"):
             if name in ran.states:
-                np.testing.assert_array_equal(ran.states[name][0, -1], recorded[f"final_{name}{index}"])
+                np.testing.assert_array_equal(
+                    ran.states[name][0, -1], recorded[f"final_{name}{index}"]
+                )
         if index < 2:
             assert ran.spikes is not None
             np.testing.assert_array_equal(ran.spikes[0], recorded[f"s{index}"].T)

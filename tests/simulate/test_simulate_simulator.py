@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate_networks import random_inputs, random_network
 from srnn.export.errors import InputError
-from srnn.export.trace import compare
+from srnn.export.network import Network
+from srnn.export.trace import Trace, compare
 from srnn.simulate import simulator
 
 
-def network_and_inputs(batch: int = 7, steps: int = 25):  # noqa: ANN201
+def network_and_inputs(batch: int = 7, steps: int = 25) -> tuple[Network, np.ndarray]:
     network = random_network(21, ["SRNN_ALIF", "CUBA", "SRNN_LI"], [31, 17, 5], 40)
     return network, random_inputs(21, network, batch, steps)
 
 
-def same(one, other) -> bool:
+def same(one: Trace, other: Trace) -> bool:
     rows = compare(one, other)
     return not any(row.different for row in rows) and np.array_equal(one.output, other.output)
 
