@@ -52,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="one weight unit per neuron (default) or one per layer",
     )
     parser.add_argument(
+        "--one-exponent",
+        action="store_true",
+        help="input and recurrent weights of a layer share one unit (always so for CUBA networks)",
+    )
+    parser.add_argument(
         "--max-accuracy-loss",
         type=float,
         metavar="POINTS",
@@ -77,9 +82,8 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     inputs = model.samples["inputs"]
     lengths = model.samples.get("lengths")
     try:
-        network, layers = quantize(
-            model, Quantization(arguments.scale), simulate, inputs, lengths
-        )
+        options = Quantization(arguments.scale, exponents=not arguments.one_exponent)
+        network, layers = quantize(model, options, simulate, inputs, lengths)
     except InputError as error:
         raise InputError(f"{arguments.model}: {error}") from None
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()

@@ -39,11 +39,15 @@ class Quantization:
     """How to quantize.
 
     ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
+    ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use their 8
+    bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores exponents, they
+    share one unit.
     ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
     rest is kept for samples not seen.
     """
 
     scale: str = "neuron"
+    exponents: bool = True
     headroom: float = 0.8
 
     def __post_init__(self) -> None:
@@ -206,29 +210,27 @@ def _network(model: FloatModel, options: Quantization, layers: list[Layer]) -> N
 
 
 def weight_units(
-    weight: FloatArray, weight_rec: FloatArray | None, scale: str
+    weight: FloatArray, weight_rec: FloatArray | None, scale: str, exponents: bool
 ) -> tuple[FloatArray, int, int]:
     """Return the unit k (n, 1) and the exponents of input and recurrent weights.
 
-    The unit is that of the finer matrix; the coarser one gets a positive exponent, which shifts its sums
+    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive exponent, which shifts its sums
     left and loses nothing, so that both use the 8 bits.
     """
-    exponents = [0, 0]
+    shifts = [0, 0]
     peaks = [np.abs(weight).max(axis=1)]
     if weight_rec is not None:
         peaks.append(np.abs(weight_rec).max(axis=1))
         tops = [float(p.max()) for p in peaks]
-        if min(tops) > 0:
+        if exponents and min(tops) > 0:
             gap = int(np.floor(np.log2(max(tops) / min(tops))))
-            exponents[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
-    per_neuron = np.max(
-        [p / 2.0**e for p, e in zip(peaks, exponents, strict=False)], axis=0
-    )
+            shifts[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
+    per_neuron = np.max([p / 2.0**e for p, e in zip(peaks, shifts, strict=False)], axis=0)
     top = float(per_neuron.max())
     unit = per_neuron if scale == "neuron" else np.full_like(per_neuron, top)
     # A neuron without any weight has no scale of its own.
     unit = np.where(unit > 0, unit, top)
-    return unit[:, None] / grid.WEIGHT_MAX, exponents[0], exponents[1]
+    return unit[:, None] / grid.WEIGHT_MAX, shifts[0], shifts[1]
 
 
 def _integer_layer(
@@ -240,7 +242,9 @@ def _integer_layer(
     recurrent = layer.weight_rec
     if recurrent is not None and not recurrent.any():
         recurrent = None
-    unit, exponent, exponent_rec = weight_units(layer.weight, recurrent, options.scale)
+    unit, exponent, exponent_rec = weight_units(
+        layer.weight, recurrent, options.scale, options.exponents and not stock
+    )
     unit = unit * 2.0 ** doublings[:, None]
     values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
     too_large = values.out_of_range()

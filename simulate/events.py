@@ -1,5 +1,8 @@
 """From dense inputs to the event lists that the kernels read, checked on the way."""
 
+# Compiled functions take their arguments by position.
+# ruff: noqa: PLR0917
+
 from __future__ import annotations
 
 from typing import Any

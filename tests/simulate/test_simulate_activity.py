@@ -35,7 +35,7 @@ def test_counted_by_hand() -> None:
     first, last = activity.layers
     assert first.spikes.tolist() == [3, 0]
     assert (first.events_from_below, first.events_recurrent) == (5, 2)
-    # Channel 0 three times with 1 non-zero weight, channel 1 with none; two recurrent spikes with 1.
+    # Channel 0 three times with 1 non-zero weight, channel 1 with 0; two recurrent spikes, 1 each.
     assert first.effective_acs == 3 * 1 + 2 * 0 + 2 * 1
     assert first.dense_operations == 4 * (6 + 4)
     assert first.neuron_updates == 8

@@ -97,7 +97,7 @@ def test_mistakes_are_refused() -> None:
         (inputs[..., :-1], "needs \\(batch, time, 40\\)"),
         (graded, "2 is outside 0..1"),
         (negative, "-1 is outside 0..1"),
-        (huge, "outside"),
+        (huge, "whole numbers"),
         (inputs + 0.5, "not whole"),
         (inputs.astype(str), "needs integers"),
     ):

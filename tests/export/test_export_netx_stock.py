@@ -1,0 +1,143 @@
+"""What stock lava-dl would make of a network, against Lava's own weight arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from export_networks import adaptive_network, stock_network
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from srnn.export.grid import hardware_weights
+from srnn.export.netx import stock_lava_dl_obstacles
+from srnn.export.network import (
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Readout,
+    Synapses,
+    ThresholdRefractoryLIF,
+)
+
+
+def cuba(size, **changes):
+    values = {"i_decay": 4096, "v_decay": 400, "v_threshold": 80} | changes
+    return CubaLIF(size, **{name: np.array(value) for name, value in values.items()})
+
+
+def network(weight, neuron=None, recurrent=None, exponent=0, delay=None, bits=0):
+    synapses = Synapses(np.array(weight), exponent, delay)
+    neuron = neuron or cuba(synapses.n_out)
+    rec = None if recurrent is None else Synapses(np.array(recurrent))
+    return Network((Layer("one", synapses, neuron, rec),), message_bits=bits)
+
+
+def test_none_for_cuba_networks():
+    assert stock_lava_dl_obstacles(stock_network()) == []
+    assert stock_lava_dl_obstacles(network([[2, -4]])) == []
+    assert stock_lava_dl_obstacles(network([[255, 3]])) == []
+
+
+EVEN = [[2, -4], [6, 8]]
+
+
+@pytest.mark.parametrize(
+    ("built", "match"),
+    [
+        (network(EVEN, bits=8), "input: graded, 8 bits"),
+        (network(EVEN, exponent=1), "layer one: weight_exp is 1"),
+        (network(EVEN, cuba(2, bias=[0, 64])), "bias 64 of neuron 1 is not a multiple of 128"),
+        (network(EVEN, cuba(2, bias=32768 * 64)), "has mantissa 32768, outside -32768..32767"),
+        (network(EVEN, cuba(2, u_init=1)), "the initial state is not zero"),
+        (network(EVEN, cuba(2, v_init=-1)), "the initial state is not zero"),
+        (network(EVEN, LeakyIntegrator(2, np.array(9), np.array(0), np.array(5))), "initial state"),
+        (network(EVEN, delay=np.array([[1, 2], [3, 3]])), "delays per synapse"),
+        (network(EVEN, cuba(2, bias=128), delay=np.array([1, 2])), "delays and a bias in one layer"),
+        (network(EVEN, recurrent=EVEN, delay=np.array([1, 2])), "delays in a recurrent layer"),
+        (network([[0, 0]]), "all weights are zero"),
+        (network([[-128, -128], [-128, -2]]), r"weight \(-128..-2\) loses weights"),
+        (network([[255, 3]] * 2, recurrent=[[2, -2], [0, 0]]), r"weight \(3..255\) loses weights"),
+        (
+            network(EVEN, ThresholdRefractoryLIF(2, *[np.array(9)] * 6)),
+            "ATRLIF neurons are not known to lava-dl",
+        ),
+        (network(np.full((1, 600), 254), LeakyIntegrator(1, np.array(9))), "can leave 24 bits"),
+    ],
+)
+def test_one_line_per_obstacle(built, match):
+    found = stock_lava_dl_obstacles(built)
+    assert len(found) == 1
+    with pytest.raises(AssertionError, match=match):
+        raise AssertionError(found[0])
+
+
+def test_adaptive_layers_are_named():
+    found = stock_lava_dl_obstacles(adaptive_network())
+    assert found == ["layer hidden: SRNN_ALIF neurons are not known to lava-dl"]
+
+
+def test_spiking_cuba_may_wrap():
+    # Lava's own current wraps, so only the leaky integrator that stands for one must not.
+    many = np.full((1, 600), 254)
+    assert stock_lava_dl_obstacles(network(many)) == []
+
+
+def netx_weights(parts):
+    """Return what stock netx and Lava compute with, as lava-dl 0.6.0 and lava-nc 0.10.0 do it."""
+    from lava.utils import weightutils
+
+    together = np.hstack(parts)
+    high, low = together.max(), together.min()
+    signed = int(not high < 0 and not low >= 0)
+    with np.errstate(divide="ignore"):
+        if signed:
+            scale = np.min([np.float64(127) / high, np.float64(-128) / low])
+        else:
+            scale = -256 / low if high < 0 else 255 / high
+    shift = int(np.floor(np.log2(scale))) + signed
+    n = 8
+    while n > 0 and np.sum(np.abs(together / 2**n - np.round(together / 2**n))) != 0:
+        n -= 1
+    bits = 8 - shift - (n - signed)
+    effective = []
+    for part in parts:
+        shifted = np.left_shift(part.astype(np.int32), shift)
+        mode = weightutils.determine_sign_mode(shifted)
+        clipped = weightutils.clip_weights(shifted, mode, 8)
+        kept = weightutils.truncate_weights(clipped, mode, bits)
+        effective.append(kept / 2.0**shift)
+    return effective
+
+
+def grid_matrix(columns):
+    drawn = hnp.arrays(np.int64, (3, columns), elements=st.integers(-256, 255))
+    step = st.sampled_from([1, 2, 4, 32, 128])
+    sign = st.sampled_from([lambda w: w, np.abs, lambda w: -np.abs(w)])
+
+    def build(w, by, signed):
+        return hardware_weights(hardware_weights(signed(w // by * by)))
+
+    return st.builds(build, drawn, step, sign)
+
+
+@pytest.mark.lava
+@settings(max_examples=300, deadline=None)
+@given(grid_matrix(2), st.none() | grid_matrix(3))
+@example(np.full((3, 2), -128), None)
+@example(np.full((3, 2), -255), np.zeros((3, 3), np.int64))
+@example(np.full((3, 2), 255), 2 * np.eye(3, dtype=np.int64) - 2)
+def test_weights_survive_exactly_where_lava_keeps_them(weight, recurrent):
+    parts = [weight] if recurrent is None else [weight, recurrent]
+    lost = any("loses weights" in line for line in stock_lava_dl_obstacles(
+        network(weight, recurrent=recurrent)
+    ))  # fmt: skip
+    if not any(part.any() for part in parts):
+        return
+    kept = all(np.array_equal(a, b) for a, b in zip(parts, netx_weights(parts), strict=True))
+    assert lost == (not kept)
+
+
+def test_readout_kind_is_no_obstacle():
+    built = network(EVEN)
+    assert stock_lava_dl_obstacles(Network(built.layers, Readout("spike_count"))) == []
