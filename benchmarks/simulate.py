@@ -8,6 +8,9 @@ Times are medians over interleaved repeats and include everything that ``run`` d
 dense inputs too. A synaptic operation is a weight met by an event, zero weights included.
 """
 
+# The records take scalars and lists, and keep arrays.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import argparse
@@ -40,7 +43,7 @@ from srnn.simulate.simulator import run, run_with_activity
 CHANNELS, OUTPUTS, STEPS, DENSITY = 700, 20, 250, 0.02
 SIZES, BATCHES, THREADS = (128, 512), (1, 64), (1, 2)
 REFERENCE_BATCH = {1: 1, 64: 8}
-"""Samples that the reference runs in place of a batch; its time per sample hardly changes beyond."""
+"""Samples that the reference runs in place of a batch; more change its time a sample little."""
 
 
 def make_network(kind: str, size: int) -> Network:

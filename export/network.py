@@ -255,9 +255,9 @@ class Synapses:
         A weight off the grid, an exponent or delay out of range, or wrong shapes.
     """
 
-    weight: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.integer[Any]]
     weight_exp: int = 0
-    delay: npt.NDArray[np.int32] | None = None
+    delay: npt.NDArray[np.integer[Any]] | None = None
 
     def __post_init__(self) -> None:
         weight = _whole(self.weight, "weight")

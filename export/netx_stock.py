@@ -119,6 +119,9 @@ def _weight_obstacles(parts: list[tuple[str, npt.NDArray[np.int32]]]) -> list[st
     if not together.any():
         return ["all weights are zero, on which lava-dl stops"]
     low, high = int(together.min()), int(together.max())
+    if low < 0 and high > grid.WEIGHT_MAX:
+        together = np.minimum(together, grid.WEIGHT_MAX)
+        high = grid.WEIGHT_MAX
     signed = low < 0 <= high
     if signed:
         scale = min(127 / high if high else np.inf, -128 / low)
@@ -131,10 +134,11 @@ def _weight_obstacles(parts: list[tuple[str, npt.NDArray[np.int32]]]) -> list[st
     for name, weight in parts:
         # Lava finds the signs of each matrix anew; a matrix of one sign has no bit to spare for it.
         mixed = weight.min() < 0 < weight.max()
-        kept = None
+        kept = False
         if shift >= 0 and 8 - bits + mixed >= 0:
-            shifted = weight.astype(np.int64) << shift
-            kept = np.array_equal(grid.hardware_weights(shifted, bits), shifted)
+            clipped = np.minimum(weight, high).astype(np.int64)
+            used = grid.hardware_weights(clipped << shift, bits)
+            kept = np.array_equal(used, weight.astype(np.int64) << shift)
         if not kept:
             found.append(
                 f"{name} ({weight.min()}..{weight.max()}) loses weights when lava-dl shifts and "

@@ -51,14 +51,13 @@ def readout_scores(
 ) -> FloatArray:
     """Apply a readout (see ``Readout``) to real outputs, float64 (batch, time, class)."""
     batch, steps, _ = output.shape
-    if lengths is None:
-        lengths = np.full(batch, steps, dtype=np.int64)
+    ends = np.full(batch, steps, dtype=np.int64) if lengths is None else lengths
     if kind == "membrane":
         return output
     if kind == "last_membrane":
-        return output[np.arange(batch), np.maximum(lengths - 1, 0)]
+        return output[np.arange(batch), np.maximum(ends - 1, 0)]
     step = np.arange(steps)
-    counted = (step >= skip_steps) & (step < lengths[:, None])
+    counted = (step >= skip_steps) & (step < ends[:, None])
     if kind == "spike_count":
         return (output * counted[..., None]).sum(axis=1)
     shifted = np.exp(output - output.max(axis=2, keepdims=True))

@@ -43,7 +43,9 @@ def random_synapses(rng: np.random.Generator, shape: tuple[int, int]) -> Synapse
     exponent = int(rng.integers(-8, 8))
     kind = rng.integers(0, 4)
     delay = None if kind < 2 else rng.integers(0, 63, shape if kind == 2 else shape[:1])
-    return Synapses(random_weights(rng, shape), exponent if delay is None else max(exponent, 0), delay)
+    return Synapses(
+        random_weights(rng, shape), exponent if delay is None else max(exponent, 0), delay
+    )
 
 
 def random_samples(rng: np.random.Generator, network: Network) -> Samples:
@@ -75,7 +77,9 @@ def random_network(seed: int) -> Network:
             recurrent = random_synapses(rng, (neuron.size, neuron.size))
         name = f"{index} " + "".join(map(chr, rng.integers(1, 0xD7FF, int(rng.integers(0, 5)))))
         synapses = random_synapses(rng, (sizes[index + 1], sizes[index]))
-        layers.append(Layer(name, synapses, neuron, recurrent, 10.0 ** rng.normal(0, 20, neuron.size)))
+        layers.append(
+            Layer(name, synapses, neuron, recurrent, 10.0 ** rng.normal(0, 20, neuron.size))
+        )
     last = layers[-1]
     kinds = [kind for kind in READOUTS if last.neuron.SPIKING or kind != "spike_count"]
     classes = tuple(f"k{i}" for i in range(last.size)) if rng.random() < 0.5 else ()
@@ -133,7 +137,11 @@ def adaptive_network(seed: int = 0) -> Network:
                 Synapses(2 * rng.integers(-128, 128, (8, 8)), -2),
                 rng.random(8) + 0.1,
             ),
-            Layer("out", Synapses(2 * rng.integers(-128, 128, (3, 8))), LeakyIntegrator(3, draw(1, 9)[:3])),
+            Layer(
+                "out",
+                Synapses(2 * rng.integers(-128, 128, (3, 8))),
+                LeakyIntegrator(3, draw(1, 9)[:3]),
+            ),
         ),
         task={"name": "test", "options": {"classes": 3}},
         provenance={"srnn": "0.1.0"},

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from export_networks import adaptive_network, random_samples, stock_network
 from srnn.export import checkpoint, grid
+from srnn.export.network import NEURONS, READOUTS
 from srnn.export.netx import FORMAT_VERSION, write_net
 from srnn.export.netx_hdf5 import BYTES_MAX
-from srnn.export.network import NEURONS, READOUTS
 from srnn.export.samples import Samples
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")

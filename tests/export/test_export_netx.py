@@ -15,8 +15,8 @@ from export_networks import (
 )
 from hypothesis import given, settings
 from srnn.export.errors import InputError
-from srnn.export.netx import read_net, read_samples, stock_lava_dl_obstacles, write_net
 from srnn.export.network import LeakyIntegrator, Network, same_network
+from srnn.export.netx import read_net, read_samples, stock_lava_dl_obstacles, write_net
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from export_networks import adaptive_network, random_samples, same_samples, stock_network
 from srnn.export.errors import InputError
-from srnn.export.netx import read_net, read_samples, write_net
 from srnn.export.network import same_network
+from srnn.export.netx import read_net, read_samples, write_net
 
 NETWORKS = {"stock": stock_network(), "alif": adaptive_network()}
 
@@ -107,7 +107,9 @@ def test_every_standard_value_must_agree_with_ours(original):
         with h5py.File(path, "r+") as file:
             value = file[name][()]
             file[name][...] = ~value if value.dtype == np.bool_ else value + 2
-        with pytest.raises(InputError, match="does not agree with the network that /srnn") as caught:
+        with pytest.raises(
+            InputError, match="does not agree with the network that /srnn"
+        ) as caught:
             read_net(path)
         assert f"/{name}" in str(caught.value)
 
@@ -190,7 +192,13 @@ def test_header_is_checked_first(original, name, value, match):
 
 @pytest.mark.parametrize(
     "name",
-    ["srnn/more", "srnn/layer/1/neuron/tau", "layer/1/neuron/messageBits", "layer/2/delay_x", "layer/0/bias"],
+    [
+        "srnn/more",
+        "srnn/layer/1/neuron/tau",
+        "layer/1/neuron/messageBits",
+        "layer/2/delay_x",
+        "layer/0/bias",
+    ],
 )
 def test_unknown_datasets_are_refused_by_name(original, name):
     path, _, _ = original

@@ -9,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from srnn.export.grid import hardware_weights
-from srnn.export.netx import stock_lava_dl_obstacles
 from srnn.export.network import (
     CubaLIF,
     Layer,
@@ -19,6 +18,7 @@ from srnn.export.network import (
     Synapses,
     ThresholdRefractoryLIF,
 )
+from srnn.export.netx import stock_lava_dl_obstacles
 
 
 def cuba(size, **changes):
@@ -53,7 +53,10 @@ EVEN = [[2, -4], [6, 8]]
         (network(EVEN, cuba(2, v_init=-1)), "the initial state is not zero"),
         (network(EVEN, LeakyIntegrator(2, np.array(9), np.array(0), np.array(5))), "initial state"),
         (network(EVEN, delay=np.array([[1, 2], [3, 3]])), "delays per synapse"),
-        (network(EVEN, cuba(2, bias=128), delay=np.array([1, 2])), "delays and a bias in one layer"),
+        (
+            network(EVEN, cuba(2, bias=128), delay=np.array([1, 2])),
+            "delays and a bias in one layer",
+        ),
         (network(EVEN, recurrent=EVEN, delay=np.array([1, 2])), "delays in a recurrent layer"),
         (network([[0, 0]]), "all weights are zero"),
         (network([[-128, -128], [-128, -2]]), r"weight \(-128..-2\) loses weights"),
@@ -88,6 +91,9 @@ def netx_weights(parts):
     from lava.utils import weightutils
 
     together = np.hstack(parts)
+    if together.max() > 254 and together.min() < 0:
+        parts = [np.clip(part, -256, 254) for part in parts]
+        together = np.hstack(parts)
     high, low = together.max(), together.min()
     signed = int(not high < 0 and not low >= 0)
     with np.errstate(divide="ignore"):

@@ -1,5 +1,8 @@
 """Random networks for the simulator's tests: every program, values at the ends of their range."""
 
+# The records take scalars and lists, and keep arrays.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

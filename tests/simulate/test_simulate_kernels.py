@@ -1,5 +1,8 @@
 """The kernels against the executable specification, bit by bit, over random networks."""
 
+# The records take scalars and lists, and keep arrays.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -104,7 +104,8 @@ def damage(path: Path, name: str) -> None:
             del file["layer/0/spikes"]
             file["layer/0/spikes"] = np.zeros((5, 11, 10), dtype=np.uint8)
         elif name == "lengths":
-            file["lengths"][0] = 13
+            del file["lengths"]
+            file["lengths"] = np.full(5, 13)
         elif name == "group":
             del file["layer"]
             file["layer"] = 3

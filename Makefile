@@ -1,0 +1,68 @@
+# make demo and make test do all their set-up; make help lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   := runs/demo
+READY  := $(VENV)/.ready
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+PARTS  := train export simulate deploy tasks
+
+.PHONY: help setup demo test test-slow lint format bench clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@echo "srnn: adaptive spiking recurrent networks, from PyTorch to chip integers"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## build .venv with everything (make demo and make test do this by themselves)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"srnn needs Python 3.10 to 3.13, $(PYTHON) is {v[0]}.{v[1]}; try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@echo "set-up, once, a few minutes: a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "  installing torch, numba, h5py, test tools (pins in constraints.txt)"
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then \
+	  $(PIP) install -c constraints.txt -e '.[train,dev,lava]'; \
+	else \
+	  $(PIP) install -c constraints.txt -e '.[train,dev]' networkx asteval && \
+	  echo "  installing lava-nc without its pins, which end at Python 3.10" && \
+	  $(PIP) install --no-deps --ignore-requires-python lava-nc==0.10.0; \
+	fi
+	@mkdir -p $(VENV)/src/srnn
+	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
+	@touch $@
+	@echo "set-up done"
+
+demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on handwritten digits
+	@echo; echo "1. train: 30 epochs on the digits, about a minute"
+	@$(BIN)/srnn-train digits --out $(DEMO) --overwrite
+	@echo; echo "2. export: integers, checked against the float model"
+	@$(BIN)/srnn-export $(DEMO)/model.pt
+	@echo; echo "3. simulate: the whole test set, bit-accurately"
+	@$(BIN)/srnn-simulate $(DEMO)/model.net --task digits
+	@echo; echo "4. deploy: the same file on Intel's Lava CPU runtime, compared spike for spike"
+	@$(BIN)/srnn-deploy $(DEMO)/model.net --samples 8
+	@echo; echo "The files are in $(DEMO). Your own data: README.md, section Your data."
+
+test: $(READY)  ## run the tests (a few minutes)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)  ## run the tests that take minutes each
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(READY)  ## ruff and pyright, as CI runs them
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+format: $(READY)  ## let ruff format the code
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format .
+
+bench: $(READY)  ## time the simulator against its reference
+	@$(BIN)/python benchmarks/simulate.py
+
+clean:  ## remove the environments, runs and caches
+	rm -rf .venv .venv310 runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
