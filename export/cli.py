@@ -167,8 +167,12 @@ def _print(
     if parity.float_accuracy is not None and parity.integer_accuracy is not None:
         rows.append(("accuracy", parity.float_accuracy, parity.integer_accuracy, None))
     rows.append(
-        ("predictions", parity.answers, parity.answers - parity.changed_predictions,
-         1 - parity.changed_predictions / max(parity.answers, 1))
+        (
+            "answers",
+            parity.answers,
+            parity.answers,
+            1 - parity.changed_predictions / max(parity.answers, 1),
+        )
     )
     rows.extend(
         (f"spikes, layer {name}", parity.float_spikes[name], parity.integer_spikes[name], share)
@@ -178,4 +182,8 @@ def _print(
         f"float model and integer network on {parity.samples} samples",
         ("", "float", "integer", "equal"),
         rows,
+    )
+    output.line(
+        f"{parity.changed_predictions:,} of {parity.answers:,} answers changed; equal spikes: those "
+        "that both have, of those that either has"
     )

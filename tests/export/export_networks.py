@@ -1,4 +1,6 @@
-"""Hypothesis strategies: networks of every neuron program, with values at the ends of their range."""
+"""Networks of every neuron program, with values at the ends of their range."""
+
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 

@@ -1,5 +1,9 @@
 """The ``.net`` round trip: every network that the records allow comes back equal."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalSubscript=false
+
 from __future__ import annotations
 
 import h5py

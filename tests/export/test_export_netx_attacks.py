@@ -1,5 +1,8 @@
 """Damaged and hostile ``.net`` files: one clear line, or the same network, never anything else."""
 
+# pyright: reportAttributeAccessIssue=false, reportIndexIssue=false
+# pyright: reportOperatorIssue=false
+
 from __future__ import annotations
 
 import json
@@ -29,9 +32,8 @@ def outcome(path, network, samples):
     try:
         read, found = read_net(path), read_samples(path)
     except InputError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
-        return "refused"
+        line = str(error)
+        return "refused" if line.startswith(f"{path}: ") and "\n" not in line else line
     assert same_network(read, network)
     assert same_samples(found, samples)
     return "equal"
@@ -55,6 +57,7 @@ def test_flipped_bits_never_give_another_network(original):
             damaged[rng.integers(len(raw))] ^= 1 << int(rng.integers(8))
         path.write_bytes(bytes(damaged))
         outcomes.append(outcome(path, network, samples))
+    assert set(outcomes) <= {"refused", "equal"}
     assert outcomes.count("refused") > 300
 
 

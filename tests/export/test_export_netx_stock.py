@@ -1,5 +1,7 @@
 """What stock lava-dl would make of a network, against Lava's own weight arithmetic."""
 
+# pyright: reportOperatorIssue=false
+
 from __future__ import annotations
 
 import numpy as np
@@ -26,7 +28,7 @@ def cuba(size, **changes):
     return CubaLIF(size, **{name: np.array(value) for name, value in values.items()})
 
 
-def network(weight, neuron=None, recurrent=None, exponent=0, delay=None, bits=0):
+def network(weight, neuron=None, *, recurrent=None, exponent=0, delay=None, bits=0):
     synapses = Synapses(np.array(weight), exponent, delay)
     neuron = neuron or cuba(synapses.n_out)
     rec = None if recurrent is None else Synapses(np.array(recurrent))

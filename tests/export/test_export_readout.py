@@ -52,9 +52,11 @@ def naive(kind, output, skip, length):
 
 
 @given(
-    st.sampled_from(READOUTS), st.integers(0, 7), st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    st.sampled_from(READOUTS),
+    st.integers(0, 7),
+    st.lists(st.integers(0, 6), min_size=1, max_size=4),
     st.integers(0, 2**32 - 1),
-)  # fmt: skip
+)
 def test_readouts_are_their_loops(kind, skip, lengths, seed):
     output = np.random.default_rng(seed).normal(0, 30, (len(lengths), 6, 3))
     found = readout_scores(kind, output, skip, np.array(lengths))

@@ -56,12 +56,12 @@ def test_refused(changes, match):
 
 def test_belong_to_a_network():
     network = stock_network()
-    with pytest.raises(InputError, match="samples: inputs: 2 is outside 0..1"):
+    with pytest.raises(InputError, match=r"samples: inputs: 2 is outside 0..1"):
         check_samples(network, samples(inputs=np.full((2, 5, 4), 2)))
     with pytest.raises(InputError, match="samples: 2 outputs, the network has 3"):
         check_samples(network, samples(output=np.zeros((2, 5, 2), int)))
     counting = Network(network.layers[:2], Readout("spike_count"))
+    output = np.zeros((2, 5, 5), int)
+    output[0, 0, 0] = 4
     with pytest.raises(InputError, match=r"output 0..4, but the readout counts spikes"):
-        output = np.zeros((2, 5, 5), int)
-        output[0, 0, 0] = 4
         check_samples(counting, samples(output=output))

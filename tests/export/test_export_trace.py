@@ -1,5 +1,7 @@
 """Comparing traces: every difference is counted, the first one is placed."""
 
+# pyright: reportArgumentType=false, reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 import numpy as np

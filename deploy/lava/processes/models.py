@@ -64,7 +64,7 @@ class AbstractWakingModel(PyLoihiProcessModel):
 
     def integrate(self, a_in):
         """Update the states by one step and return the spikes, or None without an output port."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} is no neuron model")
 
     def run_spk(self):
         """Receive, integrate once awake, and send."""
