@@ -8,6 +8,8 @@ Sources: ``lava.lib.dl.netx.utils.optimize_weight_bits`` of lava-dl 0.6.0 and
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -114,7 +116,7 @@ def _current_wraps(synapses: Synapses) -> bool:
     return bool(highest > limit or lowest <= -limit)
 
 
-def _weight_obstacles(parts: list[tuple[str, npt.NDArray[np.int32]]]) -> list[str]:
+def _weight_obstacles(parts: list[tuple[str, npt.NDArray[Any]]]) -> list[str]:
     together = np.hstack([weight for _, weight in parts]).astype(np.int64)
     if not together.any():
         return ["all weights are zero, on which lava-dl stops"]

@@ -125,8 +125,11 @@ def fit(
             check = evaluate(model, task, task.validation, device=training.device)
             row = _epoch_row(state, check, rate, time.perf_counter() - started)
             state.history.append(row)
-            if check.metrics["accuracy"] > state.best_accuracy:
-                state.best_accuracy, state.best_epoch = check.metrics["accuracy"], state.epoch
+            # Among epochs of equal accuracy the one with the smaller loss is the safer choice.
+            score = (check.metrics["accuracy"], -check.loss)
+            if score > (state.best_accuracy, -state.best_loss):
+                state.best_accuracy, state.best_loss = check.metrics["accuracy"], check.loss
+                state.best_epoch = state.epoch
                 state.best_weights = model.weights()
                 metrics = {"validation": check.metrics, "epochs": state.epoch + 1}
                 write_model(folder / MODEL, float_model(model, task, recipe, metrics))

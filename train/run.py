@@ -37,6 +37,7 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = -1
     best_accuracy: float = -1.0
+    best_loss: float = 0.0
     best_weights: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
