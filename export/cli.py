@@ -1,5 +1,5 @@
-"""``srnn-export``: arguments and printing. The one file of this package that looks upwards: it hands the
-simulator down as an argument.
+"""``srnn-export``: arguments and printing. The one file of this package that looks upwards: it
+hands the simulator down as an argument.
 """
 
 from __future__ import annotations

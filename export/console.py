@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..tasks.errors import DataError
 from .errors import InputError
 
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
@@ -113,15 +112,11 @@ def plain(value: Any) -> Any:
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def run_command(
@@ -142,7 +137,7 @@ def run_parsed(
     output = Output(arguments.json)
     try:
         return command(arguments, output)
-    except (InputError, DataError) as error:
+    except InputError as error:
         output.note(f"{parser.prog}: {error}")
         return EXIT_BAD_INPUT
     except BrokenPipeError:

@@ -1,10 +1,15 @@
-"""Checked dataclasses from the plain values of a file: TOML recipes, configs in a ``model.pt``."""
+"""Checked dataclasses from the plain values of a file or a command line.
+
+TOML recipes, the config in a ``model.pt``, the options of a task and the settings of an encoder all
+become records here.
+"""
 
 from __future__ import annotations
 
 import difflib
+import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar
@@ -14,7 +19,7 @@ from .errors import InputError
 T = TypeVar("T")
 
 
-def suggest(word: str, known: typing.Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for a near miss, else the list of what is known."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
@@ -23,33 +28,48 @@ def suggest(word: str, known: typing.Iterable[str]) -> str:
     return f"; known are {', '.join(known)}" if known else ""
 
 
-def build(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
+def build(
+    kind: type[T], values: Mapping[str, Any], where: str = "", error: type[InputError] = InputError
+) -> T:
     """Build a dataclass from plain values, nested ones included.
+
+    Parameters
+    ----------
+    kind
+        The dataclass; its type hints say what each value must be.
+    values
+        Settings by name. Whole numbers serve as floats, lists as tuples.
+    where
+        Leads to the values in messages.
+    error
+        The exception to raise.
 
     Raises
     ------
     InputError
-        A name that the dataclass does not have (with a suggestion), a missing name, or a value of
-        another type; ``where`` leads to it.
+        A name that the dataclass does not have (with a suggestion), a missing name, a value of
+        another type, a number that is not finite, or what the dataclass itself refuses.
     """
     if not isinstance(values, Mapping):
-        raise InputError(f"{where or 'config'}: {values!r} is not a table of settings")
+        raise error(f"{where or 'config'}: {values!r} is not a table of settings")
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
     for name in values:
         if name not in known:
-            raise InputError(f"{join(where, name)}: no such setting{suggest(str(name), known)}")
+            raise error(f"{join(where, name)}: no such setting{suggest(str(name), known)}")
     for name, entry in known.items():
         required = entry.default is MISSING and entry.default_factory is MISSING
         if required and name not in values:
-            raise InputError(f"{join(where, name)}: is missing")
+            raise error(f"{join(where, name)}: is missing")
     converted = {
-        name: convert(value, hints[name], join(where, name)) for name, value in values.items()
+        name: convert(value, hints[name], join(where, name), error)
+        for name, value in values.items()
     }
     try:
         return kind(**converted)
-    except InputError as error:
-        raise InputError(f"{where}: {error}" if where else str(error)) from None
+    except InputError as refused:
+        line = str(refused)
+        raise error(line if line.startswith(where) else f"{where}: {line}") from None
 
 
 def join(where: str, name: object) -> str:
@@ -57,29 +77,37 @@ def join(where: str, name: object) -> str:
     return f"{where}.{name}" if where else str(name)
 
 
-def convert(value: Any, hint: Any, where: str) -> Any:
+def convert(value: Any, hint: Any, where: str, error: type[InputError] = InputError) -> Any:
     """Check a plain value against a type hint; ints become floats where a float is wanted."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
+    if hint is Any or (value is None and type(None) in arguments):
         return value
     if origin in (typing.Union, UnionType):
-        if value is None and type(None) in arguments:
-            return None
         (inner,) = [a for a in arguments if a is not type(None)]
-        return convert(value, inner, where)
+        return convert(value, inner, where, error)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise InputError(f"{where}: {value!r} is not a list")
-        return tuple(convert(v, arguments[0], join(where, i)) for i, v in enumerate(value))
+            raise error(f"{where}: {value!r} is not a list")
+        return tuple(convert(v, arguments[0], join(where, i), error) for i, v in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise InputError(f"{where}: {value!r} is not a table")
+            raise error(f"{where}: {value!r} is not a table")
         return dict(value)
     if is_dataclass(hint):
-        return value if isinstance(value, hint) else build(hint, value, where)  # type: ignore[arg-type]
+        is_record = isinstance(value, hint)  # type: ignore[arg-type]
+        return value if is_record else build(hint, value, where, error)  # type: ignore[arg-type]
+    return _scalar(value, hint, where, error)
+
+
+def _scalar(value: Any, hint: Any, where: str, error: type[InputError]) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         wanted = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise InputError(f"{where}: {value!r} is not {wanted.get(hint, hint.__name__)}")
+        raise error(f"{where}: {value!r} is not {wanted.get(hint, hint.__name__)}")
+    if hint is float and not math.isfinite(value):
+        raise error(f"{where}: {value!r} is not a finite number")
     return value

@@ -39,11 +39,10 @@ class Quantization:
     """How to quantize.
 
     ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
-    ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use their 8
-    bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores exponents, they
-    share one unit.
-    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
-    rest is kept for samples not seen.
+    ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use
+    their 8 bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores
+    exponents, they share one unit. ``headroom``: share of 2^23 that a membrane or current may reach
+    on the calibration samples; the rest is kept for samples not seen.
     """
 
     scale: str = "neuron"
@@ -61,10 +60,11 @@ class Quantization:
 class LayerReport:
     """What quantization did to a layer.
 
-    ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error of a
-    weight in units of its neuron's largest weight; ``decay_error``: of a decay factor. ``headroom``:
-    largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how often, at most, the
-    unit of a neuron was doubled to keep a state in range, and ``doubled_neurons`` for how many. ``size_bytes``: weights at 8 bits, parameters at their widths.
+    ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error
+    of a weight in units of its neuron's largest weight; ``decay_error``: of a decay factor.
+    ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how
+    often, at most, the unit of a neuron was doubled to keep a state in range, and
+    ``doubled_neurons`` for how many. ``size_bytes``: weights at 8 bits, parameters at their widths.
     """
 
     name: str
@@ -214,8 +214,8 @@ def weight_units(
 ) -> tuple[FloatArray, int, int]:
     """Return the unit k (n, 1) and the exponents of input and recurrent weights.
 
-    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive exponent, which shifts its sums
-    left and loses nothing, so that both use the 8 bits.
+    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive
+    exponent, which shifts its sums left and loses nothing, so that both use the 8 bits.
     """
     shifts = [0, 0]
     peaks = [np.abs(weight).max(axis=1)]
@@ -270,8 +270,9 @@ def _synapses(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) 
 def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
     """Weaken the strongest weights by one even step where lava-dl would mangle the matrix.
 
-    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to -256
-    and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0, ``optimize_weight_bits``.
+    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to
+    -256 and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0,
+    ``optimize_weight_bits``.
     """
     strongest = -int(weight.min())
     if weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
@@ -328,9 +329,9 @@ def adaptation_exponent(
 ) -> IntArray:
     """Return the largest bExp (n,) for which d cannot saturate; -1 where there is none.
 
-    A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation /
-    state_scale``, plus at most what rounding bStep adds, ``4096 / (2 b_decay)``. A neuron that does not
-    adapt gets 0.
+    A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation
+    / state_scale``, plus at most what rounding bStep adds, ``4096 / (2 b_decay)``. A neuron that
+    does not adapt gets 0.
     """
     reach = np.maximum(strength * max(1.0, initial_adaptation), 1.0)
     room = grid.STATE_MAX - grid.DECAY_ONE / b_decay
@@ -438,7 +439,9 @@ def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntAr
 
 
 def layer_bytes(layer: Layer) -> int:
-    """Return the layer's size on a chip: a byte a weight, 12-bit decays and 24-bit states as 2 and 3."""
+    """Return the layer's size on a chip: a byte a weight, 12-bit decays and 24-bit states as 2 and
+    3.
+    """
     synapses = layer.synapses.weight.size
     synapses += 0 if layer.recurrent is None else layer.recurrent.weight.size
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]

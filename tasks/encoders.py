@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..export.plain import build
 from .base import MESSAGE_BITS_MAX
 from .errors import DataError
 from .events import (
@@ -25,7 +26,6 @@ from .events import (
     sliding_window,
     slope_events,
 )
-from .plain import build
 
 SLOPE_FILTERS = ("savitzky_golay", "none")
 
@@ -321,4 +321,4 @@ def encoder_from_plain(values: dict[str, Any]) -> Encoder:
     if not isinstance(name, str) or name not in ENCODERS:
         raise DataError(f"encoder: name {name!r} is not one of {', '.join(ENCODERS)}")
     settings = {key: value for key, value in values.items() if key != "name"}
-    return build(ENCODERS[name], settings, f"{name} encoder")
+    return build(ENCODERS[name], settings, f"{name} encoder", DataError)

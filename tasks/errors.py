@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..export.errors import InputError
 
-class DataError(ValueError):
-    """Data is missing, damaged or of another form; commands print it as one line and exit with 2."""
+
+class DataError(InputError):
+    """Data is missing, damaged or of another form: an ``InputError``, exit code 2."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_type_hints
 
+from ..export.plain import build, suggest
 from .arrays import ArraysOptions, load_arrays
 from .base import Task
 from .digits import DigitsOptions, load_digits_task
 from .ecg import EcgOptions, load_ecg
 from .errors import DataError
 from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
-from .plain import build, parse_value, suggestion
+from .plain import parse_value
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def load(
         damaged.
     """
     entry = _entry(name)
-    return entry.loader(build(entry.options, dict(options or {}), name), data_dir, download)
+    return entry.loader(
+        build(entry.options, dict(options or {}), name, DataError), data_dir, download
+    )
 
 
 def task_options(name: str) -> dict[str, Any]:
@@ -98,11 +101,11 @@ def options_from_text(name: str, pairs: Sequence[str]) -> dict[str, Any]:
             raise DataError(f"{name}: option {pair!r} has no '='; write name=value")
         values[key] = parse_value(text, hints[key]) if key in hints else text
     required = {f.name for f in fields(entry.options) if f.default is MISSING}
-    build(entry.options, {**dict.fromkeys(required, "-"), **values}, name)
+    build(entry.options, {**dict.fromkeys(required, "-"), **values}, name, DataError)
     return values
 
 
 def _entry(name: str) -> TaskEntry:
     if name not in TASKS:
-        raise DataError(f"no task {name!r}{suggestion(name, TASKS)} (tasks: {', '.join(TASKS)})")
+        raise DataError(f"no task {name!r}{suggest(name, TASKS)}")
     return TASKS[name]

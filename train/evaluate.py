@@ -18,8 +18,8 @@ from .readout import counted_steps, log_scores, loss
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``metrics`` as ``srnn.tasks.metrics.accuracy`` names them; ``firing_rate``: spikes per neuron and
-    step over all spiking layers, padding left out; ``layer_rates``: the same by layer.
+    """``metrics`` as ``srnn.tasks.metrics.accuracy`` names them; ``firing_rate``: spikes per neuron
+    and step over all spiking layers, padding left out; ``layer_rates``: the same by layer.
     """
 
     loss: float

@@ -34,21 +34,21 @@ def from_foreign_weights(
         The network, with the constants that the foreign file lacks: threshold, adaptation strength,
         initial adaptation, and the time constants of layers that are not mapped.
     weights
-        Foreign parameters by name: tensors or arrays, for example a PyTorch state dict. Time constants
-        are in steps.
+        Foreign parameters by name: tensors or arrays, for example a PyTorch state dict. Time
+        constants are in steps.
     mapping
-        From our names (``layers.0.weight``, see ``expected_weights``) to foreign names; several foreign
-        names are summed, for networks with an input and a recurrent bias. A name that is not mapped
-        takes the config's initial value where that is a constant; weights must be mapped, biases
-        default to zero.
+        From our names (``layers.0.weight``, see ``expected_weights``) to foreign names; several
+        foreign names are summed, for networks with an input and a recurrent bias. A name that is
+        not mapped takes the config's initial value where that is a constant; weights must be
+        mapped, biases default to zero.
     clip_time_constants
         Move time constants into their range instead of refusing them.
 
     Raises
     ------
     InputError
-        A name that either side does not have, a shape that does not fit, a value that is not finite, a
-        time constant out of range.
+        A name that either side does not have, a shape that does not fit, a value that is not
+        finite, a time constant out of range.
 
     Example
     -------

@@ -260,7 +260,8 @@ def _epoch_row(
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the batch; the second stops."""
+    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the batch; the second stops.
+    """
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -59,7 +59,8 @@ class Direction(nn.Module):
     def forward(
         self, inputs: Tensor, state: State | None, spike_function: Any
     ) -> tuple[Tensor, Tensor, State]:
-        """Run over (batch, time, inputs); return membranes and spikes (batch, time, n), and state."""
+        """Run over (batch, time, inputs); return membranes and spikes (batch, time, n), and state.
+        """
         neuron = self.neuron
         gain = neuron.current_gain()
         bias = None if neuron.bias_after_current else self.bias

@@ -141,7 +141,8 @@ class ReLUALIF(ALIF):
 
 
 class LIF(Neuron):
-    """Leaky integrate-and-fire with constant threshold and soft reset (``ALIF`` without adaptation).
+    """Leaky integrate-and-fire with constant threshold and soft reset (``ALIF`` without
+    adaptation).
 
     ::
 
@@ -207,7 +208,8 @@ class CubaLIF(Neuron):
 
 
 class LI(Neuron):
-    """The leaky-integrator readout: ``u_t = alpha u_{t-1} + (1 - alpha) I_t``. It does not spike."""
+    """The leaky-integrator readout: ``u_t = alpha u_{t-1} + (1 - alpha) I_t``. It does not spike.
+    """
 
     name = "li"
     states = ("u",)

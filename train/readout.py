@@ -24,8 +24,8 @@ def log_scores(
 ) -> Tensor:
     """Return log-probabilities: (batch, time, class) for ``membrane``, else (batch, class).
 
-    ``membrane``: log_softmax of the membrane of every step. ``mean_softmax``: log of the mean over the
-    counted steps of the softmax. ``spike_count``: log_softmax of the count. ``last_membrane``:
+    ``membrane``: log_softmax of the membrane of every step. ``mean_softmax``: log of the mean over
+    the counted steps of the softmax. ``spike_count``: log_softmax of the count. ``last_membrane``:
     log_softmax of the membrane at the last step.
     """
     if kind == "membrane":
@@ -49,8 +49,8 @@ def loss(
 ) -> Tensor:
     """Return the mean negative log-likelihood.
 
-    ``scores`` (batch, class) with targets (batch,), or (batch, time, class) with targets (batch, time)
-    and ``counted`` bool (batch, time), the steps that enter the mean.
+    ``scores`` (batch, class) with targets (batch,), or (batch, time, class) with targets (batch,
+    time) and ``counted`` bool (batch, time), the steps that enter the mean.
     """
     if scores.ndim == 2:
         return functional.nll_loss(scores, targets)

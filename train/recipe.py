@@ -78,13 +78,13 @@ class ModelRecipe:
 class TrainingConfig:
     """How to train.
 
-    ``tau_rate``: learning rate of the time constants relative to ``learning_rate`` (on the raw scale of
-    ``train/time_constants.py``). ``schedule``: ``constant``; ``step``, times ``schedule_factor`` every
-    ``schedule_epochs``; ``cosine`` or ``linear`` to zero over all epochs. ``clip_gradient``: largest norm
-    of the whole gradient, 0 for none. ``truncate_steps``: backward and optimizer step every so many time
-    steps, 0 for whole sequences. ``labelled_only``: leave unlabelled steps out of the loss.
-    ``bundle_samples``: validation samples that go into ``model.pt`` with the model's answers.
-    ``threads``: CPU threads, 0 for torch's choice.
+    ``tau_rate``: learning rate of the time constants relative to ``learning_rate`` (on the raw
+    scale of ``train/time_constants.py``). ``schedule``: ``constant``; ``step``, times
+    ``schedule_factor`` every ``schedule_epochs``; ``cosine`` or ``linear`` to zero over all epochs.
+    ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``truncate_steps``: backward
+    and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
+    unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
+    ``model.pt`` with the model's answers. ``threads``: CPU threads, 0 for torch's choice.
     """
 
     epochs: int = 50
@@ -174,8 +174,8 @@ def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> d
     """Return the plain recipe with settings replaced, as ``("training.epochs", "5")``.
 
     A path may be written in full (``model.layers.0.size``, ``task.options.window``), or short:
-    ``epochs`` for a field of ``[training]``, ``layers.0.size`` or ``readout`` for the model's. Values
-    are TOML literals; anything else is text.
+    ``epochs`` for a field of ``[training]``, ``layers.0.size`` or ``readout`` for the model's.
+    Values are TOML literals; anything else is text.
 
     Raises
     ------

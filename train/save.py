@@ -64,9 +64,9 @@ def bundle_samples(
 ) -> dict[str, npt.NDArray[Any]]:
     """Run the first ``count`` samples of a split and keep inputs and the float model's answers.
 
-    Returns ``inputs`` (count, time, channel) integers, ``lengths``, ``targets``, ``valid`` if the task
-    has it, ``output`` float32 (count, time, n_out), and ``spikes.<layer>`` of every spiking layer, bits
-    packed along time: uint8 (count, ceil(time / 8), n).
+    Returns ``inputs`` (count, time, channel) integers, ``lengths``, ``targets``, ``valid`` if the
+    task has it, ``output`` float32 (count, time, n_out), and ``spikes.<layer>`` of every spiking
+    layer, bits packed along time: uint8 (count, ceil(time / 8), n).
     """
     if count == 0:
         return {}

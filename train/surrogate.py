@@ -1,8 +1,9 @@
 """Surrogate gradients of the spike, by name.
 
-The forward pass is the step ``s = [v > 0]`` with ``v = u - B``; the backward pass uses ``ds/dv = f(v)``.
-v is in the membrane's own units, not divided by the threshold. Every f carries the factor ``gamma``.
-Sources: Yin, Corradi, Bohte 2020 (gaussian), 2021 (multi_gaussian) and their code; SLAYER (exponential).
+The forward pass is the step ``s = [v > 0]`` with ``v = u - B``; the backward pass uses ``ds/dv =
+f(v)``. v is in the membrane's own units, not divided by the threshold. Every f carries the factor
+``gamma``. Sources: Yin, Corradi, Bohte 2020 (gaussian), 2021 (multi_gaussian) and their code;
+SLAYER (exponential).
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def _normal(v: Tensor, mean: float, sigma: float) -> Tensor:
 class MultiGaussian:
     """``f = gamma [(1 + h) N(v; 0, w) - h N(v; w, s w) - h N(v; -w, s w)]`` (2021).
 
-    w ``width`` 0.5, h ``height`` 0.15, s ``scale`` 6, gamma 0.5. The negative lobes give a neuron far
-    from its threshold a gradient of the other sign.
+    w ``width`` 0.5, h ``height`` 0.15, s ``scale`` 6, gamma 0.5. The negative lobes give a neuron
+    far from its threshold a gradient of the other sign.
     """
 
     gamma: float = 0.5
@@ -89,7 +90,9 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Arctan:
-    """``f = gamma / (1 + (pi k v / 2)^2)``, k ``slope`` 2, gamma 1; from the arctangent's derivative."""
+    """``f = gamma / (1 + (pi k v / 2)^2)``, k ``slope`` 2, gamma 1; from the arctangent's
+    derivative.
+    """
 
     gamma: float = 1.0
     slope: float = 2.0

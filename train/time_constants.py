@@ -4,9 +4,9 @@ A time constant tau (steps) is trained through a raw parameter x::
 
     log tau = log TAU_MIN + (log TAU_MAX - log TAU_MIN) sigmoid(x)
 
-so that tau stays inside (TAU_MIN, TAU_MAX) for every x, a step of the optimizer changes it by a share of
-itself whatever its size, and its gradient never vanishes at a clamp. Published networks whose tau was
-trained unclamped hold negative ones, zeros and NaN.
+so that tau stays inside (TAU_MIN, TAU_MAX) for every x, a step of the optimizer changes it by a
+share of itself whatever its size, and its gradient never vanishes at a clamp. Published networks
+whose tau was trained unclamped hold negative ones, zeros and NaN.
 """
 
 from __future__ import annotations

@@ -1,0 +1,184 @@
+"""The float model's configuration: neurons, layers and readout, as records of plain values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from .errors import InputError
+from .network import READOUTS
+
+FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
+    "alif": ("tau_mem", "tau_adp", "threshold", "adaptation"),
+    "alif_relu": ("tau_mem", "tau_adp", "threshold", "adaptation"),
+    "lif": ("tau_mem", "threshold"),
+    "cuba_lif": ("tau_syn", "tau_mem", "threshold"),
+    "li": ("tau_mem",),
+}
+"""Float neurons and their per-neuron parameters; the equations are in ``train/neurons.py``."""
+
+TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
+TAU_MIN, TAU_MAX = 0.2, 4095.0
+"""Range of time constants in steps: what a 12-bit decay code can still tell apart."""
+
+
+@dataclass(frozen=True)
+class Init:
+    """Initial time constants of a population, in steps.
+
+    ``kind``: ``constant`` (``mean``), ``normal`` (``mean``, ``std``), ``uniform`` or
+    ``log_uniform`` (``low``, ``high``). Values are clipped to the range of time constants.
+    """
+
+    kind: str = "constant"
+    mean: float = 20.0
+    std: float = 0.0
+    low: float = 3.0
+    high: float = 200.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in {"constant", "normal", "uniform", "log_uniform"}:
+            raise InputError(
+                f"initial time constants: kind {self.kind!r} is not one of constant, normal, "
+                "uniform, log_uniform"
+            )
+        for name in ("mean", "low", "high"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(
+                    f"initial time constants: {name} {getattr(self, name)} is not above 0 steps"
+                )
+        if not 0 <= self.std < math.inf or self.high < self.low:
+            raise InputError(
+                f"initial time constants: std {self.std} below 0 or high {self.high} below low "
+                f"{self.low}"
+            )
+
+
+@dataclass(frozen=True)
+class SurrogateConfig:
+    """The surrogate gradient by name; None stands for that surrogate's default.
+
+    The formulas, and which parameters each of them has, are in ``train/surrogate.py``.
+    """
+
+    name: str = "multi_gaussian"
+    gamma: float | None = None
+    width: float | None = None
+    height: float | None = None
+    scale: float | None = None
+    slope: float | None = None
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """One layer of the float model.
+
+    ``threshold`` is b0 and ``adaptation`` beta of the paper, as initial values for all neurons;
+    ``initial_adaptation`` is the trace b before the first step. ``weight_init``:
+    ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
+    ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
+    multiply the initial weights.
+    """
+
+    neuron: str = "alif"
+    size: int = 64
+    recurrent: bool = False
+    bidirectional: bool = False
+    threshold: float = 0.01
+    adaptation: float = 1.8
+    initial_adaptation: float = 0.0
+    tau_mem: Init = field(default_factory=Init)
+    tau_adp: Init = field(default_factory=lambda: Init(mean=150.0))
+    tau_syn: Init = field(default_factory=lambda: Init(mean=5.0))
+    train_time_constants: bool = True
+    weight_init: str = "xavier_uniform"
+    weight_gain: float = 1.0
+    recurrent_init: str = "orthogonal"
+    recurrent_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.neuron not in FLOAT_NEURONS:
+            raise InputError(
+                f"layer: neuron {self.neuron!r} is not one of {', '.join(FLOAT_NEURONS)}"
+            )
+        if self.size < 1:
+            raise InputError(f"layer: size {self.size} is below 1")
+        for name in ("threshold", "adaptation", "initial_adaptation"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"layer: {name} {getattr(self, name)} is not a number from 0 up")
+        for name in ("weight_gain", "recurrent_gain"):
+            if not math.isfinite(getattr(self, name)):
+                raise InputError(f"layer: {name} {getattr(self, name)} is not a finite number")
+        if self.recurrent and self.neuron == "li":
+            raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        inits = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
+        if self.weight_init not in inits:
+            raise InputError(
+                f"layer: weight_init {self.weight_init!r} is not one of {', '.join(inits)}"
+            )
+        inits = (*inits, "orthogonal", "zero")
+        if self.recurrent_init not in inits:
+            raise InputError(
+                f"layer: recurrent_init {self.recurrent_init!r} is not one of {', '.join(inits)}"
+            )
+
+    @property
+    def width(self) -> int:
+        """Number of outputs: twice the size where the layer runs in both directions."""
+        return 2 * self.size if self.bidirectional else self.size
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The float network: input channels, layers from the input up, readout and surrogate."""
+
+    input_size: int
+    layers: tuple[LayerConfig, ...]
+    readout: str = "membrane"
+    skip_steps: int = 0
+    surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
+
+    def __post_init__(self) -> None:
+        if self.input_size < 1:
+            raise InputError(f"model: input_size {self.input_size} is below 1")
+        if not self.layers:
+            raise InputError("model: has no layers")
+        if self.readout not in READOUTS:
+            raise InputError(f"model: readout {self.readout!r} is not one of {', '.join(READOUTS)}")
+        if self.skip_steps < 0:
+            raise InputError(f"model: skip_steps {self.skip_steps} is negative")
+        for index, layer in enumerate(self.layers):
+            last = index == len(self.layers) - 1
+            if layer.neuron == "li" and not last:
+                raise InputError(f"layer {index}: li does not spike and must come last")
+            if layer.bidirectional and (index > 0 or last):
+                raise InputError(
+                    f"layer {index}: only a first layer below others can be bidirectional"
+                )
+        if self.readout == "spike_count" and self.layers[-1].neuron == "li":
+            raise InputError("model: readout spike_count needs a last layer that spikes, not li")
+
+    def input_width(self, index: int) -> int:
+        """Number of sources of layer ``index``."""
+        return self.input_size if index == 0 else self.layers[index - 1].width
+
+
+def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of a model's weights.
+
+    Layer i has ``layers.i.weight`` (n, n_in), ``layers.i.bias`` (n,), ``layers.i.weight_rec`` (n,
+    n) where recurrent, and its neuron's parameters (n,). A bidirectional layer has them twice, as
+    ``layers.0.forward.*`` and ``layers.0.backward.*``.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index, layer in enumerate(config.layers):
+        directions = ("forward.", "backward.") if layer.bidirectional else ("",)
+        for direction in directions:
+            prefix = f"layers.{index}.{direction}"
+            shapes[f"{prefix}weight"] = (layer.size, config.input_width(index))
+            shapes[f"{prefix}bias"] = (layer.size,)
+            if layer.recurrent:
+                shapes[f"{prefix}weight_rec"] = (layer.size, layer.size)
+            for name in FLOAT_NEURONS[layer.neuron]:
+                shapes[f"{prefix}{name}"] = (layer.size,)
+    return shapes

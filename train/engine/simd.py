@@ -1,0 +1,240 @@
+"""Vectors of float32 inside numba kernels: loads, stores, arithmetic and an exponential.
+
+Loops over many arrays do not become vector code by themselves: the compiler cannot know that the
+arrays do not overlap, and tests for it cost more than the short rows of a layer. A kernel written
+with these vectors is vector code on every machine; ``LANES`` follows the processor.
+
+Arrays are C-contiguous float32; an index counts elements from the start of the whole array.
+"""
+
+# An intrinsic's first argument is numba's typing context, used or not.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
+"""Floats in a vector: the width of the registers, and what rows are padded to."""
+
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class Vector(types.Type):
+    """numba's type of ``LANES`` floats."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"float32x{LANES}")
+
+
+VECTOR_TYPE = Vector()
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, VECTOR)
+
+
+def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Emit the address of element ``index`` of an array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def load_vector(builder: Any, address: Any) -> Any:
+    """Emit the load of a vector from the address of its first element."""
+    return builder.load(builder.bitcast(address, VECTOR.as_pointer()), align=4)
+
+
+def store_vector(builder: Any, value: Any, address: Any) -> None:
+    """Emit the store of a vector to the address of its first element."""
+    builder.store(value, builder.bitcast(address, VECTOR.as_pointer()), align=4)
+
+
+def emit_fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Emit ``a * b + c`` with one rounding."""
+    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    return builder.call(function, [a, b, c])
+
+
+def splat_vector(builder: Any, scalar: Any) -> Any:
+    """Emit a vector whose elements are all the scalar."""
+    kind = ir.VectorType(scalar.type, LANES)
+    single = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
+
+
+def _constant(value: float) -> Any:
+    return ir.Constant(VECTOR, [value] * LANES)
+
+
+def _pure(emit: Callable[..., Any], arguments: int, result: Any = VECTOR_TYPE) -> Any:
+    """Make an intrinsic of ``arguments`` vectors from a function that emits its value."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return emit(builder, *args)
+
+    if arguments == 1:
+
+        @intrinsic
+        def one(typing, a):
+            return (result(VECTOR_TYPE), codegen) if a == VECTOR_TYPE else None
+
+        return one
+    if arguments == 2:
+
+        @intrinsic
+        def two(typing, a, b):
+            both = a == VECTOR_TYPE and b == VECTOR_TYPE
+            return (result(VECTOR_TYPE, VECTOR_TYPE), codegen) if both else None
+
+        return two
+
+    @intrinsic
+    def three(typing, a, b, c):
+        return result(VECTOR_TYPE, VECTOR_TYPE, VECTOR_TYPE), codegen
+
+    return three
+
+
+def _emit_exp(builder: Any, x: Any) -> Any:
+    """Emit exp(x) by 2^k times a polynomial; relative error below 2e-7, x limited to -87 .. 88."""
+    low, high = _constant(-87.0), _constant(88.0)
+    x = builder.select(builder.fcmp_ordered(">", x, low), x, low)
+    x = builder.select(builder.fcmp_ordered("<", x, high), x, high)
+    # Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+    magic = _constant(12582912.0)
+    shifted = emit_fma(builder, x, _constant(1.4426950408889634), magic)
+    k = builder.fsub(shifted, magic)
+    r = emit_fma(builder, k, _constant(-0.693359375), x)
+    r = emit_fma(builder, k, _constant(2.12194440e-4), r)
+    y = _constant(1.9875691500e-4)
+    for c in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
+        y = emit_fma(builder, y, r, _constant(c))
+    y = builder.fadd(emit_fma(builder, builder.fmul(r, r), y, r), _constant(1.0))
+    bits = builder.shl(builder.bitcast(shifted, _INTEGERS), ir.Constant(_INTEGERS, [23] * LANES))
+    one = ir.Constant(_INTEGERS, [0x3F800000] * LANES)
+    return builder.fmul(y, builder.bitcast(builder.add(bits, one), VECTOR))
+
+
+def _emit_abs(builder: Any, x: Any) -> Any:
+    mask = ir.Constant(_INTEGERS, [0x7FFFFFFF] * LANES)
+    return builder.bitcast(builder.and_(builder.bitcast(x, _INTEGERS), mask), VECTOR)
+
+
+def _emit_choice(builder: Any, v: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", v, _constant(0.0)), a, b)
+
+
+def _emit_bits(comparison: str) -> Callable[..., Any]:
+    def emit(builder: Any, v: Any) -> Any:
+        flags = builder.fcmp_unordered(comparison, v, _constant(0.0))
+        return builder.zext(builder.bitcast(flags, ir.IntType(LANES)), ir.IntType(64))
+
+    return emit
+
+
+fma = _pure(lambda builder, a, b, c: emit_fma(builder, a, b, c), 3)
+"""``a * b + c`` with one rounding."""
+where_positive = _pure(_emit_choice, 3)
+"""Elements of ``a`` where ``v > 0``, else of ``b``."""
+exp = _pure(_emit_exp, 1)
+absolute = _pure(_emit_abs, 1)
+positive_bits = _pure(
+    lambda builder, v: builder.zext(
+        builder.bitcast(builder.fcmp_ordered(">", v, _constant(0.0)), ir.IntType(LANES)),
+        ir.IntType(64),
+    ),
+    1,
+    types.int64,
+)
+"""An integer whose bit i says whether element i is above 0."""
+nonzero_bits = _pure(_emit_bits("!="), 1, types.int64)
+"""An integer whose bit i says whether element i is not 0; NaN is not 0."""
+
+_add = _pure(lambda builder, a, b: builder.fadd(a, b), 2)
+_subtract = _pure(lambda builder, a, b: builder.fsub(a, b), 2)
+_multiply = _pure(lambda builder, a, b: builder.fmul(a, b), 2)
+_divide = _pure(lambda builder, a, b: builder.fdiv(a, b), 2)
+
+
+@overload(operator.add)
+def _overload_add(a, b):
+    if a == VECTOR_TYPE and b == VECTOR_TYPE:
+        return lambda a, b: _add(a, b)
+    return None
+
+
+@overload(operator.sub)
+def _overload_subtract(a, b):
+    if a == VECTOR_TYPE and b == VECTOR_TYPE:
+        return lambda a, b: _subtract(a, b)
+    return None
+
+
+@overload(operator.mul)
+def _overload_multiply(a, b):
+    if a == VECTOR_TYPE and b == VECTOR_TYPE:
+        return lambda a, b: _multiply(a, b)
+    return None
+
+
+@overload(operator.truediv)
+def _overload_divide(a, b):
+    if a == VECTOR_TYPE and b == VECTOR_TYPE:
+        return lambda a, b: _divide(a, b)
+    return None
+
+
+@intrinsic
+def splat(typing, scalar):
+    """Return a vector whose elements are all ``scalar``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return splat_vector(builder, args[0])
+
+    return VECTOR_TYPE(types.float32), codegen
+
+
+@intrinsic
+def load(typing, array, index):
+    """Return the vector that starts at element ``index``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return load_vector(builder, pointer(context, builder, signature.args[0], *args))
+
+    return VECTOR_TYPE(array, types.intp), codegen
+
+
+@intrinsic
+def store(typing, array, index, value):
+    """Write a vector from element ``index`` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = pointer(context, builder, signature.args[0], args[0], args[1])
+        store_vector(builder, args[2], address)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, VECTOR_TYPE), codegen
+
+
+@intrinsic
+def lowest_bit(typing, bits):
+    """Return the place of the lowest bit that is set; ``bits`` is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), codegen
