@@ -67,7 +67,9 @@ def _in_range(values: IntArray, low: int, high: int, where: str) -> None:
     bad = np.flatnonzero((values < low) | (values > high))
     if bad.size:
         worst = int(values.reshape(-1)[bad[0]])
-        at = f" at neuron {index_list(bad.tolist())}" if values.ndim == 1 and values.size > 1 else ""
+        at = (
+            f" at neuron {index_list(bad.tolist())}" if values.ndim == 1 and values.size > 1 else ""
+        )
         raise InputError(f"{where}: {worst}{at} is outside {low}..{high}")
 
 
@@ -99,9 +101,7 @@ class Neuron:
             where = f"{self.TYPE} neuron, {parameter.key}"
             values = _whole(getattr(self, parameter.name), where)
             if values.shape not in {(), (1,), (self.size,)}:
-                raise InputError(
-                    f"{where}: shape {values.shape}, needs a scalar or ({self.size},)"
-                )
+                raise InputError(f"{where}: shape {values.shape}, needs a scalar or ({self.size},)")
             values = np.broadcast_to(values.reshape(-1), (self.size,))
             _in_range(values, parameter.low, parameter.high, where)
             object.__setattr__(self, parameter.name, _frozen(values))
@@ -267,9 +267,9 @@ class Synapses:
         if not np.array_equal(kept, weight):
             row, column = np.argwhere(kept != weight)[0].tolist()
             raise InputError(
-                f"weight of neuron {row} from source {column}: {int(weight[row, column])} is not on "
-                f"the 8-bit grid (both signs: even, {grid.WEIGHT_MIN}..{grid.WEIGHT_MAX}; one sign: "
-                f"at most {grid.WEIGHT_MAX_ONE_SIGN} in magnitude)"
+                f"weight of neuron {row} from source {column}: {int(weight[row, column])} is not "
+                f"on the 8-bit grid (both signs: even, {grid.WEIGHT_MIN}..{grid.WEIGHT_MAX}; "
+                f"one sign: at most {grid.WEIGHT_MAX_ONE_SIGN} in magnitude)"
             )
         object.__setattr__(self, "weight", _frozen(weight.astype(np.int32)))
         low, high = grid.WEIGHT_EXP_MIN, grid.WEIGHT_EXP_MAX
@@ -290,8 +290,8 @@ class Synapses:
             return None
         if self.weight_exp < 0:
             raise InputError(
-                f"weight_exp: {self.weight_exp} with delays; a right shift would round each delay's "
-                "sum apart, so delayed synapses need an exponent of 0 or more"
+                f"weight_exp: {self.weight_exp} with delays; a right shift would round "
+                "each delay's sum apart, so delayed synapses need an exponent of 0 or more"
             )
         return _frozen(np.broadcast_to(delay, shape).astype(np.int32))
 
@@ -356,10 +356,10 @@ READOUTS = ("membrane", "mean_softmax", "spike_count", "last_membrane")
 class Readout:
     """How the last layer is read, on the host and in float.
 
-    ``kind``: ``membrane``, the membrane at every step (streaming labels); ``mean_softmax``, the mean
-    over time of the softmax of the membrane; ``spike_count``, the sum of spikes; ``last_membrane``,
-    the membrane at the last step. ``skip_steps``: first steps that the mean, the count and the
-    accuracy leave out. ``classes``: a name per output neuron, or empty.
+    ``kind``: ``membrane``, the membrane at every step (streaming labels); ``mean_softmax``, the
+    mean over time of the softmax of the membrane; ``spike_count``, the sum of spikes;
+    ``last_membrane``, the membrane at the last step. ``skip_steps``: first steps that the mean, the
+    count and the accuracy leave out. ``classes``: a name per output neuron, or empty.
     """
 
     kind: str = "membrane"
@@ -456,12 +456,12 @@ def check_inputs(network: Network, inputs: npt.ArrayLike) -> npt.NDArray[np.int3
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)
     if array.ndim != 3 or array.shape[2] != network.input_size:
-        raise InputError(
-            f"inputs: shape {array.shape}, needs (batch, time, {network.input_size})"
-        )
+        raise InputError(f"inputs: shape {array.shape}, needs (batch, time, {network.input_size})")
     whole = _whole(array, "inputs")
-    low, high = (0, 1) if network.message_bits == 0 else (
-        -(1 << network.message_bits) + 1, (1 << network.message_bits) - 1
+    low, high = (
+        (0, 1)
+        if network.message_bits == 0
+        else (-(1 << network.message_bits) + 1, (1 << network.message_bits) - 1)
     )
     if whole.size and (int(whole.min()) < low or int(whole.max()) > high):
         worst = int(whole.min()) if int(whole.min()) < low else int(whole.max())

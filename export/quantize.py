@@ -30,6 +30,9 @@ from .trace import LayerTrace, Trace
 
 SCALES = ("neuron", "layer")
 RESCALE_LIMIT = 16
+"""How often the unit of a layer may be doubled because of what calibration shows."""
+PARAMETER_LIMIT = 64
+"""How often it may be doubled so that thresholds and biases fit, which costs no simulation."""
 
 Run = Callable[[Network, npt.NDArray[Any], npt.NDArray[Any] | None], Trace]
 
@@ -41,8 +44,9 @@ class Quantization:
     ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
     ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use
     their 8 bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores
-    exponents, they share one unit. ``headroom``: share of 2^23 that a membrane or current may reach
-    on the calibration samples; the rest is kept for samples not seen.
+    exponents, they share one unit.
+    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
+    rest is kept for samples not seen.
     """
 
     scale: str = "neuron"
@@ -53,7 +57,9 @@ class Quantization:
         if not 0 < self.headroom <= 1:
             raise InputError(f"quantization: headroom {self.headroom} is outside 0..1")
         if self.scale not in SCALES:
-            raise InputError(f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}")
+            raise InputError(
+                f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -123,25 +129,28 @@ def quantize(
     layers = _float_layers(model)
     stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
     doublings = [np.zeros(layer.config.size, dtype=np.int64) for layer in layers]
-    out_of_range = [np.zeros(layer.config.size, dtype=bool) for layer in layers]
-    for _ in range(RESCALE_LIMIT):
+    out_of_range: list[npt.NDArray[np.bool_]] = []
+    for _ in range(RESCALE_LIMIT + 1):
         made = []
         for index, layer in enumerate(layers):
-            integer, out_of_range[index] = _integer_layer(layer, options, stock, doublings[index])
+            integer, doublings[index] = _fitting_layer(layer, options, stock, doublings[index])
             made.append(integer)
-        whole = [layer for layer in made if layer is not None]
-        if len(whole) == len(layers):
-            network = _network(model, options, whole)
-            trace = run(network, inputs, lengths)
-            out_of_range = [_too_high(layer, options.headroom) for layer in trace.layers]
-            if not any(mask.any() for mask in out_of_range):
-                reports = [
-                    _report(*parts)
-                    for parts in zip(layers, network.layers, trace.layers, doublings, strict=True)
-                ]
-                return network, reports
-        for count, mask in zip(doublings, out_of_range, strict=True):
-            count += mask if options.scale == "neuron" else mask.any()
+        network = _network(model, options, made)
+        trace = run(network, inputs, lengths)
+        out_of_range = [
+            _too_high(network, index, trace, inputs, options.headroom)
+            for index in range(len(layers))
+        ]
+        if not any(mask.any() for mask in out_of_range):
+            reports = [
+                _report(*parts)
+                for parts in zip(layers, network.layers, trace.layers, doublings, strict=True)
+            ]
+            return network, reports
+        doublings = [
+            count + (mask if options.scale == "neuron" else mask.any())
+            for count, mask in zip(doublings, out_of_range, strict=True)
+        ]
     guilty = next(i for i, mask in enumerate(out_of_range) if mask.any())
     neurons = index_list(np.flatnonzero(out_of_range[guilty]).tolist())
     raise InputError(
@@ -233,38 +242,55 @@ def weight_units(
     return unit[:, None] / grid.WEIGHT_MAX, shifts[0], shifts[1]
 
 
-def _integer_layer(
+def _fitting_layer(
     layer: _FloatLayer, options: Quantization, stock: bool, doublings: IntArray
-) -> tuple[Layer | None, npt.NDArray[np.bool_]]:
-    """Return the layer of integers, or None and the neurons whose parameters leave their range."""
+) -> tuple[Layer, IntArray]:
+    """Return the layer of integers, and the doublings (n,) that it took to fit all parameters."""
     if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
         raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
     recurrent = layer.weight_rec
     if recurrent is not None and not recurrent.any():
         recurrent = None
-    unit, exponent, exponent_rec = weight_units(
+    finest, exponent, exponent_rec = weight_units(
         layer.weight, recurrent, options.scale, options.exponents and not stock
     )
-    unit = unit * 2.0 ** doublings[:, None]
-    values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
-    too_large = values.out_of_range()
-    if too_large.any():
-        return None, too_large
+    for _ in range(PARAMETER_LIMIT):
+        unit = finest * 2.0 ** doublings[:, None]
+        values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
+        too_large = values.out_of_range()
+        if not too_large.any():
+            break
+        doublings = doublings + (too_large if options.scale == "neuron" else too_large.any())
+    else:
+        neurons = index_list(np.flatnonzero(too_large).tolist())
+        raise InputError(
+            f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
+            "beside their weights for any weight unit"
+        )
+    weights = _integer_weights(layer.weight, unit, exponent, stock)
+    if stock and not weights.any():
+        raise InputError(
+            f"layer {layer.name}: the input weights vanish beside the recurrent ones in the unit "
+            "that both share in a network of CUBA neurons; train with a larger weight_gain"
+        )
+    weights_rec = None
+    if recurrent is not None:
+        weights_rec = _integer_weights(recurrent, unit, exponent_rec, stock)
     made = Layer(
         name=layer.name,
-        synapses=_synapses(layer.weight, unit, exponent, stock),
+        synapses=Synapses(weights.astype(np.int32), exponent),
         neuron=values.record(layer.config.size, **values.parameters),
-        recurrent=None if recurrent is None else _synapses(recurrent, unit, exponent_rec, stock),
+        recurrent=None
+        if weights_rec is None or not weights_rec.any()
+        else Synapses(weights_rec.astype(np.int32), exponent_rec),
         state_scale=values.state_scale,
     )
-    return made, too_large
+    return made, doublings
 
 
-def _synapses(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) -> Synapses:
+def _integer_weights(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) -> IntArray:
     integers = grid.even_weights(weight, unit * 2.0**exponent)
-    if stock:
-        integers = avoid_lava_dl_defects(integers)
-    return Synapses(integers.astype(np.int32), exponent)
+    return avoid_lava_dl_defects(integers) if stock else integers
 
 
 def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
@@ -275,8 +301,9 @@ def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
     ``optimize_weight_bits``.
     """
     strongest = -int(weight.min())
-    if weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
-        return np.where(weight == -strongest, 2 - strongest, weight)
+    while weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
+        weight = np.where(weight == -strongest, 2 - strongest, weight)
+        strongest = -int(weight.min())
     return weight
 
 
@@ -314,11 +341,11 @@ def _adaptive_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _Integer
         {
             "v_decay": v_decay,
             "b_decay": b_decay,
-            "v_threshold": grid.round_int(p["threshold"] / state_scale),
-            "b_step": grid.round_int(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
+            "v_threshold": _rounded(p["threshold"] / state_scale),
+            "b_step": _rounded(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
             "b_exp": b_exp,
-            "d_init": grid.round_int(layer.config.initial_adaptation * strength * 2.0**b_exp),
-            "bias": grid.round_int(grid.STATE_ONE * layer.bias / unit),
+            "d_init": _rounded(layer.config.initial_adaptation * strength * 2.0**b_exp),
+            "bias": _rounded(grid.STATE_ONE * layer.bias / unit),
         },
         state_scale,
     )
@@ -346,7 +373,7 @@ def _leaky_integrator(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _Int
         LeakyIntegrator,
         {
             "v_decay": v_decay,
-            "bias": _mantissa_bias(bias) if stock else grid.round_int(grid.STATE_ONE * bias),
+            "bias": _mantissa_bias(bias) if stock else _rounded(grid.STATE_ONE * bias),
         },
         v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE,
     )
@@ -355,7 +382,7 @@ def _leaky_integrator(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _Int
 def _cuba_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
     del stock
     p = layer.parameters
-    threshold = grid.round_int(p["threshold"] / unit)
+    threshold = _rounded(p["threshold"] / unit)
     return _IntegerNeuron(
         CubaLIF,
         {
@@ -370,7 +397,13 @@ def _cuba_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeur
 
 
 def _mantissa_bias(bias: FloatArray) -> IntArray:
-    return 2 * grid.round_int(bias / 2) * grid.STATE_ONE
+    return 2 * _rounded(bias / 2) * grid.STATE_ONE
+
+
+def _rounded(values: FloatArray) -> IntArray:
+    """Round to integers; what no integer holds becomes one beyond every range."""
+    far = 2.0**40
+    return grid.round_int(np.clip(values, -far, far))
 
 
 INTEGER_NEURONS: dict[str, Callable[[_FloatLayer, FloatArray, bool], _IntegerNeuron]] = {
@@ -382,17 +415,46 @@ INTEGER_NEURONS: dict[str, Callable[[_FloatLayer, FloatArray, bool], _IntegerNeu
 """Float neurons that have an integer form, by name."""
 
 
-def _too_high(layer: LayerTrace, headroom: float) -> npt.NDArray[np.bool_]:
-    """Return which neurons (n,) come too near to the edge of 24 bits.
+def _too_high(
+    network: Network, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
+) -> npt.NDArray[np.bool_]:
+    """Return which neurons (n,) of a layer come too near to the edge of 24 bits.
 
-    The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates.
+    The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates. A current
+    that wraps may land anywhere, hence u is judged by what is delivered to it.
     """
+    layer, recorded = network.layers[index], trace.layers[index]
     peaks = [
         np.abs(values).max(axis=(0, 1), initial=0)
-        for name, values in layer.states.items()
+        for name, values in recorded.states.items()
         if name != "d"
     ]
+    if isinstance(layer.neuron, CubaLIF):
+        messages = inputs if index == 0 else trace.layers[index - 1].spikes
+        if messages is not None:
+            peaks.append(_largest_current(layer, messages, recorded.spikes))
     return np.max(peaks, axis=0) >= headroom * grid.STATE_MAX
+
+
+def _largest_current(
+    layer: Layer, messages: npt.NDArray[Any], spikes: npt.NDArray[Any] | None
+) -> IntArray:
+    """Return the largest |u| (n,) that a CUBA layer would reach if its current did not wrap."""
+    decay = getattr(layer.neuron, "i_decay")  # noqa: B009
+    batch, steps, _ = messages.shape
+    u = np.zeros((batch, layer.size))
+    largest = np.zeros(layer.size)
+    weight = layer.synapses.weight.T * 2.0**layer.synapses.weight_exp
+    back = None
+    if layer.recurrent is not None and spikes is not None:
+        back = layer.recurrent.weight.T * 2.0**layer.recurrent.weight_exp
+    for step in range(steps):
+        a = messages[:, step].astype(np.float64) @ weight
+        if back is not None and step > 0:
+            a = a + spikes[:, step - 1] @ back
+        u = u * grid.decay_factor(decay) + a * grid.STATE_ONE
+        largest = np.maximum(largest, np.abs(u).max(axis=0, initial=0.0))
+    return largest
 
 
 def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray) -> LayerReport:
@@ -407,14 +469,17 @@ def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntAr
     if not isinstance(made.neuron, CubaLIF):
         unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
     error, low, high = 0.0, 0, 0
+    top = np.max([np.abs(real).max(axis=1) for real, _ in pairs], axis=0)
+    top = np.maximum(top, np.finfo(float).tiny)
     for real, synapses in pairs:
         restored = synapses.weight * unit[:, None] * 2.0**synapses.weight_exp
-        top = np.maximum(np.abs(real).max(axis=1), np.finfo(float).tiny)
         error = max(error, float((np.abs(restored - real).max(axis=1) / top).max()))
         low, high = min(low, int(synapses.weight.min())), max(high, int(synapses.weight.max()))
     codes = {"tau_mem": "v_decay", "tau_adp": "b_decay", "tau_syn": "i_decay"}
     decay_error = max(
-        float(np.abs(grid.decay_factor(getattr(made.neuron, codes[tau])) - np.exp(-1 / values)).max())
+        float(
+            np.abs(grid.decay_factor(getattr(made.neuron, codes[tau])) - np.exp(-1 / values)).max()
+        )
         for tau, values in layer.parameters.items()
         if tau in codes
     )
@@ -439,9 +504,7 @@ def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntAr
 
 
 def layer_bytes(layer: Layer) -> int:
-    """Return the layer's size on a chip: a byte a weight, 12-bit decays and 24-bit states as 2 and
-    3.
-    """
+    """Return the layer's bytes on a chip: 1 a weight, 2 a 12-bit decay, 3 a 24-bit state."""
     synapses = layer.synapses.weight.size
     synapses += 0 if layer.recurrent is None else layer.recurrent.weight.size
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]
@@ -451,10 +514,11 @@ def layer_bytes(layer: Layer) -> int:
 def dead_neurons(trace: Trace) -> list[str]:
     """Return a remark per layer whose neurons never spiked, or always did, on the samples."""
     remarks = []
+    ran = max(int(trace.lengths.sum()), 1)
     for index, layer in enumerate(trace.layers):
         if layer.spikes is None:
             continue
-        rate = layer.spikes.mean(axis=(0, 1))
+        rate = layer.spikes.sum(axis=(0, 1)) / ran
         for word, which in (("never", rate == 0), ("always", rate == 1)):
             indices = np.flatnonzero(which).tolist()
             if indices:

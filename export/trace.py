@@ -1,7 +1,7 @@
 """What a run of an integer network leaves: spikes, states and outputs, whatever ran it.
 
-The simulator, the reference, Lava and a board all return a ``Trace``, so that any two of them can be
-compared element by element. Arrays are (batch, time, neuron).
+The simulator, the reference, Lava and a board all return a ``Trace``, so that any two of them can
+be compared element by element. Arrays are (batch, time, neuron).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy.typing as npt
 class LayerTrace:
     """One layer's run.
 
-    ``spikes`` uint8 (batch, time, n), 0 or 1; None where the layer does not spike or spikes were not
-    recorded. ``states`` by name, int32 (batch, time, n), the value at the end of each step.
+    ``spikes`` uint8 (batch, time, n), 0 or 1; None where the layer does not spike or spikes were
+    not recorded. ``states`` by name, int32 (batch, time, n), the value at the end of each step.
     """
 
     spikes: npt.NDArray[np.uint8] | None
@@ -28,9 +28,9 @@ class LayerTrace:
 class Trace:
     """A run over a batch.
 
-    ``output`` int32 (batch, time, n_out): the last layer's membrane, or its spikes where the readout
-    counts spikes. ``lengths`` int64 (batch,): steps of each sample that ran; beyond them everything
-    is zero.
+    ``output`` int32 (batch, time, n_out): the last layer's membrane, or its spikes where the
+    readout counts spikes. ``lengths`` int64 (batch,): steps of each sample that ran; beyond them
+    everything is zero.
     """
 
     layers: tuple[LayerTrace, ...]

@@ -50,7 +50,9 @@ def _shift(x: IntArray, exponent: int) -> IntArray:
     return x << exponent if exponent >= 0 else x >> -exponent
 
 
-def step_cuba_lif(p: CubaLIF, state: State, a: IntArray, spiked: IntArray) -> tuple[State, IntArray]:
+def step_cuba_lif(
+    p: CubaLIF, state: State, a: IntArray, _spiked: IntArray
+) -> tuple[State, IntArray]:
     """One step of ``CubaLIF``."""
     u = wrap24(rtz(state["u"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
     v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + u + p.bias)
@@ -70,7 +72,7 @@ def step_adaptive_lif(
 
 
 def step_leaky_integrator(
-    p: LeakyIntegrator, state: State, a: IntArray, spiked: IntArray
+    p: LeakyIntegrator, state: State, a: IntArray, _spiked: IntArray
 ) -> tuple[State, IntArray]:
     """One step of ``LeakyIntegrator``; it never spikes."""
     v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + (a << STATE_SHIFT) + p.bias)
@@ -78,7 +80,7 @@ def step_leaky_integrator(
 
 
 def step_threshold_refractory_lif(
-    p: ThresholdRefractoryLIF, state: State, a: IntArray, spiked: IntArray
+    p: ThresholdRefractoryLIF, state: State, a: IntArray, _spiked: IntArray
 ) -> tuple[State, IntArray]:
     """One step of ``ThresholdRefractoryLIF``."""
     i = wrap24(rtz(state["i"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
@@ -150,9 +152,7 @@ def run(network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None =
     return trace_of(network, layers, ran)
 
 
-def check_lengths(
-    lengths: npt.ArrayLike | None, batch: int, steps: int
-) -> npt.NDArray[np.int64]:
+def check_lengths(lengths: npt.ArrayLike | None, batch: int, steps: int) -> npt.NDArray[np.int64]:
     """Return sample lengths as int64 (batch,), each from 0 to ``steps``, or raise InputError."""
     if lengths is None:
         return np.full(batch, steps, dtype=np.int64)
@@ -164,9 +164,7 @@ def check_lengths(
     return checked.astype(np.int64)
 
 
-def trace_of(
-    network: Network, layers: list[LayerTrace], lengths: npt.NDArray[np.int64]
-) -> Trace:
+def trace_of(network: Network, layers: list[LayerTrace], lengths: npt.NDArray[np.int64]) -> Trace:
     """Make a trace, its output taken from the last layer as the readout says."""
     last = layers[-1]
     output = last.spikes if network.readout.reads_spikes else last.states["v"]
@@ -185,7 +183,9 @@ def _layer_trace(
     limit = np.iinfo(np.int32).max
     for state, values in states.items():
         if values.size and np.abs(values * kept).max() > limit:
-            raise InputError(f"layer {name}: state {state} leaves 32 bits; lower its threshold step")
+            raise InputError(
+                f"layer {name}: state {state} leaves 32 bits; lower its threshold step"
+            )
     return LayerTrace(
         (spikes * kept).astype(np.uint8) if neuron.SPIKING else None,
         {state: (values * kept).astype(np.int32) for state, values in states.items()},

@@ -35,9 +35,7 @@ def test_two_epochs_of_digits_run_through_every_stage(tmp_path: Path) -> None:
     assert exported["parity"]["samples"] == 16
     bundled = command("srnn-simulate", tmp_path / "model.net")
     assert bundled["different"] == 0
-    deployed = command(
-        "srnn-deploy", tmp_path / "model.net", "--target", "lava", "--samples", 1
-    )
+    deployed = command("srnn-deploy", tmp_path / "model.net", "--target", "lava", "--samples", 1)
     assert deployed["mismatches"] == 0
     assert deployed["compared"] > 64 * 128 * 3
 

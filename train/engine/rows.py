@@ -4,11 +4,10 @@
 - ``gather``: ``out += sum of rows of B``, the rows and their factors from an event list.
 - ``scatter``: rows of B ``+= factor * d``, the rows from an event list.
 
-``product`` and ``gather`` add the terms of one sum in the order of the rows of B, one rounding
-each, so that both give the same bits: which one runs is a question of speed alone.
+``product`` and ``gather`` add the terms of one sum in the order of the rows of B, one rounding each,
+so that both give the same bits: which one runs is a question of speed alone.
 
-Arrays are C-contiguous float32, offsets and strides count elements, widths are multiples of
-``LANES``.
+Arrays are C-contiguous float32, offsets and strides count elements, widths are multiples of ``LANES``.
 """
 
 # Compiled functions take their arguments by position; intrinsics get a typing context.
@@ -160,8 +159,7 @@ _graded_scatter_8, _graded_scatter_2, _graded_scatter_1 = (
 
 @njit
 def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
-    """Add ``a b`` to ``out``: ``out[r, c] += sum_k a[r, k] b[k, c]``, ``rows`` 1, 4 or a multiple
-    of 8.
+    """Add ``a b`` to ``out``: ``out[r, c] += sum_k a[r, k] b[k, c]``, ``rows`` 1, 4 or a multiple of 8.
 
     Element (r, k) of a lies at ``i + r * a_row + k * a_col``, so that a may be read transposed.
     """
@@ -226,8 +224,7 @@ def gather(out, o, b, width, indices, values, start, end):
 
 @njit
 def scatter(b, width, d, i, indices, values, start, end):
-    """Add ``d`` to rows of b (rows, width): of events ``start`` to ``end``, each times its value.
-    """
+    """Add ``d`` to rows of b (rows, width): of events ``start`` to ``end``, each times its value."""
     c = 0
     if values.size == 0:
         while c + 8 * LANES <= width:

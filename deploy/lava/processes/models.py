@@ -62,7 +62,7 @@ class AbstractWakingModel(PyLoihiProcessModel):
         super().__init__(proc_params)
         self.first_step = proc_params["start"]
 
-    def integrate(self, a_in):
+    def integrate(self, a_in):  # noqa: ARG002
         """Update the states by one step and return the spikes, or None without an output port."""
         raise TypeError(f"{type(self).__name__} is no neuron model")
 
