@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "set-up done"
 
 demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on handwritten digits
-	@echo; echo "1. train: 30 epochs on the digits, about a minute"
+	@echo; echo "1. train: 100 epochs on the digits, under a minute"
 	@$(BIN)/srnn-train digits --out $(DEMO) --overwrite
 	@echo; echo "2. export: integers, checked against the float model"
 	@$(BIN)/srnn-export $(DEMO)/model.pt

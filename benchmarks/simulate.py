@@ -15,18 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
+from machine import machine
 from srnn.export.network import (
     AdaptiveLIF,
     CubaLIF,
@@ -112,30 +107,6 @@ def measure(kind: str, size: int, batch: int, threads: int, repeats: int) -> dic
         "synaptic_operations_per_second": operations / (batch * STEPS) / each,
         "reference_us_per_sample_step": reference_each * 1e6,
         "times_the_reference": reference_each / each,
-    }
-
-
-def machine() -> dict[str, str]:
-    """Return what the numbers belong to: processor, versions, commit and date."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "processor": f"{model}, {os.cpu_count()} processors",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "commit": commit or "unknown",
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 
 

@@ -24,6 +24,7 @@ import math
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -47,7 +48,7 @@ from .config import (
 from .errors import InputError
 from .files import replace_file
 from .grid import MESSAGE_BITS_MAX
-from .plain import build
+from .plain import build, shown
 
 __all__ = [
     "FLOAT_NEURONS",
@@ -69,6 +70,7 @@ __all__ = [
 
 FORMAT = "srnn-model"
 FORMAT_VERSION = 1
+
 
 def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) -> None:
     """Check names, shapes and values of weights against a config.
@@ -132,7 +134,7 @@ class FloatModel:
         check_weights(self.config, self.weights)
         for name in ("task", "recipe", "metrics", "versions"):
             if not isinstance(getattr(self, name), dict):
-                raise InputError(f"{name}: {getattr(self, name)!r} is not a table")
+                raise InputError(f"{name}: {shown(getattr(self, name))} is not a table")
         _check_task(self.task, self.config)
         if self.samples:
             check_samples(self.config, self.samples)
@@ -141,15 +143,16 @@ class FloatModel:
 def _check_task(task: dict[str, Any], config: ModelConfig) -> None:
     bits, classes = task.get("message_bits", 0), task.get("classes", ())
     if not isinstance(bits, int) or not 0 <= bits <= MESSAGE_BITS_MAX:
-        raise InputError(f"task: message_bits {bits!r} is not a number of bits")
+        raise InputError(f"task: message_bits {shown(bits)} is not a number of bits")
     for name in ("input_scale", "dt"):
         value = task.get(name)
         if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
-            raise InputError(f"task: {name} {value!r} is not a number above 0")
+            raise InputError(f"task: {name} {shown(value)} is not a number above 0")
     names = isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes)
     if not names or (classes and len(classes) != config.layers[-1].width):
         raise InputError(
-            f"task: classes {classes!r} are not {config.layers[-1].width} names, one per output"
+            f"task: classes {shown(classes)} are not {config.layers[-1].width} names, one per "
+            "output"
         )
 
 
@@ -228,8 +231,13 @@ def load_plain(path: str | os.PathLike[str]) -> object:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    # Read first: what the disk refuses is no damage of the file, and torch calls both OSError.
+    content = io.BytesIO(path.read_bytes())
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What torch says about foreign formats is not for the user; the error below is.
+            warnings.simplefilter("ignore")
+            return torch.load(content, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path}: damaged, or holds Python objects instead of plain values and tensors"
@@ -240,6 +248,7 @@ def load_plain(path: str | os.PathLike[str]) -> object:
 
 
 _DAMAGED = (
+    OSError,
     RuntimeError,
     EOFError,
     ValueError,
@@ -267,12 +276,13 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
             f"{path}: not an srnn model; for weights of other code see "
-            "srnn.train.foreign.from_foreign_weights"
+            "srnn.train.from_foreign_weights"
         )
     version = content.get("format_version")
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise InputError(
-            f"{path}: format version {version}, this srnn reads 1 to {FORMAT_VERSION}; update srnn"
+            f"{path}: format version {shown(version)}, this srnn reads 1 to {FORMAT_VERSION}; "
+            "update srnn"
         )
     entries = ("config", "weights", "task", "recipe", "metrics", "samples", "versions")
     missing = [name for name in entries if not isinstance(content.get(name), dict)]
@@ -289,7 +299,8 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
             versions=content["versions"],
         )
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        # A name in the file may hold anything, line breaks too.
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def _arrays(tensors: dict[Any, Any], where: str) -> dict[str, npt.NDArray[Any]]:

@@ -1,11 +1,13 @@
-"""``srnn-export``: arguments and printing. The one file of this package that looks upwards: it
-hands the simulator down as an argument.
+"""``srnn-export``: arguments and printing.
+
+The one file of this package that looks upwards: it hands the simulator down as an argument.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +18,8 @@ import numpy as np
 from .checkpoint import FloatModel, read_model
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
-from .netx import write_net
 from .network import Network
+from .netx import write_net
 from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
 from .samples import Samples
 from .trace import Trace
@@ -69,7 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(arguments: argparse.Namespace, output: Output) -> int:
     from ..simulate.simulator import run
 
+    target = arguments.output or arguments.model.with_suffix(".net")
+    limit = arguments.max_accuracy_loss
+    if limit is not None and not math.isfinite(limit):
+        raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
     model = read_model(arguments.model)
+    if target.exists() and target.samefile(arguments.model):
+        raise InputError(f"--output: {target} is the model itself; name another file")
     if "inputs" not in model.samples:
         raise InputError(
             f"{arguments.model}: holds no sample inputs to calibrate on; train with bundle_samples "
@@ -93,9 +101,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     _print(output, layers, parity, dead_neurons(trace))
 
     lost = parity.accuracy_loss
-    limit = arguments.max_accuracy_loss
     failed = limit is not None and (lost is None or lost > limit)
-    target = arguments.output or arguments.model.with_suffix(".net")
     written = None
     if failed:
         reason = "samples have no targets" if lost is None else f"{lost:.2f} points lost"
@@ -129,14 +135,19 @@ def bundle(model: FloatModel, trace: Trace, count: int = BUNDLED_SAMPLES) -> Sam
     )
 
 
-def _print(
-    output: Output, layers: list[LayerReport], parity: Parity, remarks: list[str]
-) -> None:
+def _print(output: Output, layers: list[LayerReport], parity: Parity, remarks: list[str]) -> None:
     output.table(
         "integer network",
         (
-            "layer", "neuron", "shape", "parameters", "weights", "weight error", "decay error",
-            "headroom", "bytes",
+            "layer",
+            "neuron",
+            "shape",
+            "parameters",
+            "weights",
+            "weight error",
+            "decay error",
+            "headroom",
+            "bytes",
         ),
         [
             (
@@ -158,8 +169,8 @@ def _print(
     for layer in layers:
         if layer.doublings:
             output.line(
-                f"layer {layer.name}: the weight unit of {layer.doubled_neurons} neurons was doubled "
-                f"up to {layer.doublings} times to keep their states in range"
+                f"layer {layer.name}: the weight unit of {layer.doubled_neurons} neurons was "
+                f"doubled up to {layer.doublings} times to keep their states in range"
             )
     for remark in remarks:
         output.line(remark)
@@ -184,6 +195,6 @@ def _print(
         rows,
     )
     output.line(
-        f"{parity.changed_predictions:,} of {parity.answers:,} answers changed; equal spikes: those "
-        "that both have, of those that either has"
+        f"{parity.changed_predictions:,} of {parity.answers:,} answers changed; equal spikes: "
+        "those that both have, of those that either has"
     )

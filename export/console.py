@@ -41,6 +41,12 @@ def make_parser(prog: str, description: str, example: str) -> argparse.ArgumentP
     return parser
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Newer versions of rich end the program with 1 here; ``run_parsed`` knows better.
+        raise BrokenPipeError
+
+
 class Output:
     """Where a command prints: tables for people, or one JSON object for machines.
 
@@ -50,13 +56,13 @@ class Output:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         plain_width = None if sys.stdout.isatty() else 120
-        self._console = Console(
+        self._console = _Console(
             file=sys.stderr if as_json else sys.stdout,
             width=plain_width,
             highlight=False,
             soft_wrap=plain_width is not None,
         )
-        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._errors = _Console(stderr=True, highlight=False, soft_wrap=True)
 
     def line(self, text: str = "") -> None:
         """Print a line for people; silent with ``--json``."""

@@ -51,7 +51,7 @@ def build(
         another type, a number that is not finite, or what the dataclass itself refuses.
     """
     if not isinstance(values, Mapping):
-        raise error(f"{where or 'config'}: {values!r} is not a table of settings")
+        raise error(f"{where or 'config'}: {shown(values)} is not a table of settings")
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
     for name in values:
@@ -72,6 +72,12 @@ def build(
         raise error(line if line.startswith(where) else f"{where}: {line}") from None
 
 
+def shown(value: object, limit: int = 80) -> str:
+    """Write a value for a message: on one line and not too long, whatever a file held."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
 def join(where: str, name: object) -> str:
     """Write a dotted path."""
     return f"{where}.{name}" if where else str(name)
@@ -87,11 +93,11 @@ def convert(value: Any, hint: Any, where: str, error: type[InputError] = InputEr
         return convert(value, inner, where, error)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise error(f"{where}: {value!r} is not a list")
+            raise error(f"{where}: {shown(value)} is not a list")
         return tuple(convert(v, arguments[0], join(where, i), error) for i, v in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise error(f"{where}: {value!r} is not a table")
+            raise error(f"{where}: {shown(value)} is not a table")
         return dict(value)
     if is_dataclass(hint):
         is_record = isinstance(value, hint)  # type: ignore[arg-type]
@@ -107,7 +113,7 @@ def _scalar(value: Any, hint: Any, where: str, error: type[InputError]) -> Any:
             value = math.inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         wanted = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise error(f"{where}: {value!r} is not {wanted.get(hint, hint.__name__)}")
+        raise error(f"{where}: {shown(value)} is not {wanted.get(hint, hint.__name__)}")
     if hint is float and not math.isfinite(value):
-        raise error(f"{where}: {value!r} is not a finite number")
+        raise error(f"{where}: {shown(value)} is not a finite number")
     return value

@@ -13,19 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
-from .checkpoint import FloatModel, LayerConfig
+from .checkpoint import FloatModel
+from .config import LayerConfig
 from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
-from .network import (
-    AdaptiveLIF,
-    CubaLIF,
-    Layer,
-    LeakyIntegrator,
-    Network,
-    Neuron,
-    Readout,
-    Synapses,
-)
+from .integer_neurons import INTEGER_NEURONS, FloatLayer
+from .network import CubaLIF, Layer, Network, Readout, Synapses
 from .trace import LayerTrace, Trace
 
 SCALES = ("neuron", "layer")
@@ -88,18 +81,6 @@ class LayerReport:
     size_bytes: int
 
 
-@dataclass(frozen=True, eq=False)
-class _FloatLayer:
-    """One layer's float weights, inputs already in integer units."""
-
-    name: str
-    config: LayerConfig
-    weight: FloatArray
-    weight_rec: FloatArray | None
-    bias: FloatArray
-    parameters: dict[str, FloatArray]
-
-
 def quantize(
     model: FloatModel,
     options: Quantization,
@@ -159,7 +140,7 @@ def quantize(
     )
 
 
-def _float_layers(model: FloatModel) -> list[_FloatLayer]:
+def _float_layers(model: FloatModel) -> list[FloatLayer]:
     refused = [
         f"layer {index} ({layer.neuron}): {reason}"
         for index, layer in enumerate(model.config.layers)
@@ -177,7 +158,7 @@ def _float_layers(model: FloatModel) -> list[_FloatLayer]:
             if name.startswith(prefix)
         }
         layers.append(
-            _FloatLayer(
+            FloatLayer(
                 name=f"{index}",
                 config=config,
                 weight=own.pop("weight") * (scale if index == 0 else 1.0),
@@ -243,7 +224,7 @@ def weight_units(
 
 
 def _fitting_layer(
-    layer: _FloatLayer, options: Quantization, stock: bool, doublings: IntArray
+    layer: FloatLayer, options: Quantization, stock: bool, doublings: IntArray
 ) -> tuple[Layer, IntArray]:
     """Return the layer of integers, and the doublings (n,) that it took to fit all parameters."""
     if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
@@ -267,6 +248,9 @@ def _fitting_layer(
             f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
             "beside their weights for any weight unit"
         )
+    # Where the unit of every neuron grew, a smaller shift gives the coarser matrix its bits back.
+    spare = int(doublings.min())
+    exponent, exponent_rec = max(exponent - spare, 0), max(exponent_rec - spare, 0)
     weights = _integer_weights(layer.weight, unit, exponent, stock)
     if stock and not weights.any():
         raise InputError(
@@ -307,114 +291,6 @@ def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
     return weight
 
 
-@dataclass(frozen=True, eq=False)
-class _IntegerNeuron:
-    """A record's parameters, not yet checked, and the real value of a unit of its membrane."""
-
-    record: type[Neuron]
-    parameters: dict[str, IntArray]
-    state_scale: FloatArray
-
-    def out_of_range(self) -> npt.NDArray[np.bool_]:
-        """Return which neurons (n,) have a parameter beyond its limit."""
-        mask = np.zeros(self.state_scale.shape, dtype=bool)
-        for parameter in self.record.PARAMETERS:
-            if parameter.name in self.parameters:
-                values = self.parameters[parameter.name]
-                mask |= (values < parameter.low) | (values > parameter.high)
-        return mask
-
-
-def _adaptive_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
-    del stock
-    p, n = layer.parameters, layer.config.size
-    v_decay = grid.decay_code(np.exp(-1.0 / p["tau_mem"]))
-    state_scale = v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE
-    if "tau_adp" in p:
-        b_decay = grid.decay_code(np.exp(-1.0 / p["tau_adp"]))
-        strength = p["adaptation"] / state_scale
-    else:
-        b_decay, strength = np.ones(n, dtype=np.int64), np.zeros(n)
-    b_exp = adaptation_exponent(strength, b_decay, layer.config.initial_adaptation)
-    return _IntegerNeuron(
-        AdaptiveLIF,
-        {
-            "v_decay": v_decay,
-            "b_decay": b_decay,
-            "v_threshold": _rounded(p["threshold"] / state_scale),
-            "b_step": _rounded(strength * b_decay / grid.DECAY_ONE * 2.0**b_exp),
-            "b_exp": b_exp,
-            "d_init": _rounded(layer.config.initial_adaptation * strength * 2.0**b_exp),
-            "bias": _rounded(grid.STATE_ONE * layer.bias / unit),
-        },
-        state_scale,
-    )
-
-
-def adaptation_exponent(
-    strength: FloatArray, b_decay: IntArray, initial_adaptation: float = 0.0
-) -> IntArray:
-    """Return the largest bExp (n,) for which d cannot saturate; -1 where there is none.
-
-    A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation
-    / state_scale``, plus at most what rounding bStep adds, ``4096 / (2 b_decay)``. A neuron that
-    does not adapt gets 0.
-    """
-    reach = np.maximum(strength * max(1.0, initial_adaptation), 1.0)
-    room = grid.STATE_MAX - grid.DECAY_ONE / b_decay
-    exponent = np.clip(np.floor(np.log2(room / reach)), -1, grid.ADAPTATION_EXP_MAX)
-    return np.where(strength > 0, exponent, 0).astype(np.int64)
-
-
-def _leaky_integrator(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
-    v_decay = grid.decay_code(np.exp(-1.0 / layer.parameters["tau_mem"]))
-    bias = layer.bias / unit
-    return _IntegerNeuron(
-        LeakyIntegrator,
-        {
-            "v_decay": v_decay,
-            "bias": _mantissa_bias(bias) if stock else _rounded(grid.STATE_ONE * bias),
-        },
-        v_decay / grid.DECAY_ONE * unit / grid.STATE_ONE,
-    )
-
-
-def _cuba_lif(layer: _FloatLayer, unit: FloatArray, stock: bool) -> _IntegerNeuron:
-    del stock
-    p = layer.parameters
-    threshold = _rounded(p["threshold"] / unit)
-    return _IntegerNeuron(
-        CubaLIF,
-        {
-            "i_decay": grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
-            "v_decay": grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
-            # A mantissa of 2^17 or more never spikes; a trained threshold must stay reachable.
-            "v_threshold": np.where(threshold < 1 << 17, threshold, grid.STATE_MAX),
-            "bias": _mantissa_bias(layer.bias / unit),
-        },
-        unit / grid.STATE_ONE,
-    )
-
-
-def _mantissa_bias(bias: FloatArray) -> IntArray:
-    return 2 * _rounded(bias / 2) * grid.STATE_ONE
-
-
-def _rounded(values: FloatArray) -> IntArray:
-    """Round to integers; what no integer holds becomes one beyond every range."""
-    far = 2.0**40
-    return grid.round_int(np.clip(values, -far, far))
-
-
-INTEGER_NEURONS: dict[str, Callable[[_FloatLayer, FloatArray, bool], _IntegerNeuron]] = {
-    "alif": _adaptive_lif,
-    "lif": _adaptive_lif,
-    "cuba_lif": _cuba_lif,
-    "li": _leaky_integrator,
-}
-"""Float neurons that have an integer form, by name."""
-
-
 def _too_high(
     network: Network, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
 ) -> npt.NDArray[np.bool_]:
@@ -431,14 +307,14 @@ def _too_high(
     ]
     if isinstance(layer.neuron, CubaLIF):
         messages = inputs if index == 0 else trace.layers[index - 1].spikes
-        if messages is not None:
+        if messages is not None and recorded.spikes is not None:
             peaks.append(_largest_current(layer, messages, recorded.spikes))
     return np.max(peaks, axis=0) >= headroom * grid.STATE_MAX
 
 
 def _largest_current(
-    layer: Layer, messages: npt.NDArray[Any], spikes: npt.NDArray[Any] | None
-) -> IntArray:
+    layer: Layer, messages: npt.NDArray[Any], spikes: npt.NDArray[Any]
+) -> FloatArray:
     """Return the largest |u| (n,) that a CUBA layer would reach if its current did not wrap."""
     decay = getattr(layer.neuron, "i_decay")  # noqa: B009
     batch, steps, _ = messages.shape
@@ -446,7 +322,7 @@ def _largest_current(
     largest = np.zeros(layer.size)
     weight = layer.synapses.weight.T * 2.0**layer.synapses.weight_exp
     back = None
-    if layer.recurrent is not None and spikes is not None:
+    if layer.recurrent is not None:
         back = layer.recurrent.weight.T * 2.0**layer.recurrent.weight_exp
     for step in range(steps):
         a = messages[:, step].astype(np.float64) @ weight
@@ -457,7 +333,7 @@ def _largest_current(
     return largest
 
 
-def _report(layer: _FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray) -> LayerReport:
+def _report(layer: FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray) -> LayerReport:
     headroom = {
         name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
         for name, values in trace.states.items()

@@ -18,10 +18,11 @@ from .trace import Trace
 class Parity:
     """How the integer network differs from the float model on the same samples.
 
-    ``float_accuracy`` and ``integer_accuracy``: share of right answers, of steps from ``skip_steps`` on
-    for streaming labels; None without targets. ``answers`` and ``changed_predictions``: how many answers
-    there are and how many differ. ``equal_spikes``: by layer name, the share of float and integer spikes
-    that coincide, ``both / either``. ``float_spikes``, ``integer_spikes``: their numbers.
+    ``float_accuracy`` and ``integer_accuracy``: share of right answers, of steps from
+    ``skip_steps`` on for streaming labels; None without targets. ``answers`` and
+    ``changed_predictions``: how many answers there are and how many differ. ``equal_spikes``: by
+    layer name, the share of float and integer spikes that coincide, ``both / either``.
+    ``float_spikes``, ``integer_spikes``: their numbers.
     """
 
     samples: int
@@ -88,7 +89,7 @@ def compare_with_float(model: FloatModel, network: Network, trace: Trace) -> Par
 def answer_mask(
     answers: npt.NDArray[Any], lengths: npt.NDArray[np.int64], skip_steps: int
 ) -> npt.NDArray[np.bool_]:
-    """Return which answers count: all of them, or the steps from ``skip_steps`` to a sample's length."""
+    """Return which answers count: all, or the steps from ``skip_steps`` to a sample's length."""
     if answers.ndim == 1:
         return np.ones(answers.shape, dtype=bool)
     step = np.arange(answers.shape[1])

@@ -14,7 +14,9 @@ from ..tasks.base import Split, Task
 
 
 class Batch(NamedTuple):
-    """Samples as tensors: ``inputs`` float (batch, time, channel) in real units; ``targets`` int64
+    """Samples as tensors.
+
+    ``inputs`` float (batch, time, channel) in real units; ``targets`` int64
     (batch,) or (batch, time); ``lengths`` int64 (batch,) or None; ``valid`` bool (batch, time) or
     None.
     """
@@ -40,8 +42,10 @@ def make_batch(
 
 
 def epoch_order(size: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return the order of samples in an epoch; it depends on seed and epoch alone, so that a
-    resumed run, in the middle of an epoch too, sees what an uninterrupted one would have seen.
+    """Return the order of samples in an epoch.
+
+    It depends on seed and epoch alone, so that a resumed run, in the middle of an epoch too, sees
+    what an uninterrupted one would have seen.
     """
     return np.random.default_rng([seed, epoch]).permutation(size).astype(np.int64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,32 +31,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("recipe", nargs="?", help=f"{', '.join(recipe_names())}, or a TOML file")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/RECIPE)")
-    parser.add_argument("--data", type=Path, help="folder of the data (default SRNN_DATA, the cache)")
+    parser.add_argument(
+        "--data", type=Path, help="folder of the data (default SRNN_DATA, the cache)"
+    )
     parser.add_argument("--download", action="store_true", help="fetch missing data into the cache")
     parser.add_argument("--resume", nargs="?", const=True, metavar="RUN", help="continue a run")
-    parser.add_argument("--overwrite", action="store_true", help="start anew in a folder with a run")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="start anew in a folder with a run"
+    )
     parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
-    known, rest = parser.parse_known_args(argv)
-    settings = _assignments(parser, rest)
-    return run_parsed(parser, lambda a, output: _train(a, settings, output), known)
+    words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(words)
+    return run_parsed(parser, lambda a, output: _train(a, settings, output), arguments)
 
 
-def _assignments(
-    parser: argparse.ArgumentParser, rest: Sequence[str]
-) -> list[tuple[str, str]]:
-    pairs = []
-    words = list(rest)
+OWN_OPTIONS = {
+    "--help", "--version", "--json", "--out", "--data", "--download", "--resume", "--overwrite",
+    "--show",
+}  # fmt: skip
+"""The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
+
+
+def _split(
+    parser: argparse.ArgumentParser, argv: Sequence[str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    # Settings are taken out first: argparse would give their values to the recipe's place.
+    own, settings, words = [], [], list(argv)
     while words:
         word = words.pop(0)
-        if not word.startswith("--"):
-            parser.error(f"unexpected argument {word!r}; settings are written --name VALUE")
-        name, equals, value = word[2:].partition("=")
+        name, equals, value = word.partition("=")
+        if not name.startswith("--") or name == "--" or name in OWN_OPTIONS:
+            own.append(word)
+            continue
         if not equals:
             if not words or words[0].startswith("--"):
-                parser.error(f"--{name} needs a value")
+                parser.error(f"{name} needs a value")
             value = words.pop(0)
-        pairs.append((name, value))
-    return pairs
+        settings.append((name[2:], value))
+    return own, settings
 
 
 def _recipe(
@@ -68,13 +81,19 @@ def _recipe(
         arguments.out = Path(arguments.resume)
     if arguments.recipe is None:
         if not resume or arguments.out is None:
-            raise InputError(f"name a recipe ({', '.join(recipe_names())}), a TOML file, or --resume RUN")
+            raise InputError(
+                f"name a recipe ({', '.join(recipe_names())}), a TOML file, or --resume RUN"
+            )
         plain = _without_none(read_run(arguments.out)["recipe"])
         name = arguments.out.name
     else:
         plain = read_plain(arguments.recipe)
         name = Path(arguments.recipe).stem
-    return make_recipe(override(plain, settings), arguments.recipe or str(arguments.out)), name, resume
+    return (
+        make_recipe(override(plain, settings), arguments.recipe or str(arguments.out)),
+        name,
+        resume,
+    )
 
 
 def _without_none(value: Any) -> Any:
@@ -83,9 +102,7 @@ def _without_none(value: Any) -> Any:
     return [_without_none(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def _train(
-    arguments: argparse.Namespace, settings: list[tuple[str, str]], output: Output
-) -> int:
+def _train(arguments: argparse.Namespace, settings: list[tuple[str, str]], output: Output) -> int:
     import torch
 
     from .. import tasks
@@ -119,7 +136,7 @@ def _train(
     try:
         with display:
             model, state = fit(
-                recipe, task, folder, resume, display.on_batch, display.on_epoch
+                recipe, task, folder, resume, on_batch=display.on_batch, on_epoch=display.on_epoch
             )
     except Stopped:
         output.note(f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}")

@@ -18,7 +18,9 @@ from .readout import counted_steps, log_scores, loss
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``metrics`` as ``srnn.tasks.metrics.accuracy`` names them; ``firing_rate``: spikes per neuron
+    """What a split gave.
+
+    ``metrics`` as ``srnn.tasks.metrics.accuracy`` names them; ``firing_rate``: spikes per neuron
     and step over all spiking layers, padding left out; ``layer_rates``: the same by layer.
     """
 

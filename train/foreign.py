@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ..export.checkpoint import (
     TAU_MAX,
@@ -88,9 +89,12 @@ def _summed(
                 f"{', '.join(map(str, weights))}"
             )
         value = weights[source]
-        if hasattr(value, "detach"):
-            value = value.detach().cpu().numpy()
-        array = np.asarray(value, dtype=np.float32)
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().float().numpy()
+        try:
+            array = np.asarray(value, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InputError(f"mapping: {source} holds no numbers") from None
         if array.shape != shape:
             raise InputError(f"mapping: {source} has shape {array.shape}, {name} needs {shape}")
         total = total + array

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..export.checkpoint import write_model
+from ..export.checkpoint import ModelConfig, write_model
 from ..export.errors import InputError
+from ..export.network import READOUTS
 from ..tasks.base import Task
 from .batches import Batch, epoch_order, make_batch
 from .evaluate import Evaluation, batch_loss, evaluate, spike_counts
@@ -69,6 +70,7 @@ def fit(
     task: Task,
     folder: Path,
     resume: bool = False,
+    *,
     on_batch: Report | None = None,
     on_epoch: Report | None = None,
 ) -> tuple[SRNN, RunState]:
@@ -97,11 +99,8 @@ def fit(
     training = recipe.training
     torch.manual_seed(training.seed)
     config = recipe.model.resolve(task.input_size, len(task.classes), task.skip_steps)
-    if training.truncate_steps and any(layer.bidirectional for layer in config.layers):
-        raise InputError(
-            "training.truncate_steps: a bidirectional layer needs whole sequences; set it to 0"
-        )
-    model = SRNN(config).to(training.device)
+    _check_fit(config, training, task)
+    model = SRNN(config, training.engine).to(training.device)
     optimizer = make_optimizer(model, training)
     state = RunState()
     if resume:
@@ -117,7 +116,9 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
             model.train()
-            finished = _run_epoch(model, optimizer, recipe, task, state, stopping, on_batch)
+            finished = _run_epoch(
+                model, optimizer, training, task, state, stopping=stopping, on_batch=on_batch
+            )
             if not finished:
                 save_run(folder, recipe, model, optimizer, state)
                 raise Stopped
@@ -139,34 +140,51 @@ def fit(
                 log(name, value, int(row["epoch"]))
             if on_epoch is not None:
                 on_epoch(row)
+            if stopping() and state.epoch < training.epochs:
+                raise Stopped
     model.load_weights(state.best_weights)
     model.eval()
     return model, state
 
 
+def _check_fit(config: ModelConfig, training: TrainingConfig, task: Task) -> None:
+    if training.truncate_steps and any(layer.bidirectional for layer in config.layers):
+        raise InputError(
+            "training.truncate_steps: a bidirectional layer needs whole sequences; set it to 0"
+        )
+    per_step = config.readout == "membrane"
+    if per_step != task.per_step:
+        labels = "a label at every step" if task.per_step else "one label a sequence"
+        others = [name for name in READOUTS if (name == "membrane") == task.per_step]
+        raise InputError(
+            f"model.readout: {config.readout} does not fit task {task.name}, which has {labels}; "
+            f"choose {' or '.join(others)}"
+        )
+
+
 def _run_epoch(
     model: SRNN,
     optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
+    training: TrainingConfig,
     task: Task,
     state: RunState,
+    *,
     stopping: Callable[[], bool],
     on_batch: Report | None,
 ) -> bool:
     """Train from ``state.batch`` to the end of the epoch; False when a stop was asked for."""
-    training = recipe.training
     order = epoch_order(len(task.train), training.seed, state.epoch)
     batches = math.ceil(len(order) / training.batch_size)
     for index in range(state.batch, batches):
         chosen = order[index * training.batch_size : (index + 1) * training.batch_size]
         batch = make_batch(task.train, chosen, task.input_scale, training.device)
-        measured = _train_batch(model, optimizer, batch, training)
-        if not math.isfinite(measured["loss"]):
+        try:
+            measured = _train_batch(model, optimizer, batch, training)
+        except FloatingPointError as error:
             raise InputError(
-                f"training: the loss became {measured['loss']} in epoch {state.epoch + 1}, batch "
-                f"{index + 1}; the checkpoint before it is kept; lower --learning-rate or set "
-                "--clip-gradient 1.0"
-            )
+                f"training: {error} in epoch {state.epoch + 1}, batch {index + 1}; the last "
+                "checkpoint is kept as it is; lower --learning-rate or set --clip-gradient 1.0"
+            ) from None
         for name, value in measured.items():
             state.sums[name] = state.sums.get(name, 0.0) + value * len(chosen)
         state.sums["samples"] = state.sums.get("samples", 0.0) + len(chosen)
@@ -182,22 +200,32 @@ def _run_epoch(
 def _train_batch(
     model: SRNN, optimizer: torch.optim.Optimizer, batch: Batch, training: TrainingConfig
 ) -> dict[str, float]:
-    """Take one optimizer step, or one per chunk when truncated; return loss, accuracy and rate."""
+    """Take one optimizer step, or one per chunk when truncated; return loss, accuracy and rate.
+
+    Chunks in which no step counts yet are run without a step of the optimizer.
+
+    Raises
+    ------
+    FloatingPointError
+        The loss or its gradient is not finite; the weights are as before this step.
+    """
+    config = model.config
     steps = batch.inputs.shape[1]
     chunk = training.truncate_steps or steps
     past: list[Tensor] = []
-    spikes, state, value = [], None, torch.zeros(())
+    spikes, state = [], None
     for start in range(0, steps, chunk):
         optimizer.zero_grad(set_to_none=True)
-        outputs: Outputs = model(batch.inputs[:, start : start + chunk], batch.lengths, state)
-        if chunk == steps:
-            value, scores = batch_loss(model, outputs, batch, training.labelled_only)
-        else:
-            value, scores = _chunk_loss(model, past, outputs, batch, training.labelled_only)
-        value.backward()
-        if training.clip_gradient:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_gradient)
-        optimizer.step()
+        counts = config.readout == "last_membrane" or start + chunk > config.skip_steps
+        with torch.set_grad_enabled(counts):
+            outputs: Outputs = model(batch.inputs[:, start : start + chunk], batch.lengths, state)
+        if counts:
+            value = (
+                _chunk_loss(model, past, outputs, batch, training.labelled_only)
+                if chunk < steps
+                else batch_loss(model, outputs, batch, training.labelled_only)[0]
+            )
+            _step(model, optimizer, value, training.clip_gradient)
         past.append(outputs.output.detach())
         spikes.append([s.detach() for s in outputs.spikes])
         state = tuple(tuple(part.detach() for part in layer) for layer in outputs.state)
@@ -205,24 +233,34 @@ def _train_batch(
         joined = Outputs(
             torch.cat(past, 1), tuple(torch.cat(s, 1) for s in zip(*spikes, strict=True)), ()
         )
-        if chunk < steps:
-            scores = log_scores(
-                model.config.readout, joined.output, model.config.skip_steps, batch.lengths
-            )
+        whole, scores = batch_loss(model, joined, batch, training.labelled_only)
         hits = scores.argmax(-1) == batch.targets
         if hits.ndim == 2:
-            hits = hits[counted_steps(joined.output, model.config.skip_steps, batch.lengths)]
+            hits = hits[counted_steps(joined.output, config.skip_steps, batch.lengths)]
         fired, updates = spike_counts(model, joined, batch)
     return {
-        "loss": float(value.detach()),
+        "loss": float(whole),
         "accuracy": float(hits.float().mean()),
         "firing_rate": float(fired.sum() / updates.sum()) if len(fired) else 0.0,
     }
 
 
+def _step(
+    model: SRNN, optimizer: torch.optim.Optimizer, value: Tensor, clip_gradient: float
+) -> None:
+    if not math.isfinite(value.item()):
+        raise FloatingPointError(f"the loss became {value.item()}")
+    value.backward()
+    # A gradient that is not finite would silence neurons for good while the loss stays finite.
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_gradient or math.inf)
+    if not math.isfinite(norm.item()):
+        raise FloatingPointError(f"the gradient became {norm.item()}")
+    optimizer.step()
+
+
 def _chunk_loss(
     model: SRNN, past: list[Tensor], outputs: Outputs, batch: Batch, labelled_only: bool
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     """Return the loss of a chunk: its own steps for streaming labels, else the readout so far."""
     config = model.config
     so_far = torch.cat((*past, outputs.output), 1)
@@ -230,22 +268,20 @@ def _chunk_loss(
     lengths = None if batch.lengths is None else batch.lengths.clamp(max=end)
     scores = log_scores(config.readout, so_far, config.skip_steps, lengths)
     if scores.ndim == 2:
-        return loss(scores, batch.targets), scores
+        return loss(scores, batch.targets)
     counted = counted_steps(so_far, config.skip_steps, lengths)
     if labelled_only and batch.valid is not None:
         counted = counted & batch.valid[:, :end]
     counted[:, : end - outputs.output.shape[1]] = False
-    return loss(scores, batch.targets[:, :end], counted), scores
+    return loss(scores, batch.targets[:, :end], counted)
 
 
-def _epoch_row(
-    state: RunState, check: Evaluation, rate: float, seconds: float
-) -> dict[str, float]:
-    samples = max(state.sums.get("samples", 0.0), 1.0)
-    row = {
-        "epoch": float(state.epoch + 1),
+def _epoch_row(state: RunState, check: Evaluation, rate: float, seconds: float) -> dict[str, float]:
+    samples = state.sums["samples"]
+    return {
+        "epoch": state.epoch + 1,
         **{
-            f"train_{name}": state.sums.get(name, 0.0) / samples
+            f"train_{name}": state.sums[name] / samples
             for name in ("loss", "accuracy", "firing_rate")
         },
         "validation_loss": check.loss,
@@ -254,17 +290,14 @@ def _epoch_row(
         "learning_rate": rate,
         "seconds": seconds,
     }
-    row["epoch"] = state.epoch + 1
-    return row
 
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request to stop after the batch; the second stops.
-    """
+    """Turn the first Ctrl-C or SIGTERM into a request to stop after the batch; the second stops."""
     asked = False
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt
@@ -288,10 +321,10 @@ def _scalars(folder: Path, epoch: int) -> Iterator[Callable[[str, float, int], N
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
-        yield lambda name, value, step: None
+        yield lambda _name, _value, _step: None
         return
     writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch + 1)
     try:
-        yield lambda name, value, step: writer.add_scalar(name, value, step)
+        yield writer.add_scalar
     finally:
         writer.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,14 @@ from ..export.checkpoint import (
     check_weights,
     expected_weights,
 )
+from ..export.errors import InputError
 from .neurons import NEURONS, State
+from .recipe import ENGINES
 from .surrogate import make_surrogate, spike
+
+if TYPE_CHECKING:
+    from .engine.events import Events
+    from .engine.surrogates import Encoded
 
 
 class Outputs(NamedTuple):
@@ -57,9 +63,17 @@ class Direction(nn.Module):
             self.register_parameter("weight_rec", None)
 
     def forward(
-        self, inputs: Tensor, state: State | None, spike_function: Any
-    ) -> tuple[Tensor, Tensor, State]:
-        """Run over (batch, time, inputs); return membranes and spikes (batch, time, n), and state.
+        self,
+        inputs: Tensor | Events,
+        state: State | None,
+        spike_function: Any,
+        encoded: Encoded | None = None,
+        membranes_wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor, State]:
+        """Run over (batch, time, inputs): membranes and spikes (batch, time, n), and the state.
+
+        With ``encoded``, the surrogate as ``train/engine`` reads it, the engine runs the sequence;
+        it leaves out membranes that are not wanted, and returns None for them.
         """
         neuron = self.neuron
         gain = neuron.current_gain()
@@ -72,6 +86,24 @@ class Direction(nn.Module):
             weight = gain[:, None] * weight
             bias = None if bias is None else gain * bias
             weight_rec = None if weight_rec is None else gain[:, None] * weight_rec
+        if encoded is not None:
+            from .engine.sequence import spiking_sequence
+
+            if state is None:
+                state = neuron.initial_state(weight.new_zeros(inputs.shape[0], neuron.size))
+            return spiking_sequence(
+                neuron.name,
+                inputs,
+                weight,
+                weight_rec,
+                self.bias if bias is None else bias,
+                neuron.coefficients(),
+                state,
+                encoded,
+                membranes=membranes_wanted,
+            )
+        if not isinstance(inputs, Tensor):
+            raise InputError('layer: event lists need the engine "events" and float32 on the CPU')
         drive = functional.linear(inputs, weight, bias).unbind(1)
         if state is None:
             state = neuron.initial_state(drive[0])
@@ -95,9 +127,15 @@ class SpikingLayer(nn.Module):
         self.ahead = Direction(config, inputs)
         self.back = Direction(config, inputs) if config.bidirectional else None
 
-    def forward(
-        self, inputs: Tensor, lengths: Tensor | None, state: State | None, spike_function: Any
-    ) -> tuple[Tensor, Tensor, State]:
+    def forward(  # noqa: PLR0917
+        self,
+        inputs: Tensor | Events,
+        lengths: Tensor | None,
+        state: State | None,
+        spike_function: Any,
+        encoded: Encoded | None = None,
+        membranes_wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor, State]:
         """Return membranes and spikes (batch, time, width), and the state of the forward direction.
 
         Raises
@@ -105,20 +143,22 @@ class SpikingLayer(nn.Module):
         ValueError
             A state to continue from, with a second direction, which needs the whole sequence.
         """
-        membrane, spikes, after = self.ahead(inputs, state, spike_function)
+        how = (spike_function, encoded, membranes_wanted)
+        membrane, spikes, after = self.ahead(inputs, state, *how)
         if self.back is None:
             return membrane, spikes, after
         if state is not None:
             raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
+        if not isinstance(inputs, Tensor):
+            raise InputError("layer: a bidirectional layer reads tensors, no event lists")
         order = _reversed_steps(inputs, lengths)
         turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
-        back_membrane, back_spikes, _ = self.back(turned, None, spike_function)
+        back_membrane, back_spikes, _ = self.back(turned, None, *how)
         order = order.expand(-1, -1, back_spikes.shape[2])
-        return (
-            torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2),
-            torch.cat((spikes, torch.gather(back_spikes, 1, order)), 2),
-            after,
-        )
+        spikes = torch.cat((spikes, torch.gather(back_spikes, 1, order)), 2)
+        if membrane is None or back_membrane is None:
+            return None, spikes, after
+        return torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2), spikes, after
 
     def directions(self) -> dict[str, Direction]:
         """Return the directions by the part of their weights' names."""
@@ -134,12 +174,24 @@ class SRNN(nn.Module):
     ----------
     config
         Layers from the input up, readout and surrogate gradient.
+    engine
+        One of ``ENGINES`` of ``train/recipe.py``: how a layer runs through time. Both compute the
+        same equations and their exact gradients.
+
+    Raises
+    ------
+    InputError
+        An unknown engine or surrogate.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, engine: str = "loop") -> None:
         super().__init__()
+        if engine not in ENGINES:
+            raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
         self.config = config
+        self.engine = engine
         surrogate = make_surrogate(config.surrogate)
+        self._surrogate = surrogate
         self._spike = lambda v: spike(v, surrogate)
         self.layers = nn.ModuleList(
             SpikingLayer(layer, config.input_width(index))
@@ -148,7 +200,7 @@ class SRNN(nn.Module):
 
     def forward(
         self,
-        inputs: Tensor,
+        inputs: Tensor | Events,
         lengths: Tensor | None = None,
         state: tuple[State, ...] | None = None,
     ) -> Outputs:
@@ -157,23 +209,48 @@ class SRNN(nn.Module):
         Parameters
         ----------
         inputs
-            float (batch, time, channel).
+            float (batch, time, channel); with the engine ``events`` also event lists.
         lengths
             int (batch,), steps of each sample; only a bidirectional layer needs them here, to turn
             each sample around its own end.
         state
             The state of an earlier call, to continue from; the initial state when None.
+
+        Raises
+        ------
+        InputError
+            Inputs without three axes, without a step, or of another number of channels.
         """
+        if inputs.ndim != 3 or inputs.shape[1] == 0 or inputs.shape[2] != self.config.input_size:
+            raise InputError(
+                f"inputs: shape {tuple(inputs.shape)}, needs (batch, time, "
+                f"{self.config.input_size})"
+            )
         signal, all_spikes, final = inputs, [], []
-        membrane = inputs
+        membrane = None
+        encoded = self._encoded(inputs)
         for index, layer in enumerate(self.layers):
             before = None if state is None else state[index]
-            membrane, spikes, after = layer(signal, lengths, before, self._spike)
+            wanted = index == len(self.layers) - 1 and self.config.readout != "spike_count"
+            membrane, spikes, after = layer(signal, lengths, before, self._spike, encoded, wanted)
             final.append(after)
             signal = spikes
             all_spikes.append(spikes)
         output = signal if self.config.readout == "spike_count" else membrane
-        return Outputs(output, tuple(all_spikes), tuple(final))
+        return Outputs(cast(Tensor, output), tuple(all_spikes), tuple(final))
+
+    def _encoded(self, inputs: Tensor | Events) -> Encoded | None:
+        """Return the surrogate for the engine, or None where the loop runs."""
+        if self.engine == "loop":
+            return None
+        weight = cast(SpikingLayer, self.layers[0]).ahead.weight
+        tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
+        if any(x.dtype != torch.float32 or x.device.type != "cpu" for x in tensors):
+            return None
+        # Imported here, so that the loop needs no compiler.
+        from .engine.surrogates import encode
+
+        return encode(self._surrogate)
 
     def _directions(self) -> dict[str, Direction]:
         return {
@@ -211,9 +288,9 @@ class SRNN(nn.Module):
                 for name in ("weight", "bias", "weight_rec"):
                     target = getattr(direction, name)
                     if target is not None:
-                        target.copy_(torch.from_numpy(np.asarray(weights[prefix + name])))
+                        target.copy_(torch.from_numpy(np.array(weights[prefix + name])))
             for name in FLOAT_NEURONS[direction.neuron.name]:
-                value = torch.from_numpy(np.asarray(weights[prefix + name], dtype=np.float32))
+                value = torch.from_numpy(np.array(weights[prefix + name], dtype=np.float32))
                 direction.neuron.load_parameter(name, value)
 
     def time_constants(self) -> list[nn.Parameter]:

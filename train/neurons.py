@@ -9,6 +9,7 @@ Source: Yin, Corradi, Bohte (arXiv 2005.11633) and their code.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ State = tuple[Tensor, ...]
 Spike = Callable[[Tensor], Tensor]
 
 
-class Neuron(nn.Module):
+class Neuron(nn.Module, ABC):
     """A population of ``size`` neurons with per-neuron parameters.
 
     Time constants are kept raw (``train/time_constants.py``) and trained if the config says so;
@@ -74,9 +75,9 @@ class Neuron(nn.Module):
             for name in self.states
         )
 
+    @abstractmethod
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return what ``step`` needs, each (size,); computed once a sequence."""
-        raise TypeError(f"{type(self).__name__} is no neuron program")
 
     def current_gain(self) -> Tensor | None:
         """Return the factor (size,) of the current in the membrane equation, or None for 1.
@@ -85,11 +86,11 @@ class Neuron(nn.Module):
         """
         return 1.0 - torch.exp(-1.0 / self.tau("tau_mem"))
 
+    @abstractmethod
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
         """Return the next state; ``current`` (batch, size) already carries ``current_gain``."""
-        raise TypeError(f"{type(self).__name__} is no neuron program")
 
 
 class ALIF(Neuron):
@@ -137,12 +138,12 @@ class ReLUALIF(ALIF):
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
         """Return (u, b, s) after the step; s is graded."""
+        del spike
         return super().step(state, current, coefficients, torch.relu)
 
 
 class LIF(Neuron):
-    """Leaky integrate-and-fire with constant threshold and soft reset (``ALIF`` without
-    adaptation).
+    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` not adapting.
 
     ::
 
@@ -208,7 +209,11 @@ class CubaLIF(Neuron):
 
 
 class LI(Neuron):
-    """The leaky-integrator readout: ``u_t = alpha u_{t-1} + (1 - alpha) I_t``. It does not spike.
+    """The leaky-integrator readout; it does not spike.
+
+    ::
+
+        u_t = alpha u_{t-1} + (1 - alpha) I_t
     """
 
     name = "li"
@@ -223,6 +228,7 @@ class LI(Neuron):
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
         """Return (u,) after the step."""
+        del spike
         return (torch.addcmul(current, coefficients[0], state[0]),)
 
 

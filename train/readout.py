@@ -44,9 +44,7 @@ def log_scores(
     return torch.logsumexp(masked, dim=1) - torch.log(counted.sum(1, keepdim=True).clamp(min=1))
 
 
-def loss(
-    scores: Tensor, targets: Tensor, counted: Tensor | None = None
-) -> Tensor:
+def loss(scores: Tensor, targets: Tensor, counted: Tensor | None = None) -> Tensor:
     """Return the mean negative log-likelihood.
 
     ``scores`` (batch, class) with targets (batch,), or (batch, time, class) with targets (batch,

@@ -7,6 +7,7 @@ overridden from the command line.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -24,7 +25,11 @@ from ..export.errors import InputError
 from ..export.plain import build, join, suggest
 
 OPTIMIZERS = ("adam", "adamw", "adamax")
+ENGINES = ("events", "loop")
+"""``events``: compiled and exact, for float32 on the CPU (``train/engine``); elsewhere the loop.
+``loop``: plain PyTorch operations, step by step."""
 SCHEDULES = ("constant", "step", "cosine", "linear")
+SEED_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,8 @@ class ModelRecipe:
         )
         if built and built[-1].size != classes:
             raise InputError(
-                f"model.layers.{len(built) - 1}.size: {built[-1].size} output neurons for {classes} "
-                "classes; leave the size of the last layer out"
+                f"model.layers.{len(built) - 1}.size: {built[-1].size} output neurons for "
+                f"{classes} classes; leave the size of the last layer out"
             )
         return ModelConfig(
             input_size=input_size,
@@ -85,6 +90,7 @@ class TrainingConfig:
     and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
     unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
     ``model.pt`` with the model's answers. ``threads``: CPU threads, 0 for torch's choice.
+    ``engine``: one of ``ENGINES``, how layers run through time.
     """
 
     epochs: int = 50
@@ -103,6 +109,7 @@ class TrainingConfig:
     seed: int = 0
     threads: int = 0
     device: str = "cpu"
+    engine: str = "events"
 
     def __post_init__(self) -> None:
         for name, low in (
@@ -117,13 +124,17 @@ class TrainingConfig:
             if getattr(self, name) < low:
                 raise InputError(f"{name}: {getattr(self, name)} is below {low}")
         for name in ("learning_rate", "schedule_factor"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is not above 0")
         for name in ("tau_rate", "weight_decay", "clip_gradient"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is below 0")
+        if self.seed > SEED_MAX:
+            raise InputError(f"seed: {self.seed} is above {SEED_MAX}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer: {self.optimizer!r}{suggest(self.optimizer, OPTIMIZERS)}")
+        if self.engine not in ENGINES:
+            raise InputError(f"engine: {self.engine!r}{suggest(self.engine, ENGINES)}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
 
@@ -156,9 +167,16 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
         path = Path(name_or_path)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not a text file in UTF-8") from None
     elif name_or_path in (names := recipe_names()):
-        text = resources.files("srnn.train.recipes").joinpath(f"{name_or_path}.toml").read_text("utf-8")
+        text = (
+            resources.files("srnn.train.recipes")
+            .joinpath(f"{name_or_path}.toml")
+            .read_text("utf-8")
+        )
     else:
         raise InputError(
             f"recipe {name_or_path!r}: no such recipe{suggest(name_or_path, names)}; "
@@ -188,16 +206,20 @@ def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> d
         target: Any = result
         for index, part in enumerate(parts[:-1]):
             if isinstance(target, list):
-                if not part.isdigit() or int(part) >= len(target):
+                if not part.isdecimal() or int(part) >= len(target):
                     raise InputError(
                         f"--{path}: there are {len(target)} entries in {'.'.join(parts[:index])}, "
                         f"0 to {len(target) - 1}"
                     )
                 target = target[int(part)]
-            else:
+            elif isinstance(target, dict):
                 target = target.setdefault(part, {})
+            else:
+                break
         if isinstance(target, list):
             raise InputError(f"--{path}: name a setting of the layer, such as {path}.size")
+        if not isinstance(target, dict):
+            raise InputError(f"--{path}: no such setting; what it is part of is {target!r}")
         target[parts[-1]] = _literal(text)
     return result
 
@@ -230,7 +252,8 @@ def _full_path(path: str, plain: Mapping[str, Any]) -> list[str]:
             if parts[3] not in layer_fields:
                 raise InputError(f"--{path}: no such setting{suggest(parts[3], layer_fields)}")
         return parts
-    layers = len(plain.get("model", {}).get("layers", []))
+    stack = plain.get("model")
+    layers = len(stack.get("layers", ())) if isinstance(stack, dict) else 0
     every = training | {join(table, name) for table, names in known.items() for name in names}
     every |= {f"layers.{i}.{f.name}" for i in range(layers) for f in fields(LayerConfig)}
     raise InputError(f"--{path}: no such setting{suggest('.'.join(parts), every)}")

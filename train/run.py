@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..export.checkpoint import load_plain
 from ..export.errors import InputError
 from ..export.files import replace_file
 from .network import SRNN
@@ -85,11 +85,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such file, nothing to resume")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path}: damaged or not a checkpoint ({type(error).__name__}); start anew with --overwrite"
-        ) from None
+        content = load_plain(path)
+    except InputError as error:
+        raise InputError(f"{error}; start anew with --overwrite") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of srnn-train")
     if content.get("format_version") != FORMAT_VERSION:
@@ -97,32 +95,51 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{path}: format version {content.get('format_version')}, this srnn reads "
             f"{FORMAT_VERSION}"
         )
+    tables = ("recipe", "model", "optimizer", "state")
+    missing = [name for name in tables if not isinstance(content.get(name), dict)]
+    if missing or not isinstance(content.get("random_state"), torch.Tensor):
+        raise InputError(
+            f"{path}: {', '.join(missing) or 'random_state'} missing or of another form; start "
+            "anew with --overwrite"
+        )
     return content
 
 
-def restore(
-    content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimizer
-) -> RunState:
-    """Put a checkpoint back into a model and its optimizer, and return where the run stood."""
-    model.load_state_dict(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
-    torch.set_rng_state(content["random_state"])
-    values = dict(content["state"])
-    values["best_weights"] = {n: w.numpy() for n, w in values["best_weights"].items()}
-    return RunState(**values)
+def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimizer) -> RunState:
+    """Put a checkpoint back into a model and its optimizer, and return where the run stood.
+
+    Raises
+    ------
+    InputError
+        Its weights or entries are not those of such a run.
+    """
+    values = content["state"]
+    try:
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
+        best = {n: w.numpy() for n, w in values["best_weights"].items()}
+        state = RunState(**{**values, "best_weights": best})
+        torch.set_rng_state(content["random_state"])
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"resume: the checkpoint does not fit this network ({reason}); start anew with "
+            "--overwrite"
+        ) from None
+    return state
 
 
 def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
     """Refuse to resume under settings that would have made another run.
 
-    Epochs may grow under a schedule that does not depend on them; device and threads may change.
+    Epochs may grow under a schedule that does not depend on them; device, threads and engine may change.
 
     Raises
     ------
     InputError
         A setting differs, with both values.
     """
-    free = {"training.device", "training.threads", "description"}
+    free = {"training.device", "training.threads", "training.engine", "description"}
     if recipe.training.schedule in {"constant", "step"}:
         free.add("training.epochs")
     was, now = _flat(stored), _flat(asdict(recipe))

@@ -23,6 +23,7 @@ def float_model(
     task: Task,
     recipe: Recipe | None = None,
     metrics: dict[str, Any] | None = None,
+    *,
     sample_split: Split | None = None,
     sample_count: int | None = None,
 ) -> FloatModel:

@@ -1,7 +1,7 @@
 """Surrogate gradients of the spike, by name.
 
-The forward pass is the step ``s = [v > 0]`` with ``v = u - B``; the backward pass uses ``ds/dv =
-f(v)``. v is in the membrane's own units, not divided by the threshold. Every f carries the factor
+The forward pass is the step ``s = [v > 0]`` with ``v = u - B``; the backward pass takes f(v) for
+ds/dv. v is in the membrane's own units, not divided by the threshold. Every f has the factor
 ``gamma``. Sources: Yin, Corradi, Bohte 2020 (gaussian), 2021 (multi_gaussian) and their code;
 SLAYER (exponential).
 """
@@ -90,8 +90,9 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Arctan:
-    """``f = gamma / (1 + (pi k v / 2)^2)``, k ``slope`` 2, gamma 1; from the arctangent's
-    derivative.
+    """``f = gamma / (1 + (pi k v / 2)^2)``, the arctangent's derivative.
+
+    k ``slope`` 2, gamma 1.
     """
 
     gamma: float = 1.0

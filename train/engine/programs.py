@@ -1,8 +1,8 @@
 """Neuron programs: one step forward and one step back of a block of samples.
 
-The equations are those of ``train/neurons.py``. A program keeps, per step and neuron, the distance to
-the threshold ``v`` and, where it has one, a second state (``b`` of ALIF, ``i`` of the CUBA neuron);
-everything else is computed again on the way back.
+The equations are those of ``train/neurons.py``. A program keeps, per step and neuron, the distance
+to the threshold ``v`` and, where it has one, a second state (``b`` of ALIF, ``i`` of the CUBA
+neuron); everything else is computed again on the way back.
 
 Writing dX for the gradient of the loss by X, a step back of ALIF is, from the end to the start::
 
@@ -12,21 +12,36 @@ Writing dX for the gradient of the loss by X, a step back of ALIF is, from the e
     dB_t = -dv_t - du_t s_{t-1}
     db_t = rho db_{t+1} + adaptation dB_t
 
-with gs and gu the gradients from outside. Between steps a block carries ``ds`` without the part of the
-recurrence, and the terms of t+1 in du and db, already multiplied by their decays.
+with gs and gu the gradients from outside. Between steps a block carries ``ds`` without the part of
+the recurrence, and the terms of t+1 in du and db, already multiplied by their decays.
 
 Arrays of a block are (samples, width), rows padded to vectors. Parameters and their gradients are
 (5, width): bias, alpha, rho (alpha_syn for CUBA), threshold, adaptation.
 """
 
 # Compiled functions take their arguments by position.
-# ruff: noqa: PLR0917
+# ruff: noqa: PLR0911, PLR0915, PLR0917
+
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
 
 from __future__ import annotations
 
 from numba import njit
 
-from .simd import LANES, absolute, exp, fma, load, positive_bits, splat, store, where_positive
+from .simd import (
+    LANES,
+    absolute,
+    exp,
+    fma,
+    get_float,
+    load,
+    positive_bits,
+    put_int64,
+    splat,
+    store,
+    where_positive,
+)
 
 ALIF, ALIF_RELU, LIF, CUBA_LIF, LI = range(5)
 MULTI_GAUSSIAN, GAUSSIAN, LINEAR, EXPONENTIAL, ARCTAN, FAST_SIGMOID, STEP = range(7)
@@ -37,22 +52,25 @@ def _derivative(kind, p, v):
     """Return f(v) of a surrogate; what ``p`` holds is said in ``engine/surrogates.py``."""
     one, zero = splat(1.0), splat(0.0)
     if kind == MULTI_GAUSSIAN:
-        left, right = v - splat(p[4]), v + splat(p[4])
-        k = splat(p[3])
+        left, right = v - splat(get_float(p, 4)), v + splat(get_float(p, 4))
+        k = splat(get_float(p, 3))
         lobes = exp(k * left * left) + exp(k * right * right)
-        return splat(p[0]) * exp(splat(p[1]) * v * v) - splat(p[2]) * lobes
+        return (
+            splat(get_float(p, 0)) * exp(splat(get_float(p, 1)) * v * v)
+            - splat(get_float(p, 2)) * lobes
+        )
     if kind == GAUSSIAN:
-        return splat(p[0]) * exp(splat(p[1]) * v * v)
+        return splat(get_float(p, 0)) * exp(splat(get_float(p, 1)) * v * v)
     if kind == LINEAR:
-        x = one - splat(p[1]) * absolute(v)
-        return splat(p[0]) * where_positive(x, x, zero)
+        x = one - splat(get_float(p, 1)) * absolute(v)
+        return splat(get_float(p, 0)) * where_positive(x, x, zero)
     if kind == EXPONENTIAL:
-        return splat(p[0]) * exp(splat(p[1]) * absolute(v))
+        return splat(get_float(p, 0)) * exp(splat(get_float(p, 1)) * absolute(v))
     if kind == ARCTAN:
-        return splat(p[0]) / (one + splat(p[1]) * v * v)
+        return splat(get_float(p, 0)) / (one + splat(get_float(p, 1)) * v * v)
     if kind == FAST_SIGMOID:
-        x = one + splat(p[1]) * absolute(v)
-        return splat(p[0]) / (x * x)
+        x = one + splat(get_float(p, 1)) * absolute(v)
+        return splat(get_float(p, 0)) / (x * x)
     return where_positive(v, one, zero)
 
 
@@ -63,9 +81,9 @@ def _spike(program, v):
 
 @njit
 def step_forward(program, p, samples, width, drive, u, second, s, bits, v_kept, kept, second_kept):
-    """Take one step of a block: states and ``s`` in place, v and the second state to what is kept.
+    """Take one step of a block; states and ``s`` change in place, v and the second are kept.
 
-    ``bits`` int64 (samples, width / LANES): which neurons fired. ``kept`` is the offset of the step.
+    ``bits`` int64 (samples, width / LANES): which neurons fired. ``kept``: offset of the step.
     """
     words = width // LANES
     one = splat(1.0)
@@ -75,7 +93,7 @@ def step_forward(program, p, samples, width, drive, u, second, s, bits, v_kept, 
         adaptation = load(p, 4 * width + c)
         for row in range(samples):
             at = row * width + c
-            if program == ALIF or program == ALIF_RELU:  # noqa: PLR1714
+            if program in (ALIF, ALIF_RELU):
                 before = load(s, at)
                 b = fma(rho, load(second, at) - before, before)
                 limit = fma(adaptation, b, threshold)
@@ -103,7 +121,7 @@ def step_forward(program, p, samples, width, drive, u, second, s, bits, v_kept, 
                 v = fma(alpha, load(u, at), load(drive, at) + bias)
                 store(u, at, v)
             store(v_kept, kept + at, v)
-            bits[row * words + c // LANES] = positive_bits(v)
+            put_int64(bits, row * words + c // LANES, positive_bits(v))
 
 
 @njit
@@ -114,9 +132,9 @@ def step_back(
     """Take one step back of a block.
 
     ``kept`` is the offset of the step in what was kept; the step before it lies ``samples * width``
-    lower, and at the first step the initial states ``u0``, ``second0``, ``s0`` stand for it. ``ds``,
-    ``carry_u``, ``carry_second`` are rewritten for the step before, ``dc`` is the gradient of the
-    drive; ``before_s`` and ``bits`` tell the spikes of the step before. ``dp`` is added to.
+    lower, and at the first step the initial states ``u0``, ``second0``, ``s0`` stand for it.
+    ``ds``, ``carry_u``, ``carry_second`` are rewritten for the step before, ``dc`` is the gradient
+    of the drive; ``before_s`` and ``bits`` tell the spikes of the step before. ``dp`` is added to.
     """
     words = width // LANES
     one, zero = splat(1.0), splat(0.0)
@@ -157,7 +175,7 @@ def step_back(
                 store(dc, at, di)
                 store(ds, at, zero)
                 store(before_s, at, s_before)
-                bits[row * words + c // LANES] = positive_bits(s_before)
+                put_int64(bits, row * words + c // LANES, positive_bits(s_before))
             elif program == LIF:
                 if first:
                     u_before, s_before = load(u0, at), load(s0, at)
@@ -174,7 +192,7 @@ def step_back(
                 store(dc, at, du)
                 store(ds, at, zero - threshold * du)
                 store(before_s, at, s_before)
-                bits[row * words + c // LANES] = positive_bits(s_before)
+                put_int64(bits, row * words + c // LANES, positive_bits(s_before))
             else:
                 b = load(second_kept, kept + at)
                 if first:
@@ -199,7 +217,7 @@ def step_back(
                 store(dc, at, du)
                 store(ds, at, (one - rho) * db - limit * du)
                 store(before_s, at, s_before)
-                bits[row * words + c // LANES] = positive_bits(s_before)
+                put_int64(bits, row * words + c // LANES, positive_bits(s_before))
         store(dp, c, load(dp, c) + d_bias)
         store(dp, width + c, load(dp, width + c) + d_alpha)
         store(dp, 2 * width + c, load(dp, 2 * width + c) + d_rho)

@@ -4,14 +4,18 @@
 - ``gather``: ``out += sum of rows of B``, the rows and their factors from an event list.
 - ``scatter``: rows of B ``+= factor * d``, the rows from an event list.
 
-``product`` and ``gather`` add the terms of one sum in the order of the rows of B, one rounding each,
-so that both give the same bits: which one runs is a question of speed alone.
+``product`` and ``gather`` add the terms of one sum in the order of B's rows, one rounding each.
+Both give the same bits: which one runs is a question of speed alone.
 
-Arrays are C-contiguous float32, offsets and strides count elements, widths are multiples of ``LANES``.
+Arrays are C-contiguous float32 or addresses of such, offsets and strides count elements, widths are
+multiples of ``LANES``.
 """
 
 # Compiled functions take their arguments by position; intrinsics get a typing context.
 # ruff: noqa: ARG001, PLR0917
+
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import LANES, VECTOR, emit_fma, load_vector, pointer, splat_vector, store_vector
+from .simd import INT32, LANES, VECTOR, emit_fma, load_vector, pointer, splat_vector, store_vector
 
 _INT = types.intp
 
@@ -92,7 +96,7 @@ def _make_gather(vectors: int, graded: bool) -> Any:
             first = pointer(context, builder, kinds[2], b, j)
             with cgutils.for_range(builder, builder.sub(end, start)) as loop:
                 at = builder.add(start, loop.index)
-                index = builder.load(pointer(context, builder, kinds[5], indices, at))
+                index = builder.load(pointer(context, builder, kinds[5], indices, at, INT32))
                 row = builder.mul(builder.zext(index, b_row.type), b_row)
                 line = _vectors(builder, builder.gep(first, [row]), vectors)
                 if graded:
@@ -101,7 +105,9 @@ def _make_gather(vectors: int, graded: bool) -> Any:
                 for v in range(vectors):
                     term = load_vector(builder, line[v])
                     old = builder.load(slots[v])
-                    new = emit_fma(builder, factor, term, old) if graded else builder.fadd(old, term)
+                    new = (
+                        emit_fma(builder, factor, term, old) if graded else builder.fadd(old, term)
+                    )
                     builder.store(new, slots[v])
             for slot, target in zip(slots, targets, strict=True):
                 store_vector(builder, builder.load(slot), target)
@@ -125,7 +131,7 @@ def _make_scatter(vectors: int, graded: bool) -> Any:
             first = pointer(context, builder, kinds[0], b, j)
             with cgutils.for_range(builder, builder.sub(end, start)) as loop:
                 at = builder.add(start, loop.index)
-                index = builder.load(pointer(context, builder, kinds[5], indices, at))
+                index = builder.load(pointer(context, builder, kinds[5], indices, at, INT32))
                 row = builder.mul(builder.zext(index, b_row.type), b_row)
                 line = _vectors(builder, builder.gep(first, [row]), vectors)
                 if graded:
@@ -159,8 +165,9 @@ _graded_scatter_8, _graded_scatter_2, _graded_scatter_1 = (
 
 @njit
 def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
-    """Add ``a b`` to ``out``: ``out[r, c] += sum_k a[r, k] b[k, c]``, ``rows`` 1, 4 or a multiple of 8.
+    """Add ``a b`` to ``out``: ``out[r, c] += sum_k a[r, k] b[k, c]``.
 
+    ``rows`` is 1, 4 or a multiple of 8.
     Element (r, k) of a lies at ``i + r * a_row + k * a_col``, so that a may be read transposed.
     """
     for r in range(0, rows, 8):
@@ -168,14 +175,10 @@ def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
         if rows >= 8:
             here, there = o + r * o_row, i + r * a_row
             while c + 2 * LANES <= width:
-                _tile_8_2(
-                    out, here + c, o_row, a, there, a_row, a_col, b, j + c, b_row, count
-                )
+                _tile_8_2(out, here + c, o_row, a, there, a_row, a_col, b, j + c, b_row, count)
                 c += 2 * LANES
             while c < width:
-                _tile_8_1(
-                    out, here + c, o_row, a, there, a_row, a_col, b, j + c, b_row, count
-                )
+                _tile_8_1(out, here + c, o_row, a, there, a_row, a_col, b, j + c, b_row, count)
                 c += LANES
         elif rows == 4:
             while c + 4 * LANES <= width:
@@ -194,13 +197,13 @@ def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
 
 
 @njit
-def gather(out, o, b, width, indices, values, start, end):
+def gather(out, o, b, width, indices, values, graded, start, end):
     """Add rows of b (rows, width) to ``out``: of events ``start`` to ``end``, each times its value.
 
-    All values are 1 where ``values`` is empty.
+    All values are 1 unless ``graded``.
     """
     c = 0
-    if values.size == 0:
+    if not graded:
         while c + 8 * LANES <= width:
             _gather_8(out, o + c, b, c, width, indices, values, start, end)
             c += 8 * LANES
@@ -223,10 +226,10 @@ def gather(out, o, b, width, indices, values, start, end):
 
 
 @njit
-def scatter(b, width, d, i, indices, values, start, end):
-    """Add ``d`` to rows of b (rows, width): of events ``start`` to ``end``, each times its value."""
+def scatter(b, width, d, i, indices, values, graded, start, end):
+    """Add ``d`` to rows of b (rows, width): of events ``start`` to ``end``, times their values."""
     c = 0
-    if values.size == 0:
+    if not graded:
         while c + 8 * LANES <= width:
             _scatter_8(b, c, width, d, i + c, indices, values, start, end)
             c += 8 * LANES

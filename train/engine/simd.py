@@ -4,7 +4,9 @@ Loops over many arrays do not become vector code by themselves: the compiler can
 arrays do not overlap, and tests for it cost more than the short rows of a layer. A kernel written
 with these vectors is vector code on every machine; ``LANES`` follows the processor.
 
-Arrays are C-contiguous float32; an index counts elements from the start of the whole array.
+Arrays are C-contiguous float32; an index counts elements from the start of the whole array. In the
+place of an array, the integer address of its first element is taken: numba counts references to
+arrays that are passed on, which costs more than a short row. Who passes an address keeps the array.
 """
 
 # An intrinsic's first argument is numba's typing context, used or not.
@@ -25,6 +27,7 @@ from numba.extending import intrinsic, models, overload, register_model
 LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
 """Floats in a vector: the width of the registers, and what rows are padded to."""
 
+_FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
@@ -45,10 +48,15 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, VECTOR)
 
 
-def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Emit the address of element ``index`` of an array."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
+def pointer(  # noqa: PLR0917
+    context: Any, builder: Any, kind: Any, array: Any, index: Any, element: Any = _FLOAT
+) -> Any:
+    """Emit the address of element ``index`` of an array, or at the address of one."""
+    if isinstance(kind, types.Integer):
+        data = builder.inttoptr(array, element.as_pointer())
+    else:
+        data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(data, [index], source_etype=element)
 
 
 def load_vector(builder: Any, address: Any) -> Any:
@@ -146,7 +154,7 @@ def _emit_bits(comparison: str) -> Callable[..., Any]:
     return emit
 
 
-fma = _pure(lambda builder, a, b, c: emit_fma(builder, a, b, c), 3)
+fma = _pure(emit_fma, 3)
 """``a * b + c`` with one rounding."""
 where_positive = _pure(_emit_choice, 3)
 """Elements of ``a`` where ``v > 0``, else of ``b``."""
@@ -173,28 +181,28 @@ _divide = _pure(lambda builder, a, b: builder.fdiv(a, b), 2)
 @overload(operator.add)
 def _overload_add(a, b):
     if a == VECTOR_TYPE and b == VECTOR_TYPE:
-        return lambda a, b: _add(a, b)
+        return lambda a, b: _add(a, b)  # noqa: PLW0108
     return None
 
 
 @overload(operator.sub)
 def _overload_subtract(a, b):
     if a == VECTOR_TYPE and b == VECTOR_TYPE:
-        return lambda a, b: _subtract(a, b)
+        return lambda a, b: _subtract(a, b)  # noqa: PLW0108
     return None
 
 
 @overload(operator.mul)
 def _overload_multiply(a, b):
     if a == VECTOR_TYPE and b == VECTOR_TYPE:
-        return lambda a, b: _multiply(a, b)
+        return lambda a, b: _multiply(a, b)  # noqa: PLW0108
     return None
 
 
 @overload(operator.truediv)
 def _overload_divide(a, b):
     if a == VECTOR_TYPE and b == VECTOR_TYPE:
-        return lambda a, b: _divide(a, b)
+        return lambda a, b: _divide(a, b)  # noqa: PLW0108
     return None
 
 
@@ -230,6 +238,46 @@ def store(typing, array, index, value):
     return types.void(array, types.intp, VECTOR_TYPE), codegen
 
 
+def _mask(builder: Any, count: Any) -> Any:
+    """Emit which of the elements lie below ``count``."""
+    kind = ir.VectorType(count.type, LANES)
+    places = ir.Constant(kind, list(range(LANES)))
+    return builder.icmp_signed("<", places, splat_vector(builder, count))
+
+
+def _masked(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    full = f"llvm.masked.{name}.v{LANES}f32.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, full), arguments)
+
+
+@intrinsic
+def load_part(typing, array, index, count):
+    """Return ``count`` elements from ``index`` on, zeros after them; nothing beyond is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = pointer(context, builder, signature.args[0], args[0], args[1])
+        address = builder.bitcast(address, VECTOR.as_pointer())
+        mask = _mask(builder, args[2])
+        return _masked(builder, "load", VECTOR, [address, ir.IntType(32)(4), mask, _constant(0.0)])
+
+    return VECTOR_TYPE(array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store_part(typing, array, index, value, count):
+    """Write the first ``count`` elements of a vector from ``index`` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = pointer(context, builder, signature.args[0], args[0], args[1])
+        address = builder.bitcast(address, VECTOR.as_pointer())
+        mask = _mask(builder, args[3])
+        _masked(builder, "store", ir.VoidType(), [args[2], address, ir.IntType(32)(4), mask])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, VECTOR_TYPE, types.intp), codegen
+
+
 @intrinsic
 def lowest_bit(typing, bits):
     """Return the place of the lowest bit that is set; ``bits`` is not 0."""
@@ -238,3 +286,45 @@ def lowest_bit(typing, bits):
         return builder.cttz(args[0], ir.IntType(1)(1))
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def count_bits(typing, bits):
+    """Return how many bits are set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.int64), codegen
+
+
+def _make_get(kind: Any, element: Any) -> Any:
+    @intrinsic
+    def get(typing, array, index):
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = pointer(context, builder, signature.args[0], args[0], args[1], element)
+            return builder.load(where)
+
+        return kind(array, types.intp), codegen
+
+    return get
+
+
+def _make_put(kind: Any, element: Any) -> Any:
+    @intrinsic
+    def put(typing, array, index, value):
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = pointer(context, builder, signature.args[0], args[0], args[1], element)
+            builder.store(args[2], where)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, kind), codegen
+
+    return put
+
+
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+get_float, put_float = _make_get(types.float32, _FLOAT), _make_put(types.float32, _FLOAT)
+put_int32 = _make_put(types.int32, INT32)
+get_int64, put_int64 = _make_get(types.int64, INT64), _make_put(types.int64, INT64)
+"""Single elements of arrays, or at addresses."""

@@ -1,0 +1,87 @@
+"""A spiking layer on the engine, for models of one's own."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ...export.config import LayerConfig, SurrogateConfig
+from ...export.errors import InputError
+from ..network import Direction
+from ..neurons import State
+from ..surrogate import make_surrogate
+from .events import Events
+from .sequence import Result
+from .surrogates import encode
+
+
+class SpikingSequence(nn.Module):
+    """A recurrent or feed-forward spiking layer that runs whole sequences, exactly.
+
+    ::
+
+        layer = SpikingSequence(LayerConfig(neuron="alif", size=128, recurrent=True), inputs=700)
+        result = layer(x)                       # x float32 (batch, time, 700), or Events
+        result.spikes.sum().backward()
+        more = layer(y, state=result.state)     # truncated BPTT: detach the state first
+
+    Equations and parameters are those of ``train/neurons.py``; weights are ``layer.weight``
+    (n, inputs), ``layer.weight_rec`` (n, n) or None, ``layer.bias`` (n,), and the neuron's
+    parameters are in ``layer.neuron``.
+
+    Parameters
+    ----------
+    config
+        Neuron, size, recurrence and initial values. One direction of time.
+    inputs
+        Number of input channels.
+    surrogate
+        The surrogate gradient.
+
+    Raises
+    ------
+    InputError
+        A bidirectional config, or a surrogate that does not exist.
+    """
+
+    def __init__(
+        self, config: LayerConfig, inputs: int, surrogate: SurrogateConfig | None = None
+    ) -> None:
+        super().__init__()
+        if config.bidirectional:
+            raise InputError(
+                "SpikingSequence: one direction of time; make two and turn the second's "
+                "input around"
+            )
+        self._layer = Direction(config, inputs)
+        self._encoded = encode(make_surrogate(surrogate or SurrogateConfig()))
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """Input weights (n, inputs)."""
+        return self._layer.weight
+
+    @property
+    def weight_rec(self) -> nn.Parameter | None:
+        """Recurrent weights (n, n), from column to row."""
+        return self._layer.weight_rec
+
+    @property
+    def bias(self) -> nn.Parameter:
+        """Constant current (n,)."""
+        return self._layer.bias
+
+    @property
+    def neuron(self) -> nn.Module:
+        """The neurons with their time constants and thresholds."""
+        return self._layer.neuron
+
+    def forward(
+        self, inputs: Tensor | Events, state: State | None = None, membranes: bool = True
+    ) -> Result:
+        """Run over (batch, time, inputs).
+
+        ``state`` continues an earlier call (``Result.state``); without ``membranes`` they are None
+        and cost nothing. Raises InputError for tensors that do not fit, or are not float32 on the
+        CPU.
+        """
+        return Result(*self._layer(inputs, state, None, self._encoded, membranes))
