@@ -51,7 +51,7 @@ def _whole(value: npt.ArrayLike, where: str) -> IntArray:
     if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.number):
         raise InputError(f"{where}: holds {array.dtype}, needs integers")
     with np.errstate(invalid="ignore"):
-        whole = np.nan_to_num(array.real).astype(np.int64)
+        whole = np.nan_to_num(np.real(array)).astype(np.int64)
     if not np.array_equal(array, whole):
         raise InputError(f"{where}: holds values that are not whole numbers; quantize it first")
     return whole

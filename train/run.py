@@ -132,7 +132,8 @@ def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimiz
 def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
     """Refuse to resume under settings that would have made another run.
 
-    Epochs may grow under a schedule that does not depend on them; device, threads and engine may change.
+    Epochs may grow under a schedule that does not depend on them; device, threads and engine may
+    change.
 
     Raises
     ------
