@@ -12,7 +12,7 @@ from typing import Any
 from ..export.checkpoint import write_model
 from ..export.console import EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
 from ..export.errors import InputError
-from .recipe import Recipe, make_recipe, override, read_plain, recipe_names
+from .recipe import Recipe, TrainingConfig, make_recipe, override, read_plain, recipe_names
 
 EXAMPLE = """\
   srnn-train digits                         the embedded recipe, into runs/digits
@@ -103,7 +103,6 @@ def _without_none(value: Any) -> Any:
 
 
 def _train(arguments: argparse.Namespace, settings: list[tuple[str, str]], output: Output) -> int:
-    import torch
 
     from .. import tasks
     from .evaluate import evaluate
@@ -120,8 +119,7 @@ def _train(arguments: argparse.Namespace, settings: list[tuple[str, str]], outpu
             f"{folder}: holds a run; continue it with --resume, start anew with --overwrite, or "
             "choose another --out"
         )
-    if recipe.training.threads:
-        torch.set_num_threads(recipe.training.threads)
+    _set_threads(recipe.training)
     _check_device(recipe.training.device)
     task = tasks.load(
         recipe.task.name, arguments.data, dict(recipe.task.options), download=arguments.download
@@ -174,6 +172,18 @@ def _show(recipe: Recipe, output: Output) -> int:
     output.line(json.dumps(plain, indent=2))
     output.result(plain)
     return EXIT_OK
+
+
+def _set_threads(training: TrainingConfig) -> None:
+    import torch
+
+    from .engine import set_threads
+
+    threads = training.threads or torch.get_num_threads()
+    on_engine = training.engine == "events" and training.device == "cpu"
+    # Where the engine does the work, torch's own threads would only spin on its cores.
+    torch.set_num_threads(1 if on_engine else threads)
+    set_threads(threads)
 
 
 def _check_device(device: str) -> None:
