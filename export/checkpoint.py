@@ -46,7 +46,7 @@ from .config import (
     expected_weights,
 )
 from .errors import InputError
-from .files import replace_file
+from .files import replacing
 from .grid import MESSAGE_BITS_MAX
 from .plain import build, shown
 
@@ -199,7 +199,13 @@ def check_samples(config: ModelConfig, samples: Mapping[str, npt.NDArray[Any]]) 
 
 
 def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
-    """Write a ``model.pt``; the old file stays until the new one is complete."""
+    """Write a ``model.pt``; the old file stays until the new one is complete and can be read.
+
+    Raises
+    ------
+    InputError
+        An entry, a metric for example, is no plain value: the file could not be read again.
+    """
     import torch
 
     content = {
@@ -215,7 +221,13 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    replace_file(path, buffer.getvalue())
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+        try:
+            read_model(temporary)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{temporary}: ")
+            raise InputError(f"{path}: not written, it could not be read again: {reason}") from None
 
 
 def load_plain(path: str | os.PathLike[str]) -> object:

@@ -56,6 +56,16 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def test_what_could_not_be_read_again_is_not_written(file: Path) -> None:
+    before = file.read_bytes()
+    made = model()
+    made.metrics["loss"] = np.float64(0.5)
+    with pytest.raises(InputError, match="not written"):
+        write_model(file, made)
+    assert file.read_bytes() == before
+    assert [entry.name for entry in file.parent.iterdir()] == [file.name]
+
+
 def test_what_is_written_is_read(file: Path) -> None:
     one, other = model(), read_model(file)
     assert other.config == one.config
