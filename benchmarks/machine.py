@@ -28,6 +28,7 @@ def machine() -> dict[str, str]:
     ).stdout.strip()
     return {
         "processor": f"{model}, {os.cpu_count()} processors",
+        "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": numba.__version__,

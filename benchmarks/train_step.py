@@ -16,19 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numba
 import torch
+from machine import machine
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.train.engine import Events, set_threads
 from srnn.train.network import SRNN, SpikingLayer
@@ -171,31 +166,6 @@ def measure(name: str, repeats: int, threads: int) -> dict[str, Any]:
     }
 
 
-def machine(threads: int) -> dict[str, str]:
-    """Return what the numbers belong to: processor, versions, commit and date."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "processor": f"{model}, {os.cpu_count()} processors, {threads} threads",
-        "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numba": numba.__version__,
-        "commit": commit or "unknown",
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
 def main() -> None:
     """Measure all shapes and print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -206,7 +176,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     set_threads(arguments.threads)
-    about, found = machine(arguments.threads), []
+    about, found = machine() | {"threads": str(arguments.threads)}, []
     if not arguments.json:
         print("\n".join(f"{key:10} {value}" for key, value in about.items()))
         print(f"batch {BATCH}; ms a step, median (min); gradient against the loop's in float32")
