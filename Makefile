@@ -60,7 +60,8 @@ format: $(READY)  ## let ruff format the code
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
-bench: $(READY)  ## time the simulator against its reference
+bench: $(READY)  ## time training and simulation
+	@$(BIN)/python benchmarks/train_step.py
 	@$(BIN)/python benchmarks/simulate.py
 
 clean:  ## remove the environments, runs and caches
