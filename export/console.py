@@ -24,6 +24,9 @@ from .errors import InputError
 
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
 
+EXTRAS = {"torch": "train"}
+"""Modules that only some commands need, by the extra that installs them."""
+
 
 def make_parser(prog: str, description: str, example: str) -> argparse.ArgumentParser:
     """Return a parser with ``--version``, ``--json`` and an example under ``--help``."""
@@ -145,6 +148,14 @@ def run_parsed(
         return command(arguments, output)
     except InputError as error:
         output.note(f"{parser.prog}: {error}")
+        return EXIT_BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        output.note(
+            f"{parser.prog}: needs {error.name}, which is not installed here; run: "
+            f"pip install 'srnn[{EXTRAS[error.name]}]'"
+        )
         return EXIT_BAD_INPUT
     except BrokenPipeError:
         # The reader (head, less) has seen enough; nothing more can be printed, not even at exit.

@@ -129,3 +129,20 @@ def test_a_reader_that_stops_reading() -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
         assert child.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("words", [["srnn.train.cli", "digits"], ["srnn.export.cli", __file__]])
+def test_a_machine_without_torch(words: list[str], tmp_path: Path) -> None:
+    # None in sys.modules is what the import system finds where a module is not installed.
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        f"from {words[0]} import main\n"
+        f"sys.exit(main([{words[1]!r}]))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "needs torch" in result.stderr
+    assert "pip install 'srnn[train]'" in result.stderr
