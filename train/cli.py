@@ -224,9 +224,14 @@ class _Display:
         )
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        self._output.line(
+        text = (
             f"epoch {row['epoch']:>3}  loss {row['train_loss']:.4f}  "
             f"accuracy {row['train_accuracy']:.4f}  "
             f"validation {row['validation_accuracy']:.4f}  "
             f"firing rate {row['validation_firing_rate']:.4f}  {row['seconds']:.1f} s"
         )
+        if self._output.as_json or self._progress.disable or not sys.stdout.isatty():
+            self._output.line(text)
+        else:
+            # Above the bar, which rich redraws below it; two writers on a terminal would collide.
+            self._progress.console.print(text, markup=False, highlight=False)
