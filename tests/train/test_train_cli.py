@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from srnn.export.checkpoint import read_model
 from srnn.train.cli import OWN_OPTIONS, main
 
+TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
 SMALL = ("digits", "--epochs", "1", "--threads", "1", "--batch-size", "256", "--layers.0.size", "4")
 
 
@@ -99,3 +106,21 @@ def test_help_names_every_option_and_teaches(capsys: pytest.CaptureFixture[str])
     listed = {word.strip(",[]") for word in text.split("settings:")[0].split()}
     own = {word for word in listed if word.startswith("--")}
     assert own - OWN_OPTIONS <= {"--epochs", "--layers.0.size", "--task.options.train"}
+
+
+def test_on_a_terminal_epochs_stand_above_the_progress_bar(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "srnn-train"), *SMALL, "--out", str(tmp_path)]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=TERMINAL) as child:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # Linux says so where the other end was closed.
+            while part := os.read(ours, 4096):
+                written += part
+        assert child.wait(timeout=60) == 0
+    os.close(ours)
+    shown = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode()))
+    epochs = [line for line in shown if "validation 0" in line]
+    assert len(epochs) == 1
+    assert re.fullmatch(r"epoch +1  loss [^/]* s", epochs[0].rstrip())
+    assert any("accuracy" in line and "rate" in line and "/" in line for line in shown)
