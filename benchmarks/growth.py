@@ -237,6 +237,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "srnn"
+    mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot
 
     labels = {

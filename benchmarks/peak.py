@@ -178,7 +178,8 @@ def rate(kernel: Any, matrix_bytes: int, threads: int, repeats: int = 5) -> floa
         room = np.zeros(rows * ROW + 1024, np.float32)
         first = (-room.ctypes.data // 4) % 1024
         matrix = room[first : first + rows * ROW]
-        indices = rng.integers(0, rows, 16 * EVENTS)
+        # As many as there are rows, so that the whole matrix is met.
+        indices = rng.integers(0, rows, max(16, rows // EVENTS) * EVENTS)
         rooms.append((matrix, indices, np.zeros(16 * ROW, np.float32)))
     each = operations(kernel, rows, len(rooms[0][1]))
     kernel(*rooms[0], 1)

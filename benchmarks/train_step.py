@@ -75,7 +75,7 @@ def measure(shape: Shape, workers: Sequence[Worker], repeats: int, ask: bool) ->
         sys.stdin.readline()
     for turn in range(repeats):
         for worker, row in running:
-            if turn >= FEW_TURNS and row["seconds"][1] > SLOW:
+            if turn >= FEW_TURNS and min(row["times"]) > SLOW * 1e3:
                 continue
             time.sleep(PAUSE)
             row["times"].append(worker.step() * 1e3)
@@ -113,7 +113,8 @@ def show(result: dict[str, Any]) -> None:
         f"\n{shape.name}: batch {shape.batch}, {shape.steps} steps, {shape.inputs} {inputs} "
         f"inputs, {sizes} recurrent, {shape.classes} out"
     )
-    print("  implementation            ms  (min)     x published  firing rates   neuron")
+    print("  implementation            ms  (min)     x published  firing rates       neuron")
+    most = max(len(row.get("times", ())) for row in result["rows"])
     for row in result["rows"]:
         if "failed" in row:
             print(f"  {row['title']:21} -- {row['failed']}")
@@ -123,10 +124,10 @@ def show(result: dict[str, Any]) -> None:
             rates += " (!)"
         ratio = f"{row['times_published']:.1f}" if "times_published" in row else ""
         turns = len(row["times"])
-        few = f"; {turns} turns" if turns < len(result["rows"][-1].get("times", ())) else ""
+        few = f"; {turns} turns" if turns < most else ""
         print(
             f"  {row['title']:21}{row['median_ms']:9.1f}  ({row['min_ms']:.1f}){'':2}"
-            f"{ratio:>10}   {rates:15}{row['neuron']}{few}"
+            f"{ratio:>10}   {rates:19}{row['neuron']}{few}"
         )
     timed = [row for row in result["rows"] if "median_ms" in row]
     others = [row for row in timed if row["key"] not in ENGINE and row["key"] != "published"]
