@@ -293,7 +293,7 @@ def show_peaks(threads: int) -> None:
         print(f"{size >> 10:7} KiB " + "".join(f"{value:15.1f}" for value in rates), flush=True)
     alone = rate(update_registers, 4 * ROW * EVENTS, threads) / 1e9
     copied = rate(copy_rows, 1 << 27, threads) / 1e9
-    print(f"multiply-adds in registers {alone:.1f} G/s; copies {copied:.1f} GB/s written")
+    print(f"multiply-adds in registers {alone:.1f} G/s; copies {copied:.1f} GB/s, read and written")
 
 
 def main() -> None:

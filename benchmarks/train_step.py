@@ -199,7 +199,7 @@ def main() -> None:
         json.dump({"machine": about, "versions": versions, "shapes": found}, sys.stdout, indent=2)
         print()
     else:
-        print("\n" + ", ".join(f"{name} {version}" for name, version in versions.items()))
+        print("\nversions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 if __name__ == "__main__":
