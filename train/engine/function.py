@@ -16,7 +16,7 @@ from . import fields
 from .events import Events
 from .kernels import Sizes, run_back, run_forward
 from .memory import aligned
-from .simd import LANES
+from .simd import LANES, LINE
 from .surrogates import Encoded
 from .threads import get_threads, run_shares, shares
 
@@ -110,12 +110,14 @@ class Stack(torch.autograd.Function):
             outputs += made
         stack, inputs = np.stack(rows), _inputs(values, call.events, None)
 
-        def run(_: int, low: int, high: int) -> None:
-            of_thread, line, room = _with_room(stack, inputs, layers, sizes.samples, 4)
-            run_forward(sizes, _address(of_thread), _address(line), low, high)
-            del room
+        parts = shares(_blocks(sizes), threads)
+        rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
 
-        run_shares(run, shares(_blocks(sizes), threads))
+        def run(number: int, low: int, high: int) -> None:
+            of_thread, line, _ = rooms[number]
+            run_forward(sizes, _address(of_thread), _address(line), low, high)
+
+        run_shares(run, parts)
         del held
         if call.needs_back:
             # Tensors are saved by torch, so that a change of them before the way back is an error.
@@ -150,15 +152,17 @@ class Stack(torch.autograd.Function):
         d_inputs = aligned(ctx.values.shape, clear=False) if needs_inputs else None
         inputs = _inputs(ctx.values, call.events, d_inputs)
 
-        def run(number: int, low: int, high: int) -> None:
-            of_thread, line, room = _with_room(stack, inputs, layers, sizes.samples, 8)
-            for row, made in zip(of_thread, learnt, strict=True):
+        rooms = [_with_room(stack, inputs, layers, sizes.samples, 8) for _ in parts]
+        for number, (rows, _, _) in enumerate(rooms):
+            for row, made in zip(rows, learnt, strict=True):
                 row[fields.D_WEIGHT] = _address(made.weight[number])
                 row[fields.D_WEIGHT_REC] = _address(made.weight_rec[number])
                 row[fields.D_PARAMETERS] = _address(made.parameters[number])
-            kind, factors = call.surrogate.kind, _address(call.surrogate.factors)
+        kind, factors = call.surrogate.kind, _address(call.surrogate.factors)
+
+        def run(number: int, low: int, high: int) -> None:
+            of_thread, line, _ = rooms[number]
             run_back(sizes, _address(of_thread), _address(line), kind, factors, low, high)
-            del room
 
         run_shares(run, parts)
         gradients: list[Tensor | None] = []
@@ -337,25 +341,30 @@ def _with_room(
     layers: list[_Layer],
     samples: int,
     planes: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], object]:
-    """Return the rows with one thread's room, and what holds the room."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
+    """Return the rows with one thread's room, and the array that holds all of it."""
     rows, line = stack.copy(), inputs.copy()
-    held: list[npt.NDArray[Any]] = []
-
-    def give(array: npt.NDArray[Any]) -> int:
-        held.append(array)
-        return _address(array)
-
-    for row, layer in zip(rows, layers, strict=True):
-        row[fields.ROOM] = give(aligned((planes, samples, layer.width)))
-        row[fields.FIRED] = give(np.zeros(samples * layer.width, np.int32))
-        row[fields.FIRED_COUNTS] = give(np.zeros(samples + 1, np.int64))
-        row[fields.BITS] = give(np.zeros(samples * -(-layer.width // 64), np.int64))
     channels = layers[0].channels_width
-    line[fields.LINES] = give(aligned((3, samples, channels)))
-    line[fields.FOUND] = give(np.zeros(samples * channels, np.int32))
-    line[fields.FOUND_COUNTS] = give(np.zeros(samples, np.int64))
-    return rows, line, held
+    wanted = [
+        (line, fields.LINES, 3 * samples * channels),
+        (line, fields.FOUND, samples * channels),
+        (line, fields.FOUND_COUNTS, 2 * samples),
+    ]
+    for row, layer in zip(rows, layers, strict=True):
+        wanted += [
+            (row, fields.ROOM, planes * samples * layer.width),
+            (row, fields.FIRED, samples * layer.width),
+            (row, fields.FIRED_COUNTS, 2 * (samples + 1)),
+            (row, fields.BITS, 2 * samples * -(-layer.width // 64)),
+        ]
+    # Lengths are in units of 4 bytes; every piece starts on a cache line.
+    lengths = [-(-length // LINE) * LINE for _, _, length in wanted]
+    room = aligned((sum(lengths),))
+    address = _address(room)
+    for (row, field, _), length in zip(wanted, lengths, strict=True):
+        row[field] = address
+        address += 4 * length
+    return rows, line, room
 
 
 def _address(array: npt.NDArray[Any] | None) -> int:
