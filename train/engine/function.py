@@ -16,6 +16,7 @@ from . import fields
 from .events import Events
 from .kernels import Sizes, run_back, run_forward
 from .memory import aligned
+from .replay import Replay
 from .simd import LANES, LINE
 from .surrogates import Encoded
 from .threads import get_threads, run_shares, shares
@@ -57,6 +58,7 @@ class Call:
     spikes: bool
     counts: bool
     needs_back: bool
+    replay: Sequence[Replay] | None = None
 
 
 @dataclass
@@ -102,22 +104,28 @@ class Stack(torch.autograd.Function):
             tensors = flat[TENSORS * index : TENSORS * (index + 1)]
             layer = _make_layer(program, tensors, sizes, call.needs_back)
             last = index == sizes.layers - 1
-            row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
             layers.append(layer)
-            rows.append(row)
-            held += weights
+            if call.replay is None:
+                row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
+                rows.append(row)
+                held += weights
+            else:
+                made = _replayed(call.replay[index], program, call, last)
             membranes = made.pop(0)
             outputs += made
-        stack, inputs = np.stack(rows), _inputs(values, call.events, None)
-
         parts = shares(_blocks(sizes), threads)
-        rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
+        if call.replay is None:
+            stack, inputs = np.stack(rows), _inputs(values, call.events, None)
+            rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
 
-        def run(number: int, low: int, high: int) -> None:
-            of_thread, line, _ = rooms[number]
-            run_forward(sizes, _address(of_thread), _address(line), low, high)
+            def run(number: int, low: int, high: int) -> None:
+                of_thread, line, _ = rooms[number]
+                run_forward(sizes, _address(of_thread), _address(line), low, high)
 
-        run_shares(run, parts)
+            run_shares(run, parts)
+        elif call.needs_back:
+            for layer, replay in zip(layers, call.replay, strict=True):
+                run_shares(lambda _, low, high, a=replay, b=layer: a.keep(b.kept, low, high), parts)
         del held
         if call.needs_back:
             # Tensors are saved by torch, so that a change of them before the way back is an error.
@@ -211,6 +219,19 @@ def _ahead(  # noqa: PLR0917
     after = [torch.from_numpy(final[k, :, : layer.n]) for k in range(3)]
     made = [_tensor(membranes), _tensor(spikes), _tensor(counts), *after]
     return row, made, [weight, weight_rec]
+
+
+def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[Tensor | None]:
+    """Return membranes and ``OUTPUTS`` of a layer that ran elsewhere."""
+    sends_membranes = not program.spikes and not last
+    membranes = replay.membranes() if (last and call.membranes) or sends_membranes else None
+    spikes = membranes if sends_membranes else replay.spikes()
+    return [
+        _tensor(membranes) if last else None,
+        _tensor(spikes) if call.spikes else None,
+        _tensor(replay.counts()) if call.counts else None,
+        *(torch.from_numpy(state) for state in replay.final()),
+    ]
 
 
 def _back(
