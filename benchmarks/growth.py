@@ -33,7 +33,7 @@ from peers import ours
 from peers.shapes import SHAPES, Shape, draw
 from srnn.train.engine import Events, set_threads
 from srnn.train.network import SRNN
-from srnn.train.readout import log_scores, loss
+from srnn.train.readout import loss_and_scores
 from torch import nn
 from work import LayerSizes, count, total
 
@@ -92,8 +92,9 @@ def training_step(model: SRNN, inputs: Any, targets: torch.Tensor) -> Callable[[
 
     def step() -> None:
         model.zero_grad(set_to_none=True)
-        scores = log_scores(model.config.readout, model(inputs).output)
-        loss(scores, targets).backward()
+        output = model(inputs, spikes=False).output
+        fast = model.engine == "events"
+        loss_and_scores(model.config.readout, output, targets, compiled=fast)[0].backward()
 
     return step
 

@@ -12,8 +12,7 @@ import torch
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.train.engine import Events, set_threads
 from srnn.train.network import SRNN, Direction, SpikingLayer
-from srnn.train.readout import log_scores
-from srnn.train.readout import loss as mean_loss
+from srnn.train.readout import loss_and_scores
 from srnn.train.surrogate import make_surrogate, spike
 from torch import Tensor
 
@@ -133,9 +132,10 @@ def unrolled(model: SRNN, steps: int, limit: int) -> Callable[[Tensor], Output]:
 
 
 def engine(model: SRNN, inputs: Tensor | Events) -> Output:
-    """Run the network as it is."""
-    result = model(inputs)
-    return result.output, result.spikes[:-1]
+    """Run the network as training does: how often neurons fired is wanted, not when."""
+    result = model(inputs, spikes=False)
+    steps = inputs.shape[1]
+    return result.output, [counts / steps for counts in result.counts[:-1] if counts is not None]
 
 
 def make(way: str, shape: Shape, threads: int, device: str) -> Training:
@@ -165,7 +165,7 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
         run = lambda: compiled(inputs)  # noqa: E731
 
     def criterion(outputs: Tensor) -> Tensor:
-        return mean_loss(log_scores(model.config.readout, outputs), targets)
+        return loss_and_scores(model.config.readout, outputs, targets, compiled=fast)[0]
 
     def gradient() -> Floats:
         found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]

@@ -59,6 +59,7 @@ class Call:
     lengths: npt.NDArray[np.int64] | None
     membranes: bool
     spikes: bool
+    last_spikes: bool
     counts: bool
     needs_back: bool
     replay: Sequence[Replay] | None = None
@@ -213,7 +214,7 @@ def _ahead(  # noqa: PLR0917
     final = aligned((3, sizes.batch, layer.width), clear=False)
     of_steps = (sizes.batch, sizes.steps, layer.n)
     # What a layer without spikes sends on are its membranes.
-    as_spikes = call.spikes and (program.spikes or not last)
+    as_spikes = call.last_spikes and program.spikes if last else call.spikes
     membranes = aligned(of_steps, clear=False) if last and call.membranes else None
     spikes = aligned(of_steps, clear=False) if as_spikes else None
     counts = aligned((sizes.batch, layer.n)) if call.counts and program.spikes else None
@@ -235,7 +236,7 @@ def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[
     spikes = membranes if sends_membranes else replay.spikes()
     return [
         _tensor(membranes) if last else None,
-        _tensor(spikes) if call.spikes else None,
+        _tensor(spikes) if (call.last_spikes if last else call.spikes) else None,
         _tensor(replay.counts()) if call.counts else None,
         *(torch.from_numpy(state) for state in replay.final()),
     ]

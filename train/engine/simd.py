@@ -24,7 +24,7 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
+_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # pyright: ignore[reportAttributeAccessIssue]
 LANES = 16 if "+avx512f" in _FEATURES.split(",") else 8
 """Floats in a vector: the width of the registers, and what rows are padded to. It follows the
 processor, or what ``NUMBA_CPU_FEATURES`` says that numba compiles for."""

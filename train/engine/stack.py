@@ -108,6 +108,7 @@ def spiking_stack(
     *,
     membranes: bool = True,
     spikes: bool = True,
+    last_spikes: bool = False,
     counts: bool = False,
     lengths: Tensor | None = None,
     replay: Sequence[Replay] | None = None,
@@ -128,6 +129,8 @@ def spiking_stack(
         From ``surrogates.encode``; neurons that do not spike ignore it.
     membranes, spikes, counts
         What is wanted; what is not costs nothing.
+    last_spikes
+        Whether the spikes of the last layer are wanted though others are not.
     lengths
         int64 (batch,): steps of each sample that ``counts`` counts; all when None.
     replay
@@ -156,8 +159,8 @@ def spiking_stack(
     kinds = tuple(PROGRAMS[layer.neuron] for layer in layers)
     ends = None if lengths is None else lengths.detach().cpu().numpy().astype(np.int64)
     call = Call(
-        kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes, counts,
-        needs_back, replay,
+        kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes,
+        spikes or last_spikes, counts, needs_back, replay,
     )  # fmt: skip
     made = Stack.apply(call, dense, *flat)
     assert isinstance(made, tuple)
