@@ -1,9 +1,9 @@
 """How fast the simulator is, beside Lava's runtime, nengo-loihi's emulator, lava-dl and snnTorch.
 
 A recurrent layer and a readout: 700 inputs as on Spiking Heidelberg Digits with 128 and 512
-neurons, and the network of ECG-QTDB. Ours is checked bit for bit against the NumPy reference before it is
-timed. The others run in processes of their own, in the Python environments that they need (``make
-peers`` builds them), and all take turns. Run:
+neurons, and the network of ECG-QTDB. Ours is checked bit for bit against the NumPy reference
+before it is timed. The others run in processes of their own, in the environments that they need
+(``make peers`` builds them), and all take turns. Run:
 
     python benchmarks/simulate.py [--shapes N128,N512,ecg] [--only lif,alif,lava] [--repeats 5]
         [--environments DIR] [--compile] [--json]

@@ -93,17 +93,17 @@ def _slots(builder: Any, kind: Any, count: int) -> list[Any]:
 
 
 def _finish(
-    builder: Any, sums: list[Any], drive: Any, index: Any, factor: Any, shift: Any, adds: bool
+    builder: Any, sums: list[Any], drive: Any, index: Any, factor: Any, shift: Any, keep: Any
 ) -> None:
-    """Emit ``drive = factor sums + shift``, or what is added to drive."""
-    factors = splat(builder, builder.trunc(factor, INT32))
-    shifts = splat(builder, builder.trunc(shift, INT32))
+    """Emit ``drive = (drive & keep) + factor sums + shift``."""
+    factors, shifts, keeps = (
+        splat(builder, builder.trunc(x, INT32)) for x in (factor, shift, keep)
+    )
     for v, total in enumerate(sums):
         at = builder.add(index, INT64(v * LANES))
         where = element(builder, drive, at, INT32)
-        value = builder.add(builder.mul(total, factors), shifts)
-        if adds:
-            value = builder.add(value, load_at(builder, where, int_vector(32), 4))
+        before = builder.and_(load_at(builder, where, int_vector(32), 4), keeps)
+        value = builder.add(builder.mul(total, factors), builder.add(before, shifts))
         store_at(builder, value, where, 4)
 
 
@@ -112,15 +112,15 @@ def _line(builder: Any, weight: Any, row: Any, sources: Any, at: Any) -> Any:
     return element(builder, builder.add(weight, builder.mul(source, row)), INT64(0), INT8)
 
 
-def _make_gather(blocks: int, adds: bool) -> Any:
+def _make_gather(blocks: int) -> Any:
     """Make the sum of rows over ``blocks`` blocks; up to ``ROWS`` events of value 1."""
     words = int_vector(16, 2 * LANES)
     eight = constant(words, 8)
 
     @intrinsic
-    def gather(typing, drive, index, weight, row, sources, start, stop, factor, shift):
+    def gather(typing, keep, drive, index, weight, row, sources, start, stop, factor, shift):
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            drive, index, weight, row, sources, start, stop, factor, shift = args
+            keep, drive, index, weight, row, sources, start, stop, factor, shift = args
             whole, upper = _slots(builder, words, blocks), _slots(builder, words, blocks)
             with cgutils.for_range(builder, builder.sub(stop, start)) as loop:
                 line = _line(builder, weight, row, sources, builder.add(start, loop.index))
@@ -135,22 +135,24 @@ def _make_gather(blocks: int, adds: bool) -> Any:
                 odd = builder.load(upper[b])
                 even = builder.sub(builder.load(whole[b]), builder.shl(odd, eight))
                 sums += [*_halves(builder, even), *_halves(builder, odd)]
-            _finish(builder, sums, drive, index, factor, shift, adds)
+            _finish(builder, sums, drive, index, factor, shift, keep)
             return context.get_dummy_value()
 
-        return types.void(*[_INT] * 9), codegen
+        return types.void(*[_INT] * 10), codegen
 
     return gather
 
 
-def _make_graded(blocks: int, adds: bool) -> Any:
+def _make_graded(blocks: int) -> Any:
     """Make the sum of rows times values over ``blocks`` blocks, modulo 2^32."""
     words = int_vector(32)
 
     @intrinsic
-    def gather(typing, drive, index, weight, row, sources, values, start, stop, factor, shift):
+    def gather(
+        typing, keep, drive, index, weight, row, sources, values, start, stop, factor, shift
+    ):  # fmt: skip
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            drive, index, weight, row, sources, values, start, stop, factor, shift = args
+            keep, drive, index, weight, row, sources, values, start, stop, factor, shift = args
             slots = _slots(builder, words, 4 * blocks)
             count = cgutils.alloca_once(builder, INT32)
             builder.store(INT32(0), count)
@@ -171,52 +173,16 @@ def _make_graded(blocks: int, adds: bool) -> Any:
                         builder.store(builder.add(builder.load(slot), term), slot)
             total = builder.sext(builder.load(count), INT64)
             sums = [builder.load(slot) for slot in slots]
-            _finish(builder, sums, drive, index, factor, builder.mul(shift, total), adds)
+            _finish(builder, sums, drive, index, factor, builder.mul(shift, total), keep)
             return context.get_dummy_value()
 
-        return types.void(*[_INT] * 10), codegen
+        return types.void(*[_INT] * 11), codegen
 
     return gather
 
 
-_set_8, _set_4, _set_2, _set_1 = (_make_gather(blocks, False) for blocks in (8, 4, 2, 1))
-_add_8, _add_4, _add_2, _add_1 = (_make_gather(blocks, True) for blocks in (8, 4, 2, 1))
-_graded_set_4, _graded_set_1 = _make_graded(4, False), _make_graded(1, False)
-_graded_add_4, _graded_add_1 = _make_graded(4, True), _make_graded(1, True)
-
-
-@njit
-def _set_rows(drive, blocks, weight, sources, start, stop, factor, shift):
-    row = blocks * BLOCK
-    c = 0
-    while c + 8 * BLOCK <= row:
-        _set_8(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 8 * BLOCK
-    if c + 4 * BLOCK <= row:
-        _set_4(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 4 * BLOCK
-    if c + 2 * BLOCK <= row:
-        _set_2(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 2 * BLOCK
-    if c < row:
-        _set_1(drive, c, weight + c, row, sources, start, stop, factor, shift)
-
-
-@njit
-def _add_rows(drive, blocks, weight, sources, start, stop, factor, shift):
-    row = blocks * BLOCK
-    c = 0
-    while c + 8 * BLOCK <= row:
-        _add_8(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 8 * BLOCK
-    if c + 4 * BLOCK <= row:
-        _add_4(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 4 * BLOCK
-    if c + 2 * BLOCK <= row:
-        _add_2(drive, c, weight + c, row, sources, start, stop, factor, shift)
-        c += 2 * BLOCK
-    if c < row:
-        _add_1(drive, c, weight + c, row, sources, start, stop, factor, shift)
+_gather_8, _gather_4, _gather_2, _gather_1 = (_make_gather(blocks) for blocks in (8, 4, 2, 1))
+_graded_4, _graded_1 = _make_graded(4), _make_graded(1)
 
 
 @njit
@@ -226,35 +192,37 @@ def gather(adds, drive, blocks, weight, sources, start, stop, factor, offset):
     ``drive`` int32 (n,), n of ``blocks`` blocks; ``weight`` codes (n_in, n); ``sources`` int32. The
     sum is added to ``drive`` if ``adds``; it is exact modulo 2^32.
     """
-    first = min(start + ROWS, stop)
-    shift = offset * (first - start)
-    if adds:
-        _add_rows(drive, blocks, weight, sources, start, first, factor, shift)
-    else:
-        _set_rows(drive, blocks, weight, sources, start, first, factor, shift)
-    while first < stop:
-        next = min(first + ROWS, stop)
-        shift = offset * (next - first)
-        _add_rows(drive, blocks, weight, sources, first, next, factor, shift)
-        first = next
+    row, keep = blocks * BLOCK, -1 if adds else 0
+    while True:
+        last = min(start + ROWS, stop)
+        shift = offset * (last - start)
+        c = 0
+        while c + 8 * BLOCK <= row:
+            _gather_8(keep, drive, c, weight + c, row, sources, start, last, factor, shift)
+            c += 8 * BLOCK
+        if c + 4 * BLOCK <= row:
+            _gather_4(keep, drive, c, weight + c, row, sources, start, last, factor, shift)
+            c += 4 * BLOCK
+        if c + 2 * BLOCK <= row:
+            _gather_2(keep, drive, c, weight + c, row, sources, start, last, factor, shift)
+            c += 2 * BLOCK
+        if c < row:
+            _gather_1(keep, drive, c, weight + c, row, sources, start, last, factor, shift)
+        if last == stop:
+            return
+        start, keep = last, -1
 
 
 @njit
 def gather_graded(adds, drive, blocks, weight, sources, values, start, stop, factor, offset):
     """Sum rows as ``gather`` does, each times its value, int32."""
-    row = blocks * BLOCK
+    row, keep = blocks * BLOCK, -1 if adds else 0
     c = 0
     while c + 4 * BLOCK <= row:
         here = weight + c
-        if adds:
-            _graded_add_4(drive, c, here, row, sources, values, start, stop, factor, offset)
-        else:
-            _graded_set_4(drive, c, here, row, sources, values, start, stop, factor, offset)
+        _graded_4(keep, drive, c, here, row, sources, values, start, stop, factor, offset)
         c += 4 * BLOCK
     while c < row:
         here = weight + c
-        if adds:
-            _graded_add_1(drive, c, here, row, sources, values, start, stop, factor, offset)
-        else:
-            _graded_set_1(drive, c, here, row, sources, values, start, stop, factor, offset)
+        _graded_1(keep, drive, c, here, row, sources, values, start, stop, factor, offset)
         c += BLOCK
