@@ -153,7 +153,7 @@ def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
     return at
 
 
-@njit
+@njit(forceinline=True)
 def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
     """Take one step of a neuron program."""
     if program == CUBA_LIF:
