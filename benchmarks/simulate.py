@@ -173,25 +173,29 @@ def show(shape: Shape, rows: list[dict[str, Any]]) -> None:
         )
 
 
+def command_seconds(**environment: str) -> float:
+    """Time ``srnn-simulate`` on the zoo's digits in a new process."""
+    command = [Path(sys.executable).with_name("srnn-simulate"), ROOT / "zoo" / "digits.net"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | environment
+    )
+    seconds = time.perf_counter() - start
+    if " 0 differ" not in done.stdout:
+        raise SystemExit(f"srnn-simulate did not check its samples: {done.stdout}")
+    return seconds
+
+
 def cold_start(repeats: int) -> dict[str, float]:
-    """Time ``srnn-simulate`` on the zoo's digits from a new process, compiled code in the cache."""
-    command = [sys.executable, "-m", "srnn.simulate.cli", str(ROOT / "zoo" / "digits.net")]
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    return {"median": statistics.median(times[1:]), "min": min(times[1:])}
+    """Time it with the compiled code in the cache."""
+    times = [command_seconds() for _ in range(repeats + 1)][1:]
+    return {"median": statistics.median(times), "min": min(times)}
 
 
 def first_use() -> float:
-    """Time the same with an empty cache: what the first run after installation takes."""
-    command = [sys.executable, "-m", "srnn.simulate.cli", str(ROOT / "zoo" / "digits.net")]
+    """Time it with an empty cache: what the first run after installation takes."""
     with tempfile.TemporaryDirectory() as empty:
-        start = time.perf_counter()
-        environment = os.environ | {"NUMBA_CACHE_DIR": empty}
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        return time.perf_counter() - start
+        return command_seconds(NUMBA_CACHE_DIR=empty)
 
 
 def main() -> None:
