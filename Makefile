@@ -64,6 +64,11 @@ bench: $(READY)  ## time training and simulation
 	@$(BIN)/python benchmarks/train_step.py
 	@$(BIN)/python benchmarks/simulate.py
 
+clean:  ## remove the environments, runs and caches
+	rm -rf .venv .venv310 runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# make peers builds this too.
 peers: .venv-peers-nengo/.ready
 
 .venv-peers-nengo/.ready: benchmarks/peers/requirements-nengo.txt
@@ -71,7 +76,3 @@ peers: .venv-peers-nengo/.ready
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install -r $<
 	@touch $@
-
-clean:  ## remove the environments, runs and caches
-	rm -rf .venv .venv310 .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
-	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
