@@ -88,3 +88,12 @@ peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the f
 clean:  ## remove the environments, runs and caches
 	rm -rf .venv .venv310 .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# make peers builds this too.
+peers: .venv-peers-nengo/.ready
+
+.venv-peers-nengo/.ready: benchmarks/peers/requirements-nengo.txt
+	@echo "nengo-loihi's emulator in $(@D)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install -r $<
+	@touch $@
