@@ -89,8 +89,9 @@ class TrainingConfig:
     ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``truncate_steps``: backward
     and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
     unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
-    ``model.pt`` with the model's answers. ``threads``: CPU threads, 0 for torch's choice.
-    ``engine``: one of ``ENGINES``, how layers run through time.
+    ``model.pt`` with the model's answers. ``threads``: CPU threads of a process, 0 for torch's
+    choice or, of several processes, an equal part of the cores. ``engine``: one of ``ENGINES``, how
+    layers run through time.
     """
 
     epochs: int = 50
