@@ -150,14 +150,14 @@ def _train(
                 f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}"
             )
             return EXIT_STOPPED
-        except ProcessLostError as error:
+        except ProcessLostError:
             if processes.speaks_for_the_others():
                 then = (
-                    f"the last checkpoint is kept; continue with --resume {folder}"
+                    f"its last checkpoint is kept; continue with --resume {folder}"
                     if (folder / CHECKPOINT).exists()
-                    else "there was no checkpoint yet"
+                    else "it had no checkpoint yet"
                 )
-                lost.append(f"another process of this run ended ({error}); {then}")
+                lost.append(f"another process of this run ended or is out of reach; {then}")
             return EXIT_NO
 
 
