@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,10 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
     words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(words)
-    # Among several processes the first one speaks, and where one is lost, one that is left.
-    silent = int(os.environ.get("RANK", "0")) > 0
     lost: list[str] = []
-    with _silence() if silent else nullcontext():
+    with _quiet_beside_the_first():
         code = run_parsed(parser, lambda a, output: _train(a, settings, output, lost), arguments)
     for line in lost:
         sys.stderr.write(f"{parser.prog}: {line}\n")
@@ -65,10 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    with Path(os.devnull).open("w", encoding="utf-8") as nothing:  # noqa: SIM117
-        with redirect_stdout(nothing), redirect_stderr(nothing):
-            yield
+def _quiet_beside_the_first() -> Iterator[None]:
+    """Let the first of torchrun's processes print, and the first of each machine its mistakes."""
+    rank, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, ExitStack() as stack:
+        if rank > 0:
+            stack.enter_context(redirect_stdout(nothing))
+        if local_rank > 0:
+            stack.enter_context(redirect_stderr(nothing))
+        yield
 
 
 OWN_OPTIONS = {
