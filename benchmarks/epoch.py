@@ -86,7 +86,7 @@ def parts(model: SRNN, task: Task, recipe: Recipe, state: RunState, folder: Path
     for chosen in batches_of(feed, recipe):
         batch = clock("gather a batch", lambda: feed.batch(chosen))  # noqa: B023
         optimizer.zero_grad(set_to_none=True)
-        outputs = clock("forward", lambda: model(batch.inputs, batch.lengths))  # noqa: B023
+        outputs = clock("forward", lambda: model(batch.inputs, batch.lengths, spikes=False))  # noqa: B023
         scored = clock("loss", lambda: batch_loss(model, outputs, batch))  # noqa: B023
         clock("backward, with the loss's", scored.loss.backward)
         clock("clip and optimizer", step)

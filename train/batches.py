@@ -108,7 +108,8 @@ class Feed:
 def takes_events(model: SRNN, device: str) -> bool:
     """Return whether a network reads event lists: by the engine, on the CPU, in one direction."""
     first = cast(SpikingLayer, model.layers[0])
-    return model.engine == "events" and device == "cpu" and first.back is None
+    on_engine = model.engine == "events" and model.grid is None and device == "cpu"
+    return on_engine and first.back is None
 
 
 def make_feed(

@@ -15,7 +15,7 @@ from ..tasks.metrics import accuracy
 from .batches import Batch, Feed, make_feed
 from .network import SRNN, Outputs
 from .parallel import ALONE, Processes
-from .readout import counted_steps, log_scores, loss, loss_terms, predictions
+from .readout import counted_steps, loss_and_scores, loss_terms, predictions
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Evaluation:
 
 
 class Scored(NamedTuple):
-    """A batch's loss, the mean over ``terms`` samples or steps, and its log scores."""
+    """A batch's loss, the mean over ``terms`` samples or steps, and its scores."""
 
     loss: Tensor
     terms: int
@@ -42,32 +42,37 @@ class Scored(NamedTuple):
 
 
 def batch_loss(model: SRNN, outputs: Outputs, batch: Batch, labelled_only: bool = False) -> Scored:
-    """Return the loss and the log scores of a batch."""
+    """Return the loss of a batch, and scores whose largest is the answer."""
     config = model.config
-    scores = log_scores(config.readout, outputs.output, config.skip_steps, batch.lengths)
+    valid = batch.valid if labelled_only else None
+    value, scores = loss_and_scores(
+        config.readout,
+        outputs.output,
+        batch.targets,
+        config.skip_steps,
+        batch.lengths,
+        valid,
+        compiled=model.engine == "events",
+    )
     counted = None
     if scores.ndim == 3:
         counted = counted_steps(outputs.output, config.skip_steps, batch.lengths)
-        if labelled_only and batch.valid is not None:
-            counted = counted & batch.valid
-    return Scored(loss(scores, batch.targets, counted), loss_terms(scores, counted), scores)
+        counted = counted if valid is None else counted & valid
+    return Scored(value, loss_terms(scores, counted), scores)
 
 
 def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[list[float], list[float]]:
     """Return spikes and neuron-steps of each spiking layer, padding left out."""
     samples, steps, _ = outputs.output.shape
-    running = None
-    if batch.lengths is not None:
-        running = counted_steps(outputs.output, 0, batch.lengths)
-    updates = samples * steps if running is None else int(running.sum())
-    spikes, all_updates = [], []
+    running = samples * steps if batch.lengths is None else int(batch.lengths.sum())
+    spikes, updates = [], []
     for index in model.spiking_layers:
-        layer = outputs.spikes[index].detach()
-        # A step's sum is exact in float32, a batch's may not be.
-        each = layer.sum(2) if running is None else layer.sum(2) * running
-        spikes.append(float(each.sum(dtype=torch.float64)))
-        all_updates.append(float(updates * layer.shape[2]))
-    return spikes, all_updates
+        counts = outputs.counts[index]
+        assert counts is not None
+        # Each is exact in float32, their sum may not be.
+        spikes.append(float(counts.detach().sum(dtype=torch.float64)))
+        updates.append(float(running * counts.shape[1]))
+    return spikes, updates
 
 
 @torch.no_grad()
@@ -92,7 +97,7 @@ def evaluate(
     sums = np.zeros(2 + 2 * layers)
     predicted: list[npt.NDArray[np.int64]] = []
     for batch in feed.in_order(batch_size, *processes.part(len(split))):
-        outputs = model(batch.inputs, batch.lengths)
+        outputs = model(batch.inputs, batch.lengths, spikes=False)
         scored = batch_loss(model, outputs, batch)
         predicted.append(predictions(scored.scores, outputs.output).cpu().numpy())
         spikes, updates = spike_counts(model, outputs, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from .network import SRNN, Outputs
 from .parallel import ALONE, Processes
 from .readout import counted_steps, log_scores, loss, loss_terms, predictions
 from .recipe import TrainingConfig
+
+if TYPE_CHECKING:
+    from .engine.events import Events
 
 
 class Measured(NamedTuple):
@@ -69,7 +72,7 @@ def train_batch(
         inputs = batch.inputs if whole else steps_of(batch.inputs, start, start + chunk)
         state = parts[-1].state if parts else None
         with torch.set_grad_enabled(counts):
-            outputs: Outputs = model(inputs, batch.lengths, state)
+            outputs: Outputs = model(inputs, _lengths_in(batch, start, inputs), state, spikes=False)
         if counts:
             if whole:
                 scored = batch_loss(model, outputs, batch, training.labelled_only)
@@ -162,20 +165,29 @@ def _chunk_loss(
     return Scored(loss(scores, batch.targets[:, :end], counted), terms, scores)
 
 
+def _lengths_in(batch: Batch, start: int, inputs: Tensor | Events) -> Tensor | None:
+    """Return how many steps each sample has of a chunk."""
+    if batch.lengths is None:
+        return None
+    return (batch.lengths - start).clamp(0, inputs.shape[1])
+
+
 def _detached(outputs: Outputs) -> Outputs:
     return Outputs(
         outputs.output.detach(),
-        tuple(spikes.detach() for spikes in outputs.spikes),
+        (),
         tuple(tuple(part.detach() for part in layer) for layer in outputs.state),
+        tuple(None if counts is None else counts.detach() for counts in outputs.counts),
     )
 
 
 def _joined(parts: list[Outputs]) -> Outputs:
     if len(parts) == 1:
         return parts[0]
-    spikes = zip(*(part.spikes for part in parts), strict=True)
+    counts = zip(*(part.counts for part in parts), strict=True)
     return Outputs(
         torch.cat([part.output for part in parts], 1),
-        tuple(torch.cat(layer, 1) for layer in spikes),
+        (),
         parts[-1].state,
+        tuple(None if any(c is None for c in layer) else sum(layer) for layer in counts),  # type: ignore[arg-type]
     )
