@@ -90,11 +90,12 @@ class TrainingConfig:
     ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``truncate_steps``: backward
     and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
     unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
-    ``model.pt`` with the model's answers. ``threads``: CPU threads, 0 for torch's choice.
-    ``engine``: one of ``ENGINES``, how layers run through time. ``quantize``: train on the chip's
-    grid (``train/integer.py``), as ``[quantization]`` says. ``rate_weight`` times the mean squared
-    deviation of the neurons' firing rates from ``target_rate``, or of what of them is above
-    ``largest_rate``, is added to the loss; rates are spikes per step, averaged over a batch.
+    ``model.pt`` with the model's answers. ``threads``: CPU threads of a process, 0 for torch's
+    choice or, of several processes, an equal part of the cores. ``engine``: one of ``ENGINES``, how
+    layers run through time. ``quantize``: train on the chip's grid (``train/integer.py``), as
+    ``[quantization]`` says. ``rate_weight`` times the mean squared deviation of the neurons' firing
+    rates from ``target_rate`` (0 for none), and of what of them is above ``largest_rate``, is added
+    to the loss; rates are spikes per step, averaged over a batch.
     """
 
     epochs: int = 50
@@ -119,7 +120,7 @@ class TrainingConfig:
     target_rate: float = 0.0
     largest_rate: float = 1.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: PLR0912
         for name, low in (
             ("epochs", 1),
             ("batch_size", 1),
@@ -137,16 +138,6 @@ class TrainingConfig:
         for name in ("target_rate", "largest_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name}: {getattr(self, name)} is outside 0..1 spikes per step")
-        if self.quantize and (self.engine != "events" or self.device != "cpu"):
-            raise InputError(
-                f"quantize: training on the grid needs the engine events on the cpu, not "
-                f"{self.engine} on {self.device}"
-            )
-        if self.quantize and self.truncate_steps:
-            raise InputError(
-                f"quantize: with truncate_steps {self.truncate_steps} a sequence would go on from a "
-                "state, and the chip starts every one anew; set it to 0"
-            )
         for name in ("tau_rate", "weight_decay", "clip_gradient", "rate_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is below 0")
@@ -158,6 +149,20 @@ class TrainingConfig:
             raise InputError(f"engine: {self.engine!r}{suggest(self.engine, ENGINES)}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
+        if self.quantize:
+            self._check_grid()
+
+    def _check_grid(self) -> None:
+        if self.engine != "events" or self.device != "cpu":
+            raise InputError(
+                f"quantize: training on the grid needs the engine events on the cpu, not "
+                f"{self.engine} on {self.device}"
+            )
+        if self.truncate_steps:
+            raise InputError(
+                f"quantize: truncate_steps {self.truncate_steps} would go on from a state, and the "
+                "chip starts every sequence anew; set it to 0"
+            )
 
 
 @dataclass(frozen=True)

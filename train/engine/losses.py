@@ -36,7 +36,7 @@ from .simd import (
     store,
 )
 from .sources import source_digest
-from .threads import get_threads, run_shares, shares
+from .threads import get_threads, not_compiled, run_shares, shares
 
 KINDS = ("membrane", "mean_softmax")
 """Readouts that have a loss here; the others read one row a sample and leave it to torch."""
@@ -197,6 +197,7 @@ def _log_share(places, row, target):
 _run_membrane, _run_mean_softmax = _compile(source_digest())
 
 
+@not_compiled
 def readout_loss(
     kind: str, output: Tensor, targets: Tensor, counted: Tensor
 ) -> tuple[Tensor, Tensor]:

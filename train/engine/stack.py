@@ -16,6 +16,7 @@ from .events import Events
 from .function import Call, Program, Stack
 from .replay import Replay
 from .surrogates import STEP, Encoded
+from .threads import not_compiled
 
 PROGRAMS = {
     "alif": Program(programs.ALIF, (0, 1, 2), 2, (0, 1, 2, 3)),
@@ -101,6 +102,7 @@ class StackResult(NamedTuple):
     states: tuple[tuple[Tensor, ...], ...]
 
 
+@not_compiled
 def spiking_stack(
     layers: Sequence[StackLayer],
     inputs: Tensor | Events,
