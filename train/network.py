@@ -7,6 +7,7 @@ with ``unbind``: indexing it inside the loop would make the backward pass quadra
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -87,11 +88,9 @@ class Direction(nn.Module):
             bias = None if bias is None else gain * bias
             weight_rec = None if weight_rec is None else gain[:, None] * weight_rec
         if encoded is not None:
-            from .engine.sequence import spiking_sequence
-
             if state is None:
                 state = neuron.initial_state(weight.new_zeros(inputs.shape[0], neuron.size))
-            return spiking_sequence(
+            return _sequence_on(weight.device)(
                 neuron.name,
                 inputs,
                 weight,
@@ -103,7 +102,9 @@ class Direction(nn.Module):
                 membranes=membranes_wanted,
             )
         if not isinstance(inputs, Tensor):
-            raise InputError('layer: event lists need the engine "events" and float32 on the CPU')
+            raise InputError(
+                'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
+            )
         drive = functional.linear(inputs, weight, bias).unbind(1)
         if state is None:
             state = neuron.initial_state(drive[0])
@@ -245,12 +246,22 @@ class SRNN(nn.Module):
             return None
         weight = cast(SpikingLayer, self.layers[0]).ahead.weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
-        if any(x.dtype != torch.float32 or x.device.type != "cpu" for x in tensors):
+        devices = {x.device.type for x in tensors}
+        single = all(x.dtype == torch.float32 for x in tensors)
+        if devices not in ({"cpu"}, {"cuda"}) or (devices == {"cpu"} and not single):
             return None
         # Imported here, so that the loop needs no compiler.
         from .engine.surrogates import encode
 
-        return encode(self._surrogate)
+        encoded = encode(self._surrogate)
+        if devices == {"cuda"}:
+            from .cuda import why_loop
+
+            reason = why_loop(self.config.layers, encoded is not None, single)
+            if reason is not None:
+                warnings.warn(f'engine "events": the loop runs instead: {reason}', stacklevel=4)
+                return None
+        return encoded
 
     def _directions(self) -> dict[str, Direction]:
         return {
@@ -309,6 +320,15 @@ class SRNN(nn.Module):
             for index, layer in enumerate(self.layers)
             if cast(SpikingLayer, layer).ahead.neuron.spiking
         ]
+
+
+def _sequence_on(device: torch.device) -> Any:
+    """Return the engine's ``spiking_sequence`` for a kind of device."""
+    if device.type == "cuda":
+        from .cuda.sequence import spiking_sequence
+    else:
+        from .engine.sequence import spiking_sequence
+    return spiking_sequence
 
 
 def _reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
