@@ -325,9 +325,11 @@ class SRNN(nn.Module):
 def _sequence_on(device: torch.device) -> Any:
     """Return the engine's ``spiking_sequence`` for a kind of device."""
     if device.type == "cuda":
-        from .cuda.sequence import spiking_sequence
-    else:
-        from .engine.sequence import spiking_sequence
+        from .cuda import load_sequence
+
+        return load_sequence()
+    from .engine.sequence import spiking_sequence
+
     return spiking_sequence
 
 

@@ -7,8 +7,10 @@ in float64 on the CPU.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,12 @@ from srnn.export.errors import InputError
 from srnn.train.cuda.plan import MAX_WIDTH
 from srnn.train.engine import Events
 from srnn.train.engine.surrogates import encode
+from srnn.train.loop import fit
 from srnn.train.network import SRNN
+from srnn.train.run import MODEL
 from srnn.train.surrogate import SURROGATES
 from torch import Tensor
+from train_helpers import recipe, task
 
 LIMIT = 1e-4
 NEURONS = ("alif", "alif_relu", "lif", "cuba_lif", "li")
@@ -328,6 +333,20 @@ def a_network_equals_the_loop(device: str, readout: str, bidirectional: bool) ->
         assert error(parameter.grad.cpu(), other[name].grad) < LIMIT, name
 
 
+def a_training_run_equals_the_loop(device: str) -> None:
+    """Two epochs of a small task through ``fit``, with optimizer, validation and ``model.pt``."""
+    histories = []
+    for engine, where in (("events", device), ("loop", "cpu")):
+        with tempfile.TemporaryDirectory() as folder:
+            settings = recipe(engine=engine, device=where, learning_rate=0.01)
+            _, state = fit(settings, task(), Path(folder))
+            assert (Path(folder) / MODEL).exists()
+        histories.append(state.history)
+    for mine, theirs in zip(*histories, strict=True):
+        for name in ("train_loss", "validation_loss"):
+            assert abs(mine[name] - theirs[name]) < 1e-4 * abs(theirs[name]), (name, mine, theirs)
+
+
 WIDE = {"batch": 2, "steps": 4, "channels": 5}
 SIZES = (
     {"batch": 1, "steps": 1, "channels": 1, "n": 1},
@@ -373,6 +392,7 @@ def cases() -> dict[str, tuple[Callable[..., None], dict[str, Any]]]:
         layouts_in_memory_do_not_matter,
         autocast_does_not_round,
         mistakes_are_named,
+        a_training_run_equals_the_loop,
     ):
         found[check.__name__] = (check, {})
     for readout in ("mean_softmax", "spike_count"):

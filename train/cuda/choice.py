@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ...export.config import LayerConfig
-from ..engine.sequence import PROGRAMS
+from ...export.errors import InputError
+from ..engine.sequence import PROGRAMS, Result
 from .plan import MAX_WIDTH
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """Whether Triton runs kernels on the CPU with NumPy, for tests; it reads the variable as early."""
 
+_NO_TRITON = "Triton is not installed (pip install 'srnn[cuda]')"
+
+
+def load_sequence() -> Callable[..., Result]:
+    """Return ``spiking_sequence`` of the kernels.
+
+    Raises
+    ------
+    InputError
+        Triton is not installed.
+    """
+    if importlib.util.find_spec("triton") is None:
+        raise InputError(f"cuda: {_NO_TRITON}; SRNN has the plain loop")
+    from .sequence import spiking_sequence
+
+    return spiking_sequence
+
 
 def why_not(neuron: str, n: int, recurrent: bool) -> str | None:
     """Return why no kernel runs a layer of ``n`` such neurons, or None if one does."""
     if importlib.util.find_spec("triton") is None:
-        return "triton is not installed (pip install 'srnn[cuda]')"
+        return _NO_TRITON
     if neuron not in PROGRAMS:
         return f"neuron {neuron!r} has no kernel"
     if recurrent and not PROGRAMS[neuron].spikes:

@@ -44,6 +44,10 @@ FAST_SIGMOID = tl.constexpr(programs.FAST_SIGMOID)
 RESIDENT = tl.constexpr(plan.RESIDENT)
 STREAMED = tl.constexpr(plan.STREAMED)
 
+SIZES = ("batch", "steps", "n")
+"""Compiled once for all sizes of a width. Sizes known to be multiples of 16 would have threads read
+four neighbours each: as many bytes, more sums between threads, and states out of registers."""
+
 
 @triton.jit
 def derivative(v, f0, f1, f2, f3, f4, KIND: tl.constexpr):
@@ -105,7 +109,7 @@ def resident_weights(weight, n, columns, inside, ROWS: tl.constexpr):
     return tl.load(weight + rows[:, None] * n + columns[None, :], mask=wanted, other=0.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def forward_kernel(
     drive, weight_rec, parameters, states, exchange, kept, second_kept, membranes, spikes,
     final_u, final_second, final_s, batch, steps, n,
@@ -179,7 +183,7 @@ def forward_kernel(
         tl.store(final_s + state, s, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def backward_kernel(
     kept, second_kept, weight_rec, parameters, states, exchange,
     g_membranes, g_spikes, g_u, g_second, g_s,

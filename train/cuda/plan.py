@@ -22,7 +22,7 @@ NO_RECURRENCE, RESIDENT, STREAMED = range(3)
 
 RESIDENT_BYTES = 64 * 1024
 
-STREAMED_TILES = {256: (32, 8), 512: (16, 16), 1024: (8, 16), 2048: (2, 32)}
+STREAMED_TILES = {256: (32, 8), 512: (16, 16), 1024: (8, 32), 2048: (2, 32)}
 """Rows and warps by width: the most rows a step that the compiler keeps in registers."""
 
 MAX_WIDTH = max(STREAMED_TILES)
