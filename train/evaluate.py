@@ -13,7 +13,7 @@ from ..tasks.base import Split, Task
 from ..tasks.metrics import accuracy
 from .batches import Batch, in_batches
 from .network import SRNN, Outputs
-from .readout import counted_steps, log_scores, loss
+from .readout import counted_steps, loss_and_scores
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,16 @@ class Evaluation:
 def batch_loss(
     model: SRNN, outputs: Outputs, batch: Batch, labelled_only: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss and the log scores of a batch."""
-    config = model.config
-    scores = log_scores(config.readout, outputs.output, config.skip_steps, batch.lengths)
-    counted = None
-    if scores.ndim == 3:
-        counted = counted_steps(outputs.output, config.skip_steps, batch.lengths)
-        if labelled_only and batch.valid is not None:
-            counted = counted & batch.valid
-    return loss(scores, batch.targets, counted), scores
+    """Return the loss of a batch, and scores whose largest is the answer."""
+    return loss_and_scores(
+        model.config.readout,
+        outputs.output,
+        batch.targets,
+        model.config.skip_steps,
+        batch.lengths,
+        batch.valid if labelled_only else None,
+        compiled=model.engine == "events",
+    )
 
 
 def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:

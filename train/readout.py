@@ -44,6 +44,41 @@ def log_scores(
     return torch.logsumexp(masked, dim=1) - torch.log(counted.sum(1, keepdim=True).clamp(min=1))
 
 
+def loss_and_scores(  # noqa: PLR0917
+    kind: str,
+    output: Tensor,
+    targets: Tensor,
+    skip_steps: int = 0,
+    lengths: Tensor | None = None,
+    valid: Tensor | None = None,
+    compiled: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return the mean negative log-likelihood and scores whose largest is the answer.
+
+    Parameters
+    ----------
+    kind, output, skip_steps, lengths
+        As of ``log_scores``.
+    targets
+        int64 (batch, time) for ``membrane``, else (batch,).
+    valid
+        bool (batch, time): steps that may count in ``membrane``; all when None.
+    compiled
+        Use the compiled losses of ``train/engine``, where there is one; the value is the same up to
+        the order of sums.
+    """
+    counted = counted_steps(output, skip_steps, lengths)
+    if kind == "membrane" and valid is not None:
+        counted = counted & valid
+    if compiled and output.dtype == torch.float32 and output.device.type == "cpu":
+        from .engine.losses import KINDS, readout_loss
+
+        if kind in KINDS:
+            return readout_loss(kind, output, targets, counted)
+    scores = log_scores(kind, output, skip_steps, lengths)
+    return loss(scores, targets, counted if scores.ndim == 3 else None), scores
+
+
 def loss(scores: Tensor, targets: Tensor, counted: Tensor | None = None) -> Tensor:
     """Return the mean negative log-likelihood.
 

@@ -19,13 +19,15 @@ import torch
 from engine_reference import Case, draw, error, objective, run_engine, run_loop
 from srnn.export.config import Init, LayerConfig, ModelConfig
 from srnn.export.errors import InputError
+from srnn.train.cuda.events import dense_events
 from srnn.train.cuda.plan import MAX_WIDTH
 from srnn.train.engine import Events
+from srnn.train.engine.stack import StackLayer, StackResult
 from srnn.train.engine.surrogates import encode
 from srnn.train.loop import fit
 from srnn.train.network import SRNN
 from srnn.train.run import MODEL
-from srnn.train.surrogate import SURROGATES
+from srnn.train.surrogate import SURROGATES, MultiGaussian
 from torch import Tensor
 from train_helpers import recipe, task
 
@@ -37,29 +39,24 @@ SMALL = {"batch": 3, "steps": 7, "channels": 9, "n": 6}
 Outputs = tuple[Tensor, Tensor, tuple[Tensor, ...]]
 
 
-def kernels() -> Any:
-    """The module of the fused path, imported late: names of checks are needed without Triton."""
-    from srnn.train.cuda import sequence
+def stack(case: Case, inputs: Any = None, **wanted: Any) -> StackResult:
+    """The layer's run by the kernels; Triton is imported late, names of checks do without."""
+    from srnn.train.cuda.stack import spiking_stack
 
-    return sequence
+    encoded = encode(case.surrogate)
+    assert encoded is not None
+    layer = StackLayer(
+        case.neuron, case.weight, case.weight_rec, case.bias, case.coefficients, case.state
+    )
+    return spiking_stack((layer,), case.inputs if inputs is None else inputs, encoded, **wanted)
 
 
 def fused(case: Case, inputs: Any = None) -> Outputs:
     """Membranes, spikes and the last state from the kernels."""
-    encoded = encode(case.surrogate)
-    assert encoded is not None
-    result = kernels().spiking_sequence(
-        case.neuron,
-        case.inputs if inputs is None else inputs,
-        case.weight,
-        case.weight_rec,
-        case.bias,
-        case.coefficients,
-        case.state,
-        encoded,
-    )
-    assert result.membranes is not None
-    return result.membranes, result.spikes, result.state
+    made = stack(case, inputs)
+    assert made.membranes is not None
+    assert made.spikes[0] is not None
+    return made.membranes, made.spikes[0], made.states[0]
 
 
 def on(case: Case, device: str) -> Case:
@@ -114,6 +111,8 @@ def equals_the_cpu_engine(device: str, **drawn: Any) -> None:
 
 
 def surrogates_have_settings(device: str) -> None:
+    """The multi-Gaussian has two forms, for wide and for narrow side lobes."""
+    assert encode(MultiGaussian()).kind != encode(MultiGaussian(scale=2.0)).kind  # type: ignore[union-attr]
     for kind in SURROGATES.values():
         fields = list(kind.__dataclass_fields__)
         surrogate = kind(**{name: 0.3 + 0.2 * place for place, name in enumerate(fields)})
@@ -196,7 +195,7 @@ def event_lists_equal_the_dense_input(device: str) -> None:
     events = Events(
         np.array([[2, 4, 4], [0, 0, 0], [0, 1, 2]]), np.array([1, 0, 2, 2]), 3, np.ones(4)
     )
-    dense = kernels().dense_events(events, torch.device(device)).cpu().numpy()
+    dense = dense_events(events, torch.device(device)).cpu().numpy()
     assert np.array_equal(dense, events.to_dense())
     assert dense[0, 0, 2] == 2
 
@@ -237,14 +236,24 @@ def nothing_is_kept_without_a_gradient(device: str) -> None:
         plain = fused(case)
     assert plain[0].grad_fn is None
     assert all(torch.equal(a, b) for a, b in zip(wanted[:2], plain[:2], strict=True))
-    encoded = encode(case.surrogate)
-    assert encoded is not None
-    bare = kernels().spiking_sequence(
-        "alif", case.inputs, case.weight, case.weight_rec, case.bias, case.coefficients,
-        case.state, encoded, membranes=False,
-    )  # fmt: skip
+    bare = stack(case, membranes=False, spikes=False, counts=True)
     assert bare.membranes is None
-    assert torch.equal(bare.spikes, plain[1])
+    assert bare.spikes == (None,)
+    assert torch.equal(bare.counts[0], plain[1].sum(1))  # type: ignore[arg-type]
+
+
+def counts_stop_at_the_sample_s_end(device: str) -> None:
+    case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
+    counts = stack(case, counts=True, lengths=torch.tensor([7, 1, 4])).counts[0]
+    assert counts is not None
+    expected = [mine[1][k, :end].sum(0) for k, end in enumerate((7, 1, 4))]
+    assert torch.equal(counts, torch.stack(expected))
+    # The gradient of a count is that of its spikes.
+    leaves = list(case.leaves().values())
+    weights = torch.arange(6).to(counts)
+    found = torch.autograd.grad((counts * weights).sum(), leaves)
+    wanted = torch.autograd.grad((torch.stack(expected) * weights).sum(), leaves)
+    assert all(error(a, b) < LIMIT for a, b in zip(found, wanted, strict=True))
 
 
 def layouts_in_memory_do_not_matter(device: str) -> None:
@@ -276,17 +285,17 @@ def mistakes_are_named(device: str) -> None:
     wide = torch.zeros(MAX_WIDTH + 1, device=device)
     cases: list[tuple[str, dict[str, Any]]] = [
         ("'glif' is not one of alif", {"neuron": "glif"}),
-        ("has 4 coefficients and 3 states, given 3 and 3", {"coefficients": case.coefficients[1:]}),
-        ("given 4 and 2", {"state": case.state[1:]}),
-        (r"inputs \(3, 7, 8\) for weights \(6, 9\)", {"inputs": case.inputs[:, :, 1:]}),
+        ("has 4 coefficients, given 3", {"coefficients": case.coefficients[1:]}),
+        ("has 3 states, given 2", {"state": case.state[1:]}),
+        (r"weight is \(6, 9\), not \(6, 8\)", {"inputs": case.inputs[:, :, 1:]}),
         ("at least one sample and one step", {"inputs": case.inputs[:, :0]}),
         ("weight_rec is .*, not", {"weight_rec": case.weight}),
-        ("state 1 is .*, not", {"state": (case.state[0], case.state[1][1:], case.state[2])}),
+        ("second is .*, not", {"state": (case.state[0], case.state[1][1:], case.state[2])}),
         ("inputs is torch.float64", {"inputs": case.inputs.double()}),
         ("bias is torch.float16", {"bias": case.bias.half()}),
         (f"{MAX_WIDTH + 1} recurrent neurons", {"bias": wide}),
         (
-            "'li' does not spike",
+            "li does not spike",
             {"neuron": "li", "coefficients": case.coefficients[:1], "state": case.state[:1]},
         ),
     ]
@@ -389,6 +398,7 @@ def cases() -> dict[str, tuple[Callable[..., None], dict[str, Any]]]:
         a_graph_can_be_walked_twice,
         weights_changed_before_the_way_back_are_refused,
         nothing_is_kept_without_a_gradient,
+        counts_stop_at_the_sample_s_end,
         layouts_in_memory_do_not_matter,
         autocast_does_not_round,
         mistakes_are_named,

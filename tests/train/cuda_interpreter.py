@@ -18,12 +18,12 @@ def main() -> None:
     import torch
     from cuda_cases import cases
     from srnn.train import network
-    from srnn.train.cuda import sequence
+    from srnn.train.cuda import load_stack
 
     # One program after another, in Python: torch's threads would only wait.
     torch.set_num_threads(1)
     # Networks of these checks lie on the CPU, where the other engine would run them.
-    network._sequence_on = lambda _: sequence.spiking_sequence
+    network._stack_on = lambda _: load_stack()
     known = cases()
     for line in sys.stdin:
         check, arguments = known[line.strip()]

@@ -11,9 +11,9 @@ import pytest
 import torch
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.export.errors import InputError
-from srnn.train.cuda import load_sequence, why_loop, why_not
+from srnn.train.cuda import load_stack, why_loop, why_not
 from srnn.train.cuda.plan import MAX_WIDTH
-from srnn.train.engine.sequence import PROGRAMS
+from srnn.train.engine.stack import PROGRAMS
 from srnn.train.network import SRNN, SpikingLayer
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -73,7 +73,7 @@ def test_a_network_on_cuda_says_once_why_the_loop_runs():
         ):
             assert model._encoded(inputs) is None
     with pytest.raises(InputError, match="Triton is not installed"):
-        load_sequence()
+        load_stack()
 
 
 @pytest.mark.usefixtures("triton")

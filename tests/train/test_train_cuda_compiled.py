@@ -21,7 +21,7 @@ from srnn.train.cuda.plan import (
     plan,
 )
 from srnn.train.engine import programs
-from srnn.train.engine.sequence import PROGRAMS
+from srnn.train.engine.stack import PROGRAMS
 
 SHARED_LIMIT = 48 * 1024
 """Bytes that a program may have on any device without asking."""
@@ -54,7 +54,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
         "WIDTH": layout.width,
         "ROWS": layout.rows,
     }
-    if not program.second:
+    if 1 not in program.states:
         constants |= dict.fromkeys(("second_kept", "final_second", "g_second"))
     if not program.spikes:
         constants |= dict.fromkeys(("spikes", "g_spikes", "final_s", "g_s"))

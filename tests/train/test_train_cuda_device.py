@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from cuda_cases import cases, error, fused, on
+from cuda_cases import cases, error, fused, on, stack
 from engine_reference import draw, run_engine
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.train.engine import SpikingSequence
@@ -52,7 +52,7 @@ def test_a_network_and_a_layer_take_the_kernels():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         output = SRNN(config, "events").to("cuda")(inputs).output
-    assert type(output.grad_fn).__name__ == "_SequenceBackward"
+    assert type(output.grad_fn).__name__ == "LayerBackward"
     layer = SpikingSequence(config.layers[0], inputs=5)
     expected = layer(inputs.cpu())
     found = layer.to("cuda")(inputs)
@@ -60,23 +60,15 @@ def test_a_network_and_a_layer_take_the_kernels():
 
 
 def test_memory_is_what_the_docstring_says():
-    from srnn.train.cuda.sequence import spiking_sequence
-
     batch, steps, channels, n = 64, 200, 8, 256
     case = on(draw("alif", 0, batch=batch, steps=steps, channels=channels, n=n), "cuda")
     case.inputs.requires_grad_(False)
     one = 4 * batch * steps * n
 
-    def run():
-        return spiking_sequence(
-            "alif", case.inputs, case.weight, case.weight_rec, case.bias, case.coefficients,
-            case.state, membranes=False,
-        )  # fmt: skip
-
     def measured(needed):
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        spikes = run().spikes
+        spikes = stack(case, membranes=False).spikes[0]
         after = torch.cuda.memory_allocated()
         if needed:
             spikes.backward(torch.ones_like(spikes))

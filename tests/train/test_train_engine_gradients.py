@@ -19,7 +19,7 @@ from engine_reference import (
 )
 from srnn.export.config import FLOAT_NEURONS, Init, LayerConfig, ModelConfig
 from srnn.train.engine import Events
-from srnn.train.engine.sequence import PROGRAMS
+from srnn.train.engine.stack import PROGRAMS
 from srnn.train.engine.surrogates import encode
 from srnn.train.network import SRNN
 from srnn.train.neurons import NEURONS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from srnn.train.engine.memory import aligned
 from srnn.train.engine.rows import gather, product, scatter
-from srnn.train.engine.sequence import aligned
 from srnn.train.engine.simd import (
     LANES,
     absolute,

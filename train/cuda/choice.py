@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ...export.config import LayerConfig
 from ...export.errors import InputError
-from ..engine.sequence import PROGRAMS, Result
+from ..engine.stack import PROGRAMS, StackResult
 from .plan import MAX_WIDTH
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -17,8 +17,8 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 _NO_TRITON = "Triton is not installed (pip install 'srnn[cuda]')"
 
 
-def load_sequence() -> Callable[..., Result]:
-    """Return ``spiking_sequence`` of the kernels.
+def load_stack() -> Callable[..., StackResult]:
+    """Return ``spiking_stack`` of the kernels.
 
     Raises
     ------
@@ -27,9 +27,9 @@ def load_sequence() -> Callable[..., Result]:
     """
     if importlib.util.find_spec("triton") is None:
         raise InputError(f"cuda: {_NO_TRITON}; SRNN has the plain loop")
-    from .sequence import spiking_sequence
+    from .stack import spiking_stack
 
-    return spiking_sequence
+    return spiking_stack
 
 
 def why_not(neuron: str, n: int, recurrent: bool) -> str | None:

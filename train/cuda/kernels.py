@@ -24,6 +24,8 @@ What a step needs from memory is loaded a step early, since nothing else hides t
 
 from __future__ import annotations
 
+import math
+
 import triton
 import triton.language as tl
 
@@ -36,11 +38,13 @@ LIF = tl.constexpr(programs.LIF)
 CUBA_LIF = tl.constexpr(programs.CUBA_LIF)
 LI = tl.constexpr(programs.LI)
 MULTI_GAUSSIAN = tl.constexpr(programs.MULTI_GAUSSIAN)
+NARROW_MULTI_GAUSSIAN = tl.constexpr(programs.NARROW_MULTI_GAUSSIAN)
 GAUSSIAN = tl.constexpr(programs.GAUSSIAN)
 LINEAR = tl.constexpr(programs.LINEAR)
 EXPONENTIAL = tl.constexpr(programs.EXPONENTIAL)
 ARCTAN = tl.constexpr(programs.ARCTAN)
 FAST_SIGMOID = tl.constexpr(programs.FAST_SIGMOID)
+LOG2_E = tl.constexpr(math.log2(math.e))
 RESIDENT = tl.constexpr(plan.RESIDENT)
 STREAMED = tl.constexpr(plan.STREAMED)
 
@@ -53,14 +57,18 @@ four neighbours each: as many bytes, more sums between threads, and states out o
 def derivative(v, f0, f1, f2, f3, f4, KIND: tl.constexpr):
     """Return f(v) of a surrogate; what the factors are is said in ``engine/surrogates.py``."""
     if KIND == MULTI_GAUSSIAN:
-        lobes = tl.exp(f3 * (v - f4) * (v - f4)) + tl.exp(f3 * (v + f4) * (v + f4))
-        f = f0 * tl.exp(f1 * v * v) - f2 * lobes
+        # A large cosh times a small power: both halves of cosh go into the power.
+        y, x = f3 * v * v, LOG2_E * tl.sqrt(f4) * v
+        f = f0 * tl.exp2(f1 * v * v) - 0.5 * f2 * (tl.exp2(y + x) + tl.exp2(y - x))
+    elif KIND == NARROW_MULTI_GAUSSIAN:
+        lobes = tl.exp2(f3 * (v - f4) * (v - f4)) + tl.exp2(f3 * (v + f4) * (v + f4))
+        f = f0 * tl.exp2(f1 * v * v) - f2 * lobes
     elif KIND == GAUSSIAN:
-        f = f0 * tl.exp(f1 * v * v)
+        f = f0 * tl.exp2(f1 * v * v)
     elif KIND == LINEAR:
         f = f0 * tl.maximum(1.0 - f1 * tl.abs(v), 0.0)
     elif KIND == EXPONENTIAL:
-        f = f0 * tl.exp(f1 * tl.abs(v))
+        f = f0 * tl.exp2(f1 * tl.abs(v))
     elif KIND == ARCTAN:
         f = f0 / (1.0 + f1 * v * v)
     elif KIND == FAST_SIGMOID:
