@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .engine.events import Events
     from .engine.stack import StackLayer, StackResult
     from .engine.surrogates import Encoded
+    from .integer import IntegerRun, OnGrid
 
 
 class Outputs(NamedTuple):
@@ -44,12 +45,14 @@ class Outputs(NamedTuple):
     ``state``: one tuple per layer, to continue the sequence.
     ``counts``: one (batch, n) per layer that spikes, None for others: spikes of each neuron within
     the sample's length; the gradient of a firing rate goes through them.
+    ``integers``: the run on the grid, where there was one.
     """
 
     output: Tensor
     spikes: tuple[Tensor, ...]
     state: tuple[State, ...]
     counts: tuple[Tensor | None, ...] = ()
+    integers: IntegerRun | None = None
 
 
 class Direction(nn.Module):
@@ -188,6 +191,11 @@ class SRNN(nn.Module):
         One of ``ENGINES`` of ``train/recipe.py``: how a layer runs through time. Both compute the
         same equations and their exact gradients.
 
+    Attributes
+    ----------
+    grid
+        Set, the forward pass computes the integers of the network (``train/integer.py``).
+
     Raises
     ------
     InputError
@@ -200,6 +208,7 @@ class SRNN(nn.Module):
             raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
         self.config = config
         self.engine = engine
+        self.grid: OnGrid | None = None
         surrogate = make_surrogate(config.surrogate)
         self._surrogate = surrogate
         self._spike = lambda v: spike(v, surrogate)
@@ -243,6 +252,8 @@ class SRNN(nn.Module):
             )
         encoded = self._encoded(inputs)
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
+        if self.grid is not None:
+            return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
         if encoded is not None and all(layer.back is None for layer in layers):
             return self._run_stack(layers, inputs, lengths, state, spikes, encoded)
         signal, all_spikes, final = inputs, [], []
@@ -288,6 +299,50 @@ class SRNN(nn.Module):
         output = made.spikes[-1] if counting else made.membranes
         sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()
         return Outputs(cast(Tensor, output), sent, made.states, made.counts)
+
+    def _run_on_grid(
+        self,
+        grid: OnGrid,
+        inputs: Tensor | Events,
+        lengths: Tensor | None,
+        state: tuple[State, ...] | None,
+        spikes: bool,
+    ) -> Outputs:
+        """Run the integer network, with the gradients of the float one at its states."""
+        from .engine.stack import spiking_stack
+        from .integer import IntegerRun, replayed, straight_through
+
+        encoded = self._encoded(inputs)
+        if encoded is None:
+            raise InputError('grid: training on the grid needs the engine "events" on the CPU')
+        if state is not None:
+            raise InputError(
+                "grid: the integer network starts every sequence anew; set truncate_steps to 0"
+            )
+        dense = inputs if isinstance(inputs, Tensor) else torch.from_numpy(inputs.to_dense())
+        frozen = grid.freeze(self.weights())
+        ends = None if lengths is None else lengths.cpu().numpy()
+        trace = grid.run(frozen.network, grid.integers(dense), ends)
+        layers = []
+        for index, layer in enumerate(self.layers):
+            real = cast(SpikingLayer, layer).ahead.on_engine(len(dense), None)
+            scale = grid.input_scale if index == 0 else 1.0
+            layers.append(straight_through(real, frozen.network.layers[index], scale))
+        counting = self.config.readout == "spike_count"
+        made = spiking_stack(
+            layers,
+            inputs,
+            encoded,
+            membranes=not counting,
+            spikes=spikes or counting,
+            counts=True,
+            lengths=lengths,
+            replay=replayed(frozen, trace),
+        )
+        output = made.spikes[-1] if counting else made.membranes
+        sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()
+        run = IntegerRun(frozen.network, trace.output, trace.lengths)
+        return Outputs(cast(Tensor, output), sent, made.states, made.counts, run)
 
     def _encoded(self, inputs: Tensor | Events) -> Encoded | None:
         """Return the surrogate for the engine, or None where the loop runs."""

@@ -18,8 +18,8 @@ FIELDS = 32
     CHANNELS,
     CHANNELS_WIDTH,
     PARAMETERS,  # float32 (5, width)
-    WEIGHT,  # ahead float32 (channels, width); back (n, channels_width)
-    WEIGHT_REC,  # ahead float32 (n, width), from row to column; back (n, width), from column to row
+    WEIGHT,  # float32, ahead (channels, width), back (n, channels_width) in panels of ``rows.py``
+    WEIGHT_REC,  # float32, ahead (n, width) from row to column, back to row, in panels
     PLANES,  # planes that are kept of a step
     KEPT,  # float32 (blocks, time, planes, samples, width): v, then the second state
     INITIAL,  # float32 (3, batch, width): u, second and s before the first step
@@ -35,7 +35,10 @@ FIELDS = 32
     FIRED,  # int32 (samples, width): the neurons that fired last
     FIRED_COUNTS,  # int64 (samples + 1): how many of each sample, and of all together
     BITS,  # int64 (samples, words of 64 bits): the same as bits
-) = range(23)
+    MASKS,  # int64 (n): which samples, or samples and steps, a neuron fired in; 0 of narrow layers
+    PAIRS,  # int32 (MASK_BITS): the bits of a mask
+    RING,  # float32 (MASK_BITS, width): gradients of the drive of the last steps, on the way back
+) = range(26)
 
 INPUT_FIELDS = 8
 (

@@ -14,8 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from . import fields
 from .events import Events
-from .kernels import Sizes, run_back, run_forward
+from .kernels import MASK_BITS, Sizes, run_back, run_forward
 from .memory import aligned
+from .replay import Replay
+from .rows import PANEL
 from .simd import LANES, LINE
 from .surrogates import Encoded
 from .threads import get_threads, run_shares, shares
@@ -24,6 +26,8 @@ Floats = npt.NDArray[np.float32]
 
 TENSORS = 10
 """Tensors of a layer, in the order of ``stack.NAMES``."""
+CACHED = 1 << 21
+"""Weights of a recurrent matrix beyond which its rows are no longer found in a cache; measured."""
 OUTPUTS = 5
 """What the function returns of a layer: spikes, counts, and u, second and s after the last step."""
 
@@ -57,6 +61,7 @@ class Call:
     spikes: bool
     counts: bool
     needs_back: bool
+    replay: Sequence[Replay] | None = None
 
 
 @dataclass
@@ -95,29 +100,37 @@ class Stack(torch.autograd.Function):
         """Return the last layer's membranes and ``OUTPUTS`` of every layer."""
         values = None if dense is None else _array(dense)
         threads = get_threads()
-        sizes, lengths = _sizes(call, values, threads)
+        recurrent = [flat[TENSORS * k + 1] for k in range(len(call.programs))]
+        largest = max((x.numel() for x in recurrent if x is not None), default=0)
+        sizes, lengths = _sizes(call, values, threads, largest)
         layers, outputs, held, rows = [], [], [], []
         membranes = None
         for index, program in enumerate(call.programs):
             tensors = flat[TENSORS * index : TENSORS * (index + 1)]
             layer = _make_layer(program, tensors, sizes, call.needs_back)
             last = index == sizes.layers - 1
-            row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
             layers.append(layer)
-            rows.append(row)
-            held += weights
+            if call.replay is None:
+                row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
+                rows.append(row)
+                held += weights
+            else:
+                made = _replayed(call.replay[index], program, call, last)
             membranes = made.pop(0)
             outputs += made
-        stack, inputs = np.stack(rows), _inputs(values, call.events, None)
-
         parts = shares(_blocks(sizes), threads)
-        rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
+        if call.replay is None:
+            stack, inputs = np.stack(rows), _inputs(values, call.events, None)
+            rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
 
-        def run(number: int, low: int, high: int) -> None:
-            of_thread, line, _ = rooms[number]
-            run_forward(sizes, _address(of_thread), _address(line), low, high)
+            def run(number: int, low: int, high: int) -> None:
+                of_thread, line, _ = rooms[number]
+                run_forward(sizes, _address(of_thread), _address(line), low, high)
 
-        run_shares(run, parts)
+            run_shares(run, parts)
+        elif call.needs_back:
+            for layer, replay in zip(layers, call.replay, strict=True):
+                run_shares(lambda _, low, high, a=replay, b=layer: a.keep(b.kept, low, high), parts)
         del held
         if call.needs_back:
             # Tensors are saved by torch, so that a change of them before the way back is an error.
@@ -172,12 +185,14 @@ class Stack(torch.autograd.Function):
         return (None, _tensor(d_inputs), *gradients)
 
 
-def _sizes(call: Call, values: Floats | None, threads: int) -> tuple[Sizes, npt.NDArray[np.int64]]:
+def _sizes(
+    call: Call, values: Floats | None, threads: int, largest: int
+) -> tuple[Sizes, npt.NDArray[np.int64]]:
     """Return the sizes of a call and the lengths whose address is in them."""
     shape = values.shape if values is not None else cast(Events, call.events).shape
     batch, steps = shape[:2]
     lengths = np.full(batch, steps, np.int64) if call.lengths is None else call.lengths
-    samples = _block_size(batch, threads)
+    samples = _block_size(batch, threads, largest)
     return Sizes(len(call.programs), batch, steps, samples, _address(lengths)), lengths
 
 
@@ -213,6 +228,19 @@ def _ahead(  # noqa: PLR0917
     return row, made, [weight, weight_rec]
 
 
+def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[Tensor | None]:
+    """Return membranes and ``OUTPUTS`` of a layer that ran elsewhere."""
+    sends_membranes = not program.spikes and not last
+    membranes = replay.membranes() if (last and call.membranes) or sends_membranes else None
+    spikes = membranes if sends_membranes else replay.spikes()
+    return [
+        _tensor(membranes) if last else None,
+        _tensor(spikes) if call.spikes else None,
+        _tensor(replay.counts()) if call.counts else None,
+        *(torch.from_numpy(state) for state in replay.final()),
+    ]
+
+
 def _back(
     layer: _Layer,
     weights: Sequence[Tensor | None],
@@ -226,8 +254,8 @@ def _back(
 
     ``outside`` are the gradients of membranes, spikes, counts and the last states.
     """
-    weight = _as_rows(weights[0], layer.channels_width) if reaches_below else None
-    weight_rec = _as_rows(weights[1], layer.width)
+    weight = _in_panels(weights[0], layer.channels_width) if reaches_below else None
+    weight_rec = _in_panels(weights[1], layer.width)
     given = [None if x is None else _array(x) for x in outside[:3]]
     final = _states(outside[3:], batch, layer.width)
     initial = aligned((3, batch, layer.width), clear=False)
@@ -313,13 +341,19 @@ def _turned(weight: Tensor | None, width: int) -> Floats | None:
     return turned
 
 
-def _as_rows(weight: Tensor | None, width: int) -> Floats | None:
-    """Return a weight (n, inputs) with rows padded to ``width``."""
+def _in_panels(weight: Tensor | None, width: int) -> Floats | None:
+    """Return a weight (n, inputs), its rows padded to ``width``, in panels of ``rows.py``."""
     if weight is None:
         return None
-    rows = aligned((len(weight), width), clear=weight.shape[1] != width)
-    rows[:, : weight.shape[1]] = _array(weight)
-    return rows
+    n, channels = weight.shape
+    panels = aligned((n * width,), clear=channels != width)
+    values = _array(weight)
+    for first in range(0, channels, PANEL):
+        size = min(PANEL, width - first)
+        columns = values[:, first : first + size]
+        panel = panels[first * n : (first + size) * n].reshape(n, size)
+        panel[:, : columns.shape[1]] = columns
+    return panels
 
 
 def _inputs(
@@ -357,6 +391,12 @@ def _with_room(
             (row, fields.FIRED_COUNTS, 2 * (samples + 1)),
             (row, fields.BITS, 2 * samples * -(-layer.width // 64)),
         ]
+        if row[fields.WEIGHT_REC] and layer.n**2 > CACHED:
+            wanted += [
+                (row, fields.MASKS, 2 * layer.n),
+                (row, fields.PAIRS, MASK_BITS),
+                (row, fields.RING, MASK_BITS * layer.width),
+            ]
     # Lengths are in units of 4 bytes; every piece starts on a cache line.
     lengths = [-(-length // LINE) * LINE for _, _, length in wanted]
     room = aligned((sum(lengths),))
@@ -384,8 +424,16 @@ def _padded(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def _block_size(batch: int, threads: int) -> int:
-    """Return samples in a block: 8 use the product best, fewer let small batches be shared."""
+def _block_size(batch: int, threads: int, weights: int) -> int:
+    """Return samples in a block.
+
+    8 use the product best, fewer let small batches be shared. Where a recurrent matrix of so many
+    ``weights`` outgrows the caches, more samples meet each row of it that is fetched.
+    """
+    if weights > CACHED:
+        for samples in (32, 16):
+            if batch >= samples * threads:
+                return samples
     if batch >= 6 * threads:
         return 8
     return 4 if batch >= 3 * threads or (batch >= 3 and threads == 1) else 1

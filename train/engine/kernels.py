@@ -46,11 +46,14 @@ from .fields import (
     INITIAL,
     KEPT,
     LINES,
+    MASKS,
     MEMBRANES,
     NEURONS,
+    PAIRS,
     PARAMETERS,
     PLANES,
     PROGRAM,
+    RING,
     ROOM,
     SOURCES,
     SPIKES,
@@ -78,12 +81,16 @@ from .programs import (
     step_back,
     step_forward,
 )
-from .rows import gather, product, scatter
-from .simd import get_int64, put_int64
+from .rows import gather, product, product_panels, scatter
+from .simd import get_int32, get_int64, put_int64
 from .sources import source_digest
 
 DENSE_SHARE = 0.45
 """Share of active neurons above which the product over all of them is the faster way; measured."""
+
+
+MASK_BITS = 64
+"""Samples times steps whose senders are marked together."""
 
 
 class Sizes(NamedTuple):
@@ -141,6 +148,28 @@ def _is_dense(layer, samples, rows):
 
 
 @njit
+def _mark_senders(layer, rows, first):
+    """Set bit ``first + r`` of the masks of the neurons that fired in sample r."""
+    width, masks = get_int64(layer, WIDTH), get_int64(layer, MASKS)
+    fired, counts = get_int64(layer, FIRED), get_int64(layer, FIRED_COUNTS)
+    for r in range(rows):
+        for k in range(r * width, r * width + get_int64(counts, r)):
+            at = get_int32(fired, k)
+            put_int64(masks, at, get_int64(masks, at) | (1 << (first + r)))
+
+
+@njit
+def _learn_marked(layer, dw):
+    """Add to ``dw`` (n, width) the rows of ``RING`` that the masks of its neurons name."""
+    width, ring, pairs = get_int64(layer, WIDTH), get_int64(layer, RING), get_int64(layer, PAIRS)
+    masks = get_int64(layer, MASKS)
+    for j in range(get_int64(layer, NEURONS)):
+        found = list_bits(masks, j, 1, pairs, 0)
+        gather(dw, j * width, ring, width, pairs, 0, False, 0, found)
+        put_int64(masks, j, 0)
+
+
+@njit
 def _add_sent(drive, width, weight, layer, out, samples, rows, dense):
     """Add to ``drive`` what a layer's neurons send, ``out``, through ``weight``."""
     below = get_int64(layer, WIDTH)
@@ -191,7 +220,9 @@ def _add_inputs(inputs, layer, steps, samples, b0, rows, t, drive):
         for r in range(rows):
             place = (b0 + r) * (steps + 1) + t
             start, end = get_int64(starts, place), get_int64(starts, place + 1)
-            gather(drive, r * width, weight, width, sources, values, values != 0, start, end)
+            gather(
+                drive, r * width, weight, width, sources, values, values != 0, start, end
+            )  # fmt: skip
         return
     line = get_int64(inputs, LINES)
     if _read_inputs(inputs, layer, steps, samples, b0, rows, t):
@@ -219,7 +250,9 @@ def _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc):
         for r in range(rows):
             place = (b0 + r) * (steps + 1) + t
             start, end = get_int64(starts, place), get_int64(starts, place + 1)
-            scatter(dw, width, dc, r * width, sources, values, values != 0, start, end)
+            scatter(
+                dw, width, dc, r * width, sources, values, values != 0, start, end
+            )  # fmt: skip
     elif _read_inputs(inputs, layer, steps, samples, b0, rows, t):
         eights = (channels + 7) // 8 * 8
         product(eights, dw, 0, width, line, 0, 1, channels_width, dc, 0, width, width, samples)
@@ -233,9 +266,9 @@ def _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc):
     if d_inputs != 0:
         dx = line + 8 * samples * channels_width
         clear(dx, samples * channels_width)
-        product(
-            samples, dx, 0, channels_width, dc, 0, width, 1, get_int64(layer, WEIGHT), 0,
-            channels_width, channels_width, get_int64(layer, NEURONS),
+        product_panels(
+            samples, dx, channels_width, dc, width, get_int64(layer, WEIGHT), channels_width,
+            get_int64(layer, NEURONS),
         )  # fmt: skip
         for r in range(rows):
             copy(d_inputs, ((b0 + r) * steps + t) * channels, dx, r * channels_width, channels)
@@ -291,10 +324,42 @@ def _back_to(below, layer, samples, rows, place, dc):
         kept = get_int64(below, KEPT) + 4 * place * get_int64(below, PLANES) * block
         outputs_of(kind, block, kept, out)
     _learn_sent(get_int64(layer, D_WEIGHT), width, dc, below, out, samples, rows, dense)
-    product(
-        samples, planes + 4 * DS * block, 0, below_width, dc, 0, width, 1,
-        get_int64(layer, WEIGHT), 0, below_width, below_width, get_int64(layer, NEURONS),
+    product_panels(
+        samples, planes + 4 * DS * block, below_width, dc, width, get_int64(layer, WEIGHT),
+        below_width, get_int64(layer, NEURONS),
     )  # fmt: skip
+
+
+@njit
+def _back_to_itself(layer, samples, rows, t, turn, before, dc):
+    """Hand a layer's gradient to its own step before, and learn the recurrent weights.
+
+    ``turn`` counts the steps from the end; ``before`` is what was kept of the step before.
+    """
+    program, width, n = (
+        get_int64(layer, PROGRAM),
+        get_int64(layer, WIDTH),
+        get_int64(layer, NEURONS),
+    )
+    planes, block = get_int64(layer, ROOM), samples * width
+    ds, dw = planes + 4 * DS * block, get_int64(layer, D_WEIGHT_REC)
+    product_panels(samples, ds, width, dc, width, get_int64(layer, WEIGHT_REC), width, n)
+    if get_int64(layer, RING) != 0 and t > 0 and program != ALIF_RELU:
+        # A row of a matrix beyond the caches is fetched once for as many steps as masks have bits.
+        turns = MASK_BITS // samples
+        copy(get_int64(layer, RING), turn % turns * block, dc, 0, block)
+        _mark_senders(layer, rows, turn % turns * samples)
+        if turn % turns == turns - 1 or t == 1:
+            _learn_marked(layer, dw)
+        return
+    out = planes + 4 * OUT * block
+    dense = t == 0 or program == ALIF_RELU or _is_dense(layer, samples, rows)
+    if t == 0:
+        # The states before the first step may hold spikes that are no ones.
+        out = planes + 4 * S0 * block
+    elif dense:
+        outputs_of(program, block, before, out)
+    _learn_sent(dw, width, dc, layer, out, samples, rows, dense)
 
 
 def _compile(digest: int):
@@ -381,7 +446,7 @@ def _compile(digest: int):
                         before, ahead, planes, get_int64(layer, BITS),
                         get_int64(layer, D_PARAMETERS),
                     )  # fmt: skip
-                    ds, dc = planes + 4 * DS * block, planes + 4 * DC * block
+                    dc = planes + 4 * DC * block
                     if number > 0:
                         below = layer - 8 * FIELDS
                         _back_to(below, layer, samples, rows, index * steps + t, dc)
@@ -390,16 +455,7 @@ def _compile(digest: int):
                     if program != LI:
                         _list_fired(layer, samples, rows)
                     if get_int64(layer, WEIGHT_REC) != 0:
-                        weight, n = get_int64(layer, WEIGHT_REC), get_int64(layer, NEURONS)
-                        product(samples, ds, 0, width, dc, 0, width, 1, weight, 0, width, width, n)
-                        out = planes + 4 * OUT * block
-                        dense = t == 0 or program == ALIF_RELU or _is_dense(layer, samples, rows)
-                        if t == 0:
-                            out = planes + 4 * S0 * block
-                        elif dense:
-                            outputs_of(program, block, before, out)
-                        dw = get_int64(layer, D_WEIGHT_REC)
-                        _learn_sent(dw, width, dc, layer, out, samples, rows, dense)
+                        _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
                 planes = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * CARRY_U

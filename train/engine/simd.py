@@ -20,12 +20,14 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
-"""Floats in a vector: the width of the registers, and what rows are padded to."""
+_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
+LANES = 16 if "+avx512f" in _FEATURES.split(",") else 8
+"""Floats in a vector: the width of the registers, and what rows are padded to. It follows the
+processor, or what ``NUMBA_CPU_FEATURES`` says that numba compiles for."""
 LINE = 16
 """Floats in a cache line of 64 bytes."""
 

@@ -14,6 +14,7 @@ from ...export.errors import InputError
 from . import programs
 from .events import Events
 from .function import Call, Program, Stack
+from .replay import Replay
 from .surrogates import STEP, Encoded
 
 PROGRAMS = {
@@ -109,6 +110,7 @@ def spiking_stack(
     spikes: bool = True,
     counts: bool = False,
     lengths: Tensor | None = None,
+    replay: Sequence[Replay] | None = None,
 ) -> StackResult:
     """Run layers, each on the spikes of the one below, over a sequence; differentiable once.
 
@@ -128,6 +130,9 @@ def spiking_stack(
         What is wanted; what is not costs nothing.
     lengths
         int64 (batch,): steps of each sample that ``counts`` counts; all when None.
+    replay
+        By layer, a run that took place elsewhere: outputs are taken from it, and gradients are
+        those of the equations at its states.
 
     Notes
     -----
@@ -152,7 +157,7 @@ def spiking_stack(
     ends = None if lengths is None else lengths.detach().cpu().numpy().astype(np.int64)
     call = Call(
         kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes, counts,
-        needs_back,
+        needs_back, replay,
     )  # fmt: skip
     made = Stack.apply(call, dense, *flat)
     assert isinstance(made, tuple)
