@@ -313,7 +313,7 @@ class SRNN(nn.Module):
         from .integer import IntegerRun, replayed, straight_through
 
         encoded = self._encoded(inputs)
-        if encoded is None:
+        if encoded is None or cast(SpikingLayer, self.layers[0]).ahead.weight.device.type != "cpu":
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
