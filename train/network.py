@@ -7,7 +7,8 @@ with ``unbind``: indexing it inside the loop would make the backward pass quadra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -30,7 +31,7 @@ from .surrogate import make_surrogate, spike
 
 if TYPE_CHECKING:
     from .engine.events import Events
-    from .engine.stack import StackLayer
+    from .engine.stack import StackLayer, StackResult
     from .engine.surrogates import Encoded
     from .integer import IntegerRun, OnGrid
 
@@ -85,13 +86,14 @@ class Direction(nn.Module):
         """
         neuron = self.neuron
         if encoded is not None:
-            from .engine.stack import spiking_stack
-
             layer = self.on_engine(inputs.shape[0], state)
+            spiking_stack = _stack_on(self.weight.device)
             made = spiking_stack((layer,), inputs, encoded, membranes=membranes_wanted)
             return made.membranes, cast(Tensor, made.spikes[0]), made.states[0]
         if not isinstance(inputs, Tensor):
-            raise InputError('layer: event lists need the engine "events" and float32 on the CPU')
+            raise InputError(
+                'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
+            )
         weight, weight_rec, bias = self._with_gain()
         coefficients = neuron.coefficients()
         if neuron.bias_after_current:
@@ -280,8 +282,7 @@ class SRNN(nn.Module):
         encoded: Encoded,
     ) -> Outputs:
         """Run all layers as one function of the engine."""
-        from .engine.stack import spiking_stack
-
+        spiking_stack = _stack_on(layers[0].ahead.weight.device)
         counting = self.config.readout == "spike_count"
         made = spiking_stack(
             [
@@ -313,7 +314,7 @@ class SRNN(nn.Module):
         from .integer import IntegerRun, replayed, straight_through
 
         encoded = self._encoded(inputs)
-        if encoded is None:
+        if encoded is None or cast(SpikingLayer, self.layers[0]).ahead.weight.device.type != "cpu":
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
@@ -351,12 +352,22 @@ class SRNN(nn.Module):
             return None
         weight = cast(SpikingLayer, self.layers[0]).ahead.weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
-        if any(x.dtype != torch.float32 or x.device.type != "cpu" for x in tensors):
+        devices = {x.device.type for x in tensors}
+        single = all(x.dtype == torch.float32 for x in tensors)
+        if devices not in ({"cpu"}, {"cuda"}) or (devices == {"cpu"} and not single):
             return None
         # Imported here, so that the loop needs no compiler.
         from .engine.surrogates import encode
 
-        return encode(self._surrogate)
+        encoded = encode(self._surrogate)
+        if devices == {"cuda"}:
+            from .cuda import why_loop
+
+            reason = why_loop(self.config.layers, encoded is not None, single)
+            if reason is not None:
+                warnings.warn(f'engine "events": the loop runs instead: {reason}', stacklevel=4)
+                return None
+        return encoded
 
     def _directions(self) -> dict[str, Direction]:
         return {
@@ -415,6 +426,17 @@ class SRNN(nn.Module):
             for index, layer in enumerate(self.layers)
             if cast(SpikingLayer, layer).ahead.neuron.spiking
         ]
+
+
+def _stack_on(device: torch.device) -> Callable[..., StackResult]:
+    """Return ``spiking_stack`` for a kind of device."""
+    if device.type == "cuda":
+        from .cuda import load_stack
+
+        return load_stack()
+    from .engine.stack import spiking_stack
+
+    return spiking_stack
 
 
 def _counts(spikes: Tensor, lengths: Tensor | None) -> Tensor:
