@@ -79,6 +79,24 @@ def search_folders(folder: str, data_dir: str | os.PathLike[str] | None = None) 
     return [*tried, cache_root() / folder]
 
 
+def find_file(folder: str, name: str, data_dir: str | os.PathLike[str] | None, advice: str) -> Path:
+    """Return where a file lies that is read in place, in one of ``search_folders``.
+
+    Raises
+    ------
+    DataError
+        It lies in none of them; ``advice`` says how to get it, or to unpack its ``.gz`` form.
+    """
+    folders = search_folders(folder, data_dir)
+    for one in folders:
+        if (one / name).is_file():
+            return one / name
+        if (one / f"{name}.gz").is_file():
+            raise DataError(f"{one / name}.gz: is packed; unpack it with gunzip")
+    looked = ", ".join(str(one) for one in folders)
+    raise DataError(f"{folder}: {name} is in none of {looked}; {advice}")
+
+
 def read_file(
     source: Source,
     name: str,
