@@ -141,6 +141,12 @@ def quantize(
 
 
 def _float_layers(model: FloatModel) -> list[FloatLayer]:
+    dense = [layer.neuron for layer in model.config.layers if layer.dense]
+    if dense:
+        raise InputError(
+            f"a dense baseline ({', '.join(dense)}) has no integer form; train the recipe without "
+            "its baseline"
+        )
     refused = [
         f"layer {index} ({layer.neuron}): {reason}"
         for index, layer in enumerate(model.config.layers)
