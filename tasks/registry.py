@@ -16,6 +16,7 @@ from .errors import DataError
 from .heidelberg import ShdOptions, SscOptions, load_shd, load_ssc
 from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
 from .plain import parse_value
+from .spoken_digits import SpokenDigitsOptions, load_spoken_digits
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ TASKS: dict[str, TaskEntry] = {
     "smnist": TaskEntry(load_smnist, SMnistOptions, "MNIST pixel by pixel, 784 steps"),
     "psmnist": TaskEntry(
         load_psmnist, PSMnistOptions, "MNIST pixel by pixel in a stored random order, 784 steps"
+    ),
+    "spoken-digits": TaskEntry(
+        load_spoken_digits,
+        SpokenDigitsOptions,
+        "Free Spoken Digit Dataset, ten digits by six speakers, as spikes of mel bands",
     ),
     "shd": TaskEntry(
         load_shd, ShdOptions, "Spiking Heidelberg Digits: spoken digits, 700 cochlea units"
