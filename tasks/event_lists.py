@@ -6,6 +6,7 @@ tenth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +58,8 @@ class EventLists:
             )
         flat = np.concatenate((starts[:, :-1].reshape(-1), [len(sources)]))
         chained = (starts[:-1, -1] == starts[1:, 0]).all()
-        ends = len(starts) == 0 or (starts[0, 0] == 0 and starts[-1, -1] == len(sources))
-        if not (chained and ends) or (np.diff(flat) < 0).any():
+        ends = (starts[0, 0], starts[-1, -1]) if len(starts) else (0, 0)
+        if not chained or ends != (0, len(sources)) or (np.diff(flat) < 0).any():
             raise DataError(
                 f"event lists: starts must rise from 0 to {len(sources)}, the number of events, "
                 "each sequence from where the one before it ends"
@@ -98,6 +99,26 @@ class EventLists:
             where.astype(source_dtype(channels)),
             channels,
             None if (values == 1).all() else values,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EventLists]) -> EventLists:
+        """Return the sequences of several lists, of alike steps and channels, one after the other.
+
+        Raises
+        ------
+        DataError
+            No part, or parts of unlike steps, channels or kinds of values.
+        """
+        if len({(*part.shape[1:], part.values is None) for part in parts}) != 1:
+            raise DataError("event lists: parts of unlike steps, channels or values, or none")
+        ends = np.cumsum([0, *(len(part.sources) for part in parts)])
+        values = [part.values for part in parts if part.values is not None]
+        return cls(
+            np.concatenate([part.starts + end for part, end in zip(parts, ends, strict=False)]),
+            np.concatenate([part.sources for part in parts]),
+            parts[0].channels,
+            np.concatenate(values) if values else None,
         )
 
     @property

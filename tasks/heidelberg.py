@@ -22,6 +22,7 @@ from .base import Split, Task
 from .binning import Binning
 from .encoders import Unencoded
 from .errors import DataError
+from .event_lists import EventLists
 from .files import find_file
 from .splits import hold_out_groups, split_by_fractions
 
@@ -197,15 +198,18 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
                 "labels"
             )
         count = len(labels) if options.limit is None else min(options.limit, len(labels))
-        codes = []
+        # Collected chunk by chunk: codes take four times what their lists take.
+        parts = [rule.collect([])]
         for start in range(0, count, _CHUNK):
             part = slice(start, min(start + _CHUNK, count))
+            codes = []
             pairs = zip(times[part], units[part], strict=True)
             for index, (when, which) in enumerate(pairs, start):
                 try:
                     codes.append(rule.codes(np.asarray(when), np.asarray(which)))
                 except DataError as error:
                     raise DataError(f"{path}: sequence {index}: {error}") from None
+            parts.append(rule.collect(codes))
         targets = _whole(labels[:count], "labels", path)
         if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
             raise DataError(
@@ -213,7 +217,7 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
             )
         speakers = file.get("extra/speaker")
         return SpikeFile(
-            Split(rule.collect(codes), targets),
+            Split(EventLists.joined(parts), targets),
             _names(file, classes),
             None if speakers is None else _speakers(speakers[:count], count, path),
         )

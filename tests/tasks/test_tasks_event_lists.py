@@ -31,6 +31,24 @@ def test_they_stand_for_the_array(dense: np.ndarray, data: st.DataObject) -> Non
         assert int(part.starts[-1, -1] if len(part) else 0) == len(part.sources)
 
 
+@given(st.one_of(DENSE, BINARY), st.integers(0, 5))
+def test_parts_are_joined(dense: np.ndarray, cut: int) -> None:
+    whole = EventLists.from_dense(dense)
+    parts = [whole.take(range(min(cut, len(dense)))), whole.take(range(cut, len(dense)))]
+    joined = EventLists.joined(parts)
+    assert np.array_equal(joined.starts, whole.starts)
+    assert np.array_equal(joined.sources, whole.sources)
+    assert np.array_equal(np.asarray(joined), dense)
+
+
+def test_unlike_parts_are_refused() -> None:
+    one, other = (EventLists.from_dense(np.ones((2, 3, n), np.uint8)) for n in (4, 5))
+    graded = EventLists.from_dense(np.full((2, 3, 4), 7))
+    for parts in ([], [one, other], [one, graded]):
+        with pytest.raises(DataError, match="parts of unlike"):
+            EventLists.joined(parts)
+
+
 def test_they_index_like_the_array() -> None:
     dense = (np.random.default_rng(0).random((6, 10, 4)) < 0.2).astype(np.uint8)
     lists = EventLists.from_dense(dense)
@@ -87,6 +105,10 @@ def test_lists_that_do_not_fit(starts: list, sources: list, values: list | None,
     assert "\n" not in str(raised.value)
 
 
-def test_no_channels() -> None:
+def test_no_sequences_and_no_channels() -> None:
+    empty = EventLists(np.zeros((0, 5), np.int64), np.zeros(0, np.uint16), 3)
+    assert np.asarray(empty).shape == (0, 4, 3)
+    with pytest.raises(DataError, match="from 0 to 1"):
+        EventLists(np.zeros((0, 5), np.int64), np.zeros(1, np.uint16), 3)
     with pytest.raises(DataError, match="0 channels"):
         EventLists(np.zeros((1, 2), np.int64), np.zeros(0, np.uint16), 0)

@@ -79,6 +79,16 @@ def test_ssc_has_its_own_validation_file(tmp_path: Path) -> None:
     check_description(task, tmp_path)
 
 
+def test_a_file_of_several_chunks_is_read_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_ssc(tmp_path)
+    whole = load("ssc", folder, {"steps": 50})
+    monkeypatch.setattr("srnn.tasks.heidelberg._CHUNK", 16)
+    chunked = load("ssc", folder, {"steps": 50})
+    assert np.array_equal(chunked.train.inputs, whole.train.inputs)
+
+
 def test_a_missing_file_says_where_to_get_it(tmp_path: Path) -> None:
     for name, file in (("shd", "shd_train.h5"), ("ssc", "ssc_train.h5")):
         with pytest.raises(DataError) as raised:
