@@ -12,11 +12,12 @@ from srnn.export.checkpoint import LayerConfig, ModelConfig, expected_weights, r
 from srnn.export.cli import main as export
 from srnn.export.dense import DENSE_LAYERS, dense_operations
 from srnn.export.errors import InputError
+from srnn.export.operations import step_operations
 from srnn.train.engine.events import Events
 from srnn.train.evaluate import evaluate
 from srnn.train.loop import Stopped, fit
 from srnn.train.network import SRNN
-from srnn.train.recipe import Recipe, make_recipe, read_plain, recipe_names
+from srnn.train.recipe import Recipe, baseline_layers, make_recipe, read_plain, recipe_names
 from srnn.train.save import float_model
 from train_helpers import one_thread, recipe, signals, task  # noqa: F401
 
@@ -109,6 +110,23 @@ def test_operations_are_counted_from_the_weights(cell: str) -> None:
     assert counted.activations == DENSE_LAYERS[cell].activations * size
     published = {"lstm": 4 * (4 * 6 + 36), "gru": 3 * (4 * 6 + 36), "rnn": 4 * 6 + 36, "linear": 18}
     assert counted.macs == published[cell]
+
+
+def test_operations_of_whole_baselines() -> None:
+    layers = (LayerConfig("alif", 6, recurrent=True), LayerConfig("alif", 5), LayerConfig("li", 3))
+    found = {
+        kind: step_operations(ModelConfig(4, baseline_layers(layers, kind)))
+        for kind in ("relu", "gru")
+    }
+    relu = found["relu"]
+    assert [one.macs for one in relu] == [4 * 6 + 36, 6 * 5, 5 * 3]
+    assert [one.products for one in relu] == [4 * 6, 4 * 5, 3]
+    assert [one.macs for one in found["gru"]] == [3 * (4 * 6 + 36), 3 * (6 * 5 + 25), 5 * 3]
+    both = LayerConfig("alif_relu", 6, recurrent=True, bidirectional=True)
+    twice = step_operations(ModelConfig(4, (both, LayerConfig("li", 3))))
+    assert [one.macs for one in twice] == [2 * (4 * 6 + 36), 12 * 3]
+    with pytest.raises(InputError, match="layer 0: alif spikes; srnn-simulate counts"):
+        step_operations(ModelConfig(4, layers))
 
 
 @pytest.mark.parametrize("kind", ["relu", *CELLS])
