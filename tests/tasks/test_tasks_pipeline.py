@@ -47,7 +47,13 @@ def test_spoken_digits_are_learned_and_told_apart_on_the_integers(
     monkeypatch.chdir(tmp_path)
     write_packed(tmp_path, make_clips(takes=8))
     data = ["--data", str(tmp_path)]
-    coarse = {"hop": "128", "bands": "16", "level": "10.0", "steps": "20", "validation_takes": "1"}
+    coarse = {
+        "hop": "128",
+        "bands": "16",
+        "level": "10.0",
+        "seconds": "0.3",
+        "validation_takes": "1",
+    }
     words = ["spoken-digits", *data, "--out", "run", "--epochs", "8", "--batch-size", "10"]
     words += ["--layers.0.size", "32", "--learning-rate", "0.02", "--threads", "1"]
     for name, value in coarse.items():

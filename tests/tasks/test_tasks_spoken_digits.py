@@ -103,7 +103,7 @@ def test_archive_folder_and_packed_file_are_the_same(tmp_path: Path) -> None:
 
 def test_options_reach_the_encoder(tmp_path: Path) -> None:
     write_packed(tmp_path, make_clips(takes=7, digits=4))
-    options = {"hop": 80, "bands": 20, "level": 10.0, "steps": 20, "validation_takes": 1}
+    options = {"hop": 80, "bands": 20, "level": 10.0, "seconds": 0.2, "validation_takes": 1}
     task = load("spoken-digits", tmp_path, options)
     assert task.train.inputs.shape == (12, 20, 20 * 6 * 2)
     assert task.encoder["hop"] == 80
@@ -130,7 +130,7 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
         tmp_path, speaker_out="anna", validation_speaker="anna"
     )
     assert "validation: 5 of 1 groups" in refused(tmp_path)
-    assert "steps: 0" in refused(tmp_path, steps=0)
+    assert "seconds: 0.0 is less than one sample" in refused(tmp_path, seconds=0.0)
     assert "level 70 dB" in refused(tmp_path, level=70.0)
     write_packed(tmp_path, clips, rate=16000)
     assert "sample rate 16000, needs 8000" in refused(tmp_path)
