@@ -215,10 +215,10 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
             raise DataError(
                 f"{path}: labels {targets.min()} to {targets.max()} are outside 0..{classes - 1}"
             )
-        speakers = file.get("extra/speaker")
+        speakers = _list(file, "extra/speaker")
         return SpikeFile(
             Split(EventLists.joined(parts), targets),
-            _names(file, classes),
+            _names(_list(file, "extra/keys"), classes),
             None if speakers is None else _speakers(speakers[:count], count, path),
         )
 
@@ -230,16 +230,23 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except DataError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: not a whole HDF5 file ({reason}); get it again") from error
 
 
-def _dataset(file: Any, name: str, path: Path) -> Any:
+def _list(file: Any, name: str) -> Any:
     import h5py
 
     found = file.get(name)
-    if not isinstance(found, h5py.Dataset) or found.ndim != 1:
+    return found if isinstance(found, h5py.Dataset) and found.ndim == 1 else None
+
+
+def _dataset(file: Any, name: str, path: Path) -> Any:
+    found = _list(file, name)
+    if found is None:
         raise DataError(
             f"{path}: no list {name!r}; the published files hold spikes/times, spikes/units and "
             "labels"
@@ -259,8 +266,7 @@ def _speakers(values: npt.NDArray[Any], count: int, path: Path) -> npt.NDArray[n
     return _whole(values, "extra/speaker", path)
 
 
-def _names(file: Any, classes: int) -> tuple[str, ...]:
-    keys = file.get("extra/keys")
+def _names(keys: Any, classes: int) -> tuple[str, ...]:
     if keys is None or keys.shape != (classes,):
         return tuple(str(index) for index in range(classes))
     return tuple(key.decode() if isinstance(key, bytes) else str(key) for key in keys[:])

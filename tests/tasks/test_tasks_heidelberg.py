@@ -149,6 +149,27 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "no list 'spikes/units'" in refused(folder)
 
 
+def test_damaged_bytes_are_refused_or_do_not_matter(tmp_path: Path) -> None:
+    folder = write_shd(tmp_path, train=40, test=20)
+    path = folder / "shd" / "shd_train.h5"
+    good = path.read_bytes()
+    rng = np.random.default_rng(5)
+    said = []
+    for flips in (1, 1, 1, 2, 3, 5, 8, 20):
+        bad = bytearray(good)
+        for place in rng.integers(0, len(good), flips):
+            bad[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(bad))
+        try:
+            task = load("shd", folder)
+        except DataError as error:
+            said.append(str(error))
+        else:
+            assert task.train.inputs.shape[1:] == (250, 700)
+    assert said
+    assert all("shd_train.h5" in line and "\n" not in line for line in said)
+
+
 def test_options_that_cannot_be(tmp_path: Path) -> None:
     folder = write_shd(tmp_path)
     assert "'officail' is not one of even, published" in refused(folder, binning="officail")
