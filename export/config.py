@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from .dense import DENSE_LAYERS, dense_weights
 from .errors import InputError
 from .network import READOUTS
 
@@ -78,7 +79,8 @@ class LayerConfig:
     ``initial_adaptation`` is the trace b before the first step. ``weight_init``:
     ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
     ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
-    multiply the initial weights.
+    multiply the initial weights. A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has
+    nothing but its ``neuron`` and ``size``.
     """
 
     neuron: str = "alif"
@@ -99,11 +101,14 @@ class LayerConfig:
     recurrent_init: str = "orthogonal"
     recurrent_gain: float = 1.0
 
-    def __post_init__(self) -> None:
-        if self.neuron not in FLOAT_NEURONS:
+    def __post_init__(self) -> None:  # noqa: PLR0912
+        if self.neuron not in {**FLOAT_NEURONS, **DENSE_LAYERS}:
             raise InputError(
-                f"layer: neuron {self.neuron!r} is not one of {', '.join(FLOAT_NEURONS)}"
+                f"layer: neuron {self.neuron!r} is not one of "
+                f"{', '.join((*FLOAT_NEURONS, *DENSE_LAYERS))}"
             )
+        if self.dense and self.bidirectional:
+            raise InputError(f"layer: a dense layer ({self.neuron}) cannot be bidirectional")
         if self.size < 1:
             raise InputError(f"layer: size {self.size} is below 1")
         for name in ("threshold", "adaptation", "initial_adaptation"):
@@ -131,6 +136,11 @@ class LayerConfig:
             raise InputError(
                 f"layer: recurrent_init {self.recurrent_init!r} is not one of {', '.join(inits)}"
             )
+
+    @property
+    def dense(self) -> bool:
+        """Whether this is a layer of a dense baseline instead of neurons."""
+        return self.neuron in DENSE_LAYERS
 
     @property
     def width(self) -> int:
@@ -161,6 +171,8 @@ class ModelConfig:
             last = index == len(self.layers) - 1
             if layer.neuron == "li" and not last:
                 raise InputError(f"layer {index}: li does not spike and must come last")
+            if layer.neuron == "linear" and not last:
+                raise InputError(f"layer {index}: linear is a readout and must come last")
             if layer.bidirectional and (index > 0 or last):
                 raise InputError(
                     f"layer {index}: only a first layer below others can be bidirectional"
@@ -178,10 +190,15 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
     Layer i has ``layers.i.weight`` (n, n_in), ``layers.i.bias`` (n,), ``layers.i.weight_rec`` (n,
     n) where recurrent, and its neuron's parameters (n,). A bidirectional layer has them twice, as
-    ``layers.0.forward.*`` and ``layers.0.backward.*``.
+    ``layers.0.forward.*`` and ``layers.0.backward.*``. A dense layer has what
+    ``export/dense.py`` says.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for index, layer in enumerate(config.layers):
+        if layer.dense:
+            own = dense_weights(layer.neuron, layer.size, config.input_width(index))
+            shapes.update({f"layers.{index}.{name}": shape for name, shape in own.items()})
+            continue
         directions = ("forward.", "backward.") if layer.bidirectional else ("",)
         for direction in directions:
             prefix = f"layers.{index}.{direction}"

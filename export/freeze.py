@@ -139,6 +139,12 @@ def float_layers(
     InputError
         Layers that have no integer form, all of them named.
     """
+    dense = [layer.neuron for layer in config.layers if layer.dense]
+    if dense:
+        raise InputError(
+            f"a dense baseline ({', '.join(dense)}) has no integer form; train the recipe without "
+            "its baseline"
+        )
     refused = [
         f"layer {index} ({layer.neuron}): {reason}"
         for index, layer in enumerate(config.layers)

@@ -10,6 +10,7 @@ from .arrays import split_from_file
 from .base import Split, Task, batches
 from .encoders import Encoder, encoder_from_plain
 from .errors import DataError
+from .event_lists import EventLists
 from .metrics import accuracy, confusion
 from .registry import TASKS, TaskEntry, load, options_from_text, task_options
 
@@ -17,6 +18,7 @@ __all__ = [
     "TASKS",
     "DataError",
     "Encoder",
+    "EventLists",
     "Split",
     "Task",
     "TaskEntry",

@@ -214,7 +214,8 @@ def make_split(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...
         inputs = encoder.encode(recordings.padded(), ragged)
     except DataError as error:
         raise DataError(f"{recordings.source}: {error}") from error
-    return Split(inputs, targets, ragged, valid)
+    ran = None if ragged is None else encoder.output_lengths(ragged)
+    return Split(inputs, targets, ran, valid)
 
 
 def _needed_bits(steps: Any) -> int:

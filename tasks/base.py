@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DataError
+from .event_lists import EventLists
 from .pixels import PixelWindows
 
-Inputs = npt.NDArray[np.integer[Any]] | PixelWindows
+Inputs = npt.NDArray[np.integer[Any]] | PixelWindows | EventLists
 
 MESSAGE_BITS_MAX = 24
 
@@ -28,9 +29,10 @@ class Split:
     Parameters
     ----------
     inputs
-        Integers (N, T, C): spikes 0 or 1, or graded values. Either an array, or the lazy windows
-        over images of ``smnist`` and ``psmnist``, which have the same shape, dtype and indexing;
-        ``take`` and ``batches`` always give arrays.
+        Integers (N, T, C): spikes 0 or 1, or graded values. An array; the lazy windows over images
+        of ``smnist`` and ``psmnist``; or the event lists of ``shd``, ``ssc`` and
+        ``spoken-digits``. All have the same shape, dtype and indexing, and ``numpy.asarray`` makes
+        an array of each. ``take`` and ``batches`` keep event lists, and give arrays of the others.
     targets
         Class indices, int64: (N,), one label a sequence, or (N, T), one label a step. Unlabelled
         steps hold 0.
@@ -53,7 +55,7 @@ class Split:
 
     def __post_init__(self) -> None:
         inputs = self.inputs
-        if not isinstance(inputs, PixelWindows):
+        if not isinstance(inputs, (PixelWindows, EventLists)):
             inputs = np.asarray(inputs)
         if len(inputs.shape) != 3 or 0 in inputs.shape[1:]:
             raise DataError(
@@ -120,10 +122,11 @@ class Split:
         return np.full(len(self), self.steps, dtype=np.int64)
 
     def take(self, indices: npt.ArrayLike) -> Split:
-        """Return the chosen sequences, in that order, as arrays of their own."""
+        """Return the chosen sequences, in that order, as arrays or event lists of their own."""
         chosen = np.asarray(indices, dtype=np.int64)
+        inputs = self.inputs
         return Split(
-            self.inputs[chosen],
+            inputs.take(chosen) if isinstance(inputs, EventLists) else inputs[chosen],
             self.targets[chosen],
             None if self.lengths is None else self.lengths[chosen],
             None if self.valid is None else self.valid[chosen],

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..export.plain import build
 from .base import MESSAGE_BITS_MAX
 from .errors import DataError
+from .event_lists import EventLists, source_dtype, starts_from_counts
 from .events import (
     Codes,
     code_dtype,
@@ -26,6 +27,7 @@ from .events import (
     sliding_window,
     slope_events,
 )
+from .mel import level_events, mel_filters, mel_levels
 
 SLOPE_FILTERS = ("savitzky_golay", "none")
 
@@ -105,6 +107,10 @@ class Encoder(ABC):
                     f"{self.NAME} encoder: made for {len(values)} channels, the signals "
                     f"have {channels}"
                 )
+
+    def output_lengths(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many steps ``encode`` makes of sequences of so many."""
+        return lengths
 
     @abstractmethod
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
@@ -303,8 +309,106 @@ class SlidingWindow(Encoder):
         return codes.astype(code_dtype(self.message_bits)) if self.message_bits > 8 else codes
 
 
+@dataclass(frozen=True)
+class MelLevels(Encoder):
+    """Audio to spikes: level crossings of mel bands, as ``mel.py`` states them.
+
+    ``bands`` mel filters from ``low`` to ``high`` Hz over Hann windows of ``fft`` samples, one
+    every ``hop`` samples; the level of a band in dB, from the loudest of the clip down to ``span``
+    below it; one up and one down channel for every multiple of ``level`` dB. A clip is scaled as a
+    whole, so it must have ended before its first step is known.
+    """
+
+    sample_rate: int = 8000
+    fft: int = 256
+    hop: int = 64
+    bands: int = 40
+    low: float = 50.0
+    high: float = 4000.0
+    span: float = 60.0
+    level: float = 6.0
+
+    NAME: ClassVar[str] = "mel_levels"
+
+    def __post_init__(self) -> None:
+        if self.fft < 2 or not 1 <= self.hop <= self.fft or self.bands < 1:
+            raise DataError(
+                f"{self.NAME} encoder: fft {self.fft} is below 2, hop {self.hop} outside 1.."
+                f"{self.fft}, or bands {self.bands} below 1"
+            )
+        if not 0 <= self.low < self.high <= self.sample_rate / 2:
+            raise DataError(
+                f"{self.NAME} encoder: low {self.low:g} and high {self.high:g} Hz must rise within "
+                f"0..{self.sample_rate / 2:g}, half the sample rate"
+            )
+        if not 0 < self.level <= self.span:
+            raise DataError(
+                f"{self.NAME} encoder: level {self.level:g} dB is outside 0..{self.span:g}, the "
+                "span"
+            )
+        self._filters()
+
+    @property
+    def dt(self) -> float:
+        """Seconds a step."""
+        return self.hop / self.sample_rate
+
+    @property
+    def levels(self) -> int:
+        """Levels of a band."""
+        return int(self.span / self.level + 1e-9)
+
+    def output_channels(self, channels: int) -> int:
+        """Up and down for every level of every band, from one channel of audio."""
+        return 2 * self.bands * self.levels * channels
+
+    def output_lengths(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the steps of clips of so many samples."""
+        return -(-lengths // self.hop)
+
+    def clips(
+        self, audio: Sequence[npt.NDArray[Any]], steps: int
+    ) -> tuple[EventLists, npt.NDArray[np.int64]]:
+        """Encode clips (samples,), at most ``steps`` steps of each; return events and lengths."""
+        filters = self._filters()
+        counts = np.zeros((len(audio), steps), dtype=np.int64)
+        lengths = np.zeros(len(audio), dtype=np.int64)
+        sources = [np.zeros(0, dtype=source_dtype(self.output_channels(1)))]
+        for index, clip in enumerate(audio):
+            heard = mel_levels(clip, filters, self.fft, self.hop, self.span)[:steps]
+            when, where = np.nonzero(level_events(heard, self.level, self.levels))
+            counts[index] = np.bincount(when, minlength=steps)
+            lengths[index] = len(heard)
+            sources.append(where.astype(sources[0].dtype))
+        lists = EventLists(
+            starts_from_counts(counts), np.concatenate(sources), self.output_channels(1)
+        )
+        return lists, lengths
+
+    def encode(self, signals: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Codes:
+        """Encode audio (N, samples, 1) to (N, steps, channels); see ``Encoder.encode``."""
+        x = np.asarray(signals)
+        if x.ndim != 3 or x.shape[2] != 1 or x.dtype.kind not in "iuf":
+            raise DataError(
+                f"{self.NAME} encoder: audio {x.dtype} {x.shape}, needs numbers (clips, samples, 1)"
+            )
+        if not np.isfinite(x).all():
+            n, t, _ = np.argwhere(~np.isfinite(x))[0].tolist()
+            raise DataError(f"signals: sample {n}, step {t} holds {x[n, t, 0]}")
+        ran = np.full(len(x), x.shape[1]) if lengths is None else np.asarray(lengths)
+        steps = int(self.output_lengths(np.array(x.shape[1])))
+        rows = [row[:length, 0] for row, length in zip(x, ran.tolist(), strict=True)]
+        return self.clips(rows, steps)[0].to_dense()
+
+    def _filters(self) -> npt.NDArray[np.float64]:
+        return mel_filters(self.sample_rate, self.fft, self.bands, self.low, self.high)
+
+    def _codes(self, x: npt.NDArray[Any]) -> Codes:
+        return self.encode(x)
+
+
 ENCODERS: dict[str, type[Encoder]] = {
-    kind.NAME: kind for kind in (Unencoded, LevelCrossing, Slope, Graded, SlidingWindow)
+    kind.NAME: kind for kind in (Unencoded, LevelCrossing, Slope, Graded, SlidingWindow, MelLevels)
 }
 """The encoders by their name in a file."""
 

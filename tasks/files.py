@@ -10,7 +10,8 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,24 @@ def search_folders(folder: str, data_dir: str | os.PathLike[str] | None = None) 
     if root := os.environ.get("SRNN_DATA"):
         tried.append(Path(root) / folder)
     return [*tried, cache_root() / folder]
+
+
+def find_file(folder: str, name: str, data_dir: str | os.PathLike[str] | None, advice: str) -> Path:
+    """Return where a file lies that is read in place, in one of ``search_folders``.
+
+    Raises
+    ------
+    DataError
+        It lies in none of them; ``advice`` says how to get it, or to unpack its ``.gz`` form.
+    """
+    folders = search_folders(folder, data_dir)
+    for one in folders:
+        if (one / name).is_file():
+            return one / name
+        if (one / f"{name}.gz").is_file():
+            raise DataError(f"{one / name}.gz: is packed; unpack it with gunzip")
+    looked = ", ".join(str(one) for one in folders)
+    raise DataError(f"{folder}: {name} is in none of {looked}; {advice}")
 
 
 def read_file(
@@ -146,6 +165,33 @@ def _checked(content: bytes, expected: str, where: str, mend: str) -> bytes:
 
 def _download(url: str, target: Path, expected: str) -> bytes:
     """Fetch ``url`` to a ``.part`` file, check it, rename it to ``target``; return its content."""
+    with _part(target) as part:
+        _fetch(url, part)
+        content = _unpacked(part.read_bytes(), target.suffix == ".gz", url)
+        _checked(
+            content, expected, url, "the server has other content; give the file with --data DIR"
+        )
+        part.replace(target)
+    return content
+
+
+def fetch(url: str, target: Path, convert: Callable[[bytes], bytes]) -> None:
+    """Fetch ``url``, and write what ``convert`` makes of its content to ``target``, whole or not.
+
+    Raises
+    ------
+    DataError
+        It cannot be downloaded or written, or what ``convert`` refuses.
+    """
+    with _part(target) as part:
+        _fetch(url, part)
+        part.write_bytes(convert(part.read_bytes()))
+        part.replace(target)
+
+
+@contextmanager
+def _part(target: Path) -> Iterator[Path]:
+    """Yield a file beside ``target`` to write to and rename; it is gone in the end."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
@@ -157,15 +203,9 @@ def _download(url: str, target: Path, expected: str) -> bytes:
         ) from error
     part = Path(name)
     try:
-        _fetch(url, part)
-        content = _unpacked(part.read_bytes(), target.suffix == ".gz", url)
-        _checked(
-            content, expected, url, "the server has other content; give the file with --data DIR"
-        )
-        part.replace(target)
+        yield part
     finally:
         part.unlink(missing_ok=True)
-    return content
 
 
 def _fetch(url: str, part: Path) -> None:

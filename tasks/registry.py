@@ -13,8 +13,10 @@ from .base import Task
 from .digits import DigitsOptions, load_digits_task
 from .ecg import EcgOptions, load_ecg
 from .errors import DataError
+from .heidelberg import ShdOptions, SscOptions, load_shd, load_ssc
 from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
 from .plain import parse_value
+from .spoken_digits import SpokenDigitsOptions, load_spoken_digits
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ TASKS: dict[str, TaskEntry] = {
     "smnist": TaskEntry(load_smnist, SMnistOptions, "MNIST pixel by pixel, 784 steps"),
     "psmnist": TaskEntry(
         load_psmnist, PSMnistOptions, "MNIST pixel by pixel in a stored random order, 784 steps"
+    ),
+    "spoken-digits": TaskEntry(
+        load_spoken_digits,
+        SpokenDigitsOptions,
+        "Free Spoken Digit Dataset, ten digits by six speakers, as spikes of mel bands",
+    ),
+    "shd": TaskEntry(
+        load_shd, ShdOptions, "Spiking Heidelberg Digits: spoken digits, 700 cochlea units"
+    ),
+    "ssc": TaskEntry(
+        load_ssc, SscOptions, "Spiking Speech Commands: 35 spoken words, 700 cochlea units"
     ),
     "arrays": TaskEntry(
         load_arrays, ArraysOptions, "your own sequences from .npz, HDF5, CSV or .ts files"

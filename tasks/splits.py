@@ -37,6 +37,27 @@ def hold_out(n: int, count: int, seed: int) -> tuple[Indices, Indices]:
     return np.sort(order[: n - count]), np.sort(order[n - count :])
 
 
+def hold_out_groups(
+    groups: npt.NDArray[np.int64], count: int, seed: int
+) -> tuple[Indices, Indices]:
+    """Split samples by whole groups, speakers for example, of which ``count`` are held out.
+
+    ``groups`` (N,) says which group a sample is of. The groups held out are the end of a seeded
+    shuffle; both parts are in ascending order.
+
+    Raises
+    ------
+    DataError
+        No group would be held out, or none left.
+    """
+    names = np.unique(groups)
+    if not 1 <= count < len(names):
+        raise DataError(f"validation: {count} of {len(names)} groups; needs 1..{len(names) - 1}")
+    held = names[seeded_permutation(len(names), seed)[len(names) - count :]]
+    out = np.isin(groups, held)
+    return np.flatnonzero(~out).astype(np.int64), np.flatnonzero(out).astype(np.int64)
+
+
 def split_by_fractions(
     targets: npt.NDArray[np.int64], fractions: Sequence[float], seed: int
 ) -> tuple[Indices, ...]:

@@ -1,4 +1,4 @@
-"""``SRNN``: a stack of recurrent and feed-forward spiking layers with a readout.
+"""``SRNN``: a stack of recurrent and feed-forward spiking layers, or dense ones, with a readout.
 
 A layer's input product is computed for the whole sequence at once and then taken apart step by step
 with ``unbind``: indexing it inside the loop would make the backward pass quadratic in time.
@@ -25,6 +25,7 @@ from ..export.checkpoint import (
     expected_weights,
 )
 from ..export.errors import InputError
+from .dense import DenseLayer
 from .neurons import NEURONS, State
 from .recipe import ENGINES
 from .surrogate import make_surrogate, spike
@@ -213,7 +214,7 @@ class SRNN(nn.Module):
         self._surrogate = surrogate
         self._spike = lambda v: spike(v, surrogate)
         self.layers = nn.ModuleList(
-            SpikingLayer(layer, config.input_width(index))
+            (DenseLayer if layer.dense else SpikingLayer)(layer, config.input_width(index))
             for index, layer in enumerate(config.layers)
         )
 
@@ -250,7 +251,7 @@ class SRNN(nn.Module):
                 f"inputs: shape {tuple(inputs.shape)}, needs (batch, time, "
                 f"{self.config.input_size})"
             )
-        encoded = self._encoded(inputs)
+        encoded = None if self.config.layers[0].dense else self._encoded(inputs)
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:
             return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
@@ -373,7 +374,15 @@ class SRNN(nn.Module):
         return {
             f"layers.{index}.{part}": direction
             for index, layer in enumerate(self.layers)
-            for part, direction in cast(SpikingLayer, layer).directions().items()
+            if isinstance(layer, SpikingLayer)
+            for part, direction in layer.directions().items()
+        }
+
+    def _dense_layers(self) -> dict[str, DenseLayer]:
+        return {
+            f"layers.{index}.": layer
+            for index, layer in enumerate(self.layers)
+            if isinstance(layer, DenseLayer)
         }
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -386,6 +395,8 @@ class SRNN(nn.Module):
                 found[f"{prefix}weight_rec"] = direction.weight_rec
             for name, value in direction.neuron.parameter_values().items():
                 found[f"{prefix}{name}"] = value
+        for prefix, layer in self._dense_layers().items():
+            found.update({f"{prefix}{name}": value for name, value in layer.weights().items()})
         return {
             name: found[name].detach().cpu().numpy().astype(np.float32)
             for name in expected_weights(self.config)
@@ -409,6 +420,10 @@ class SRNN(nn.Module):
             for name in FLOAT_NEURONS[direction.neuron.name]:
                 value = torch.from_numpy(np.array(weights[prefix + name], dtype=np.float32))
                 direction.neuron.load_parameter(name, value)
+        for prefix, layer in self._dense_layers().items():
+            layer.load_weights(
+                {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+            )
 
     def time_constants(self) -> list[nn.Parameter]:
         """Return the raw time constants that are trained, for a learning rate of their own."""
@@ -424,7 +439,7 @@ class SRNN(nn.Module):
         return [
             index
             for index, layer in enumerate(self.layers)
-            if cast(SpikingLayer, layer).ahead.neuron.spiking
+            if isinstance(layer, SpikingLayer) and layer.ahead.neuron.spiking
         ]
 
 

@@ -26,6 +26,7 @@ from ..export.freeze import Quantization
 from ..export.plain import build, join, suggest
 
 OPTIMIZERS = ("adam", "adamw", "adamax")
+BASELINES = ("none", "relu", "rnn", "gru", "lstm")
 ENGINES = ("events", "loop")
 """``events``: compiled and exact, for float32 on the CPU (``train/engine``); elsewhere the loop.
 ``loop``: plain PyTorch operations, step by step."""
@@ -45,12 +46,20 @@ class TaskConfig:
 class ModelRecipe:
     """The network without the sizes that the task dictates.
 
-    A last layer without ``size`` gets one neuron per class.
+    A last layer without ``size`` gets one neuron per class. ``baseline`` puts a network that does
+    not spike in the place of the layers, of the same sizes, for comparison: ``relu``, the paper's
+    control, the same neurons with graded activations; ``rnn``, ``gru`` or ``lstm``, torch's layers
+    below a linear readout (``train/dense.py``).
     """
 
     layers: tuple[dict[str, Any], ...]
     readout: str = "membrane"
     surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
+    baseline: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.baseline not in BASELINES:
+            raise InputError(f"baseline: {self.baseline!r}{suggest(self.baseline, BASELINES)}")
 
     def resolve(self, input_size: int, classes: int, skip_steps: int) -> ModelConfig:
         """Return the full config for a task.
@@ -66,6 +75,7 @@ class ModelRecipe:
         built = tuple(
             build(LayerConfig, layer, f"model.layers.{index}") for index, layer in enumerate(layers)
         )
+        built = baseline_layers(built, self.baseline)
         if built and built[-1].size != classes:
             raise InputError(
                 f"model.layers.{len(built) - 1}.size: {built[-1].size} output neurons for "
@@ -78,6 +88,42 @@ class ModelRecipe:
             skip_steps=skip_steps,
             surrogate=self.surrogate,
         )
+
+
+def baseline_layers(layers: tuple[LayerConfig, ...], baseline: str) -> tuple[LayerConfig, ...]:
+    """Return the layers of a baseline (one of ``BASELINES``) of the same sizes.
+
+    Raises
+    ------
+    InputError
+        A layer that the baseline has no counterpart of, or no hidden layer.
+    """
+    if baseline == "none":
+        return layers
+    if baseline == "relu":
+        return tuple(_relu(index, layer) for index, layer in enumerate(layers))
+    if len(layers) < 2:
+        raise InputError(f"model.baseline: {baseline} needs a hidden layer; the recipe has none")
+    *hidden, readout = layers
+    for index, layer in enumerate(hidden):
+        if layer.bidirectional:
+            raise InputError(
+                f"model.layers.{index}: is bidirectional, and the baseline {baseline} is not"
+            )
+    return (
+        *(LayerConfig(neuron=baseline, size=layer.size) for layer in hidden),
+        LayerConfig(neuron="linear", size=readout.size),
+    )
+
+
+def _relu(index: int, layer: LayerConfig) -> LayerConfig:
+    if layer.neuron == "lif":
+        return replace(layer, neuron="alif_relu", adaptation=0.0)
+    if layer.neuron == "cuba_lif":
+        raise InputError(
+            f"model.layers.{index}: cuba_lif has no graded form; the baseline relu takes alif, lif"
+        )
+    return replace(layer, neuron="alif_relu") if layer.neuron == "alif" else layer
 
 
 @dataclass(frozen=True)

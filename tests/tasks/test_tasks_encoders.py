@@ -13,6 +13,7 @@ from srnn.tasks.encoders import (
     Encoder,
     Graded,
     LevelCrossing,
+    MelLevels,
     SlidingWindow,
     Slope,
     Unencoded,
@@ -29,6 +30,7 @@ EXAMPLES: list[Encoder] = [
     Graded((0.5, -1.0), (0.1, 0.037), bits=6, clip=3.0),
     SlidingWindow(window=3, full=16),
     SlidingWindow(window=2, binarise=0.1, permutation=(3, 1, 0, 2, 5, 4, 7, 6)),
+    MelLevels(fft=64, hop=1, bands=5, level=4.0),
 ]
 
 
@@ -38,6 +40,8 @@ def signals(encoder: Encoder, n: int = 3, steps: int = 8) -> np.ndarray:
         return rng.integers(0, 2, (n, steps, 2))
     if isinstance(encoder, SlidingWindow):
         return rng.integers(0, encoder.full + 1, (n, steps, 1))
+    if isinstance(encoder, MelLevels):
+        return rng.normal(0, 0.5, (n, steps, 1))
     return rng.normal(0, 0.5, (n, steps, 2)).cumsum(axis=1)
 
 

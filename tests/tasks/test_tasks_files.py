@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from srnn.tasks import DataError
-from srnn.tasks.files import Source, read_file
+from srnn.tasks.files import Source, fetch, read_file
 
 CONTENT = bytes(range(256)) * 40
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -165,3 +165,20 @@ def test_a_cache_that_cannot_be_written(
     monkeypatch.setenv("SRNN_CACHE", str(put(tmp_path, "file")))
     with pytest.raises(DataError, match="set SRNN_CACHE"):
         read_file(PLAIN, "one.bin", download=True, base_url=server.url)
+
+
+def test_fetch_writes_what_was_made_of_a_file_or_nothing(server: Server, tmp_path: Path) -> None:
+    server.offer("one.bin", CONTENT)
+    target = tmp_path / "cache" / "made"
+    fetch(server.url + "one.bin", target, lambda content: content[::-1])
+    assert target.read_bytes() == CONTENT[::-1]
+
+    def refuse(content: bytes) -> bytes:
+        raise DataError(f"{len(content)} bytes of nothing")
+
+    with pytest.raises(DataError, match="10240 bytes of nothing"):
+        fetch(server.url + "one.bin", target, refuse)
+    assert target.read_bytes() == CONTENT[::-1]
+    with pytest.raises(DataError, match="answered 404"):
+        fetch(server.url + "two.bin", tmp_path / "cache" / "two", bytes)
+    assert [path.name for path in target.parent.iterdir()] == ["made"]

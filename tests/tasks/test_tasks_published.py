@@ -17,7 +17,7 @@ from srnn.tasks.mnist import read_idx
 
 def digest(task: Task) -> list[object]:
     return [
-        (name, split.take(range(5)).inputs.tolist(), split.targets.tolist())
+        (name, np.asarray(split.take(range(5)).inputs).tolist(), split.targets.tolist())
         for name, split in task.splits().items()
     ]
 

@@ -10,7 +10,16 @@ from srnn.tasks import TASKS, DataError, load, options_from_text, task_options
 
 
 def test_every_task_documents_its_options() -> None:
-    assert set(TASKS) == {"ecg", "digits", "smnist", "psmnist", "arrays"}
+    assert set(TASKS) == {
+        "ecg",
+        "digits",
+        "smnist",
+        "psmnist",
+        "spoken-digits",
+        "shd",
+        "ssc",
+        "arrays",
+    }
     for name, entry in TASKS.items():
         defaults = task_options(name)
         assert json.loads(json.dumps(defaults)) == defaults

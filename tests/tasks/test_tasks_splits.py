@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from srnn.tasks import DataError
-from srnn.tasks.splits import hold_out, seeded_permutation, split_by_fractions
+from srnn.tasks.splits import hold_out, hold_out_groups, seeded_permutation, split_by_fractions
 
 
 def test_permutations_are_the_same_on_every_version() -> None:
@@ -58,3 +58,19 @@ def test_small_classes_are_spread_over_the_parts() -> None:
     assert [len(part) for part in parts] == [6, 3, 3]
     singles = split_by_fractions(np.array([0] * 20 + [1, 2, 3]), (0.6, 0.2, 0.2), 0)
     assert {20, 21, 22} <= set(singles[0].tolist())
+
+
+def test_whole_groups_are_held_out() -> None:
+    groups = np.array([7, 3, 7, 5, 3, 9])
+    seen = set()
+    for seed in range(20):
+        left, out = hold_out_groups(groups, 1, seed)
+        assert sorted([*left, *out]) == list(range(6))
+        assert len(set(groups[out])) == 1
+        assert not set(groups[left]) & set(groups[out])
+        seen.add(int(groups[out][0]))
+    assert seen == {3, 5, 7, 9}
+    assert len(set(groups[hold_out_groups(groups, 3, 0)[1]])) == 3
+    for count in (0, 4):
+        with pytest.raises(DataError, match=f"{count} of 4 groups"):
+            hold_out_groups(groups, count, 0)

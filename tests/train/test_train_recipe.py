@@ -19,7 +19,13 @@ PLAIN: dict[str, Any] = {
     "training": {"epochs": 3},
 }
 
-SIZES = {"ecg": (4, 6, 10), "digits": (16, 10, 0), "smnist": (8, 10, 0), "psmnist": (4, 10, 0)}
+SIZES = {
+    "ecg": (4, 6, 10),
+    "digits": (16, 10, 0),
+    "smnist": (8, 10, 0),
+    "psmnist": (4, 10, 0),
+    "spoken-digits": (800, 10, 0),
+}
 """Channels, classes and skipped steps of the tasks, where their data is not at hand."""
 
 
@@ -55,6 +61,7 @@ def test_every_recipe_makes_a_network(name: str) -> None:
         "digits-cuba",
         pytest.param("ecg", marks=pytest.mark.needs_data("qtdb_ecg")),
         pytest.param("ecg-2020", marks=pytest.mark.needs_data("qtdb_ecg")),
+        pytest.param("spoken-digits", marks=pytest.mark.needs_data("fsdd")),
     ],
 )
 def test_recipes_fit_their_tasks(name: str, data_dir: Path) -> None:
