@@ -1,12 +1,14 @@
 """The exact, compiled way through time for spiking layers on the CPU.
 
-``SpikingSequence`` is a layer of its own, ``spiking_sequence`` the function under it, ``Events`` an
-input as event lists. ``SRNN(config, engine="events")`` uses them for every layer.
+``SpikingSequence`` is a layer of its own, ``spiking_sequence`` the function under it;
+``spiking_stack`` runs several layers at once, which is faster than one after the other, and is what
+``SRNN(config, engine="events")`` uses. ``Events`` are an input as event lists.
 """
 
 from .events import Events
 from .layer import SpikingSequence
 from .sequence import Result, spiking_sequence
+from .stack import StackLayer, StackResult, spiking_stack
 from .surrogates import encode
 from .threads import get_threads, set_threads
 
@@ -14,8 +16,11 @@ __all__ = [
     "Events",
     "Result",
     "SpikingSequence",
+    "StackLayer",
+    "StackResult",
     "encode",
     "get_threads",
     "set_threads",
     "spiking_sequence",
+    "spiking_stack",
 ]

@@ -87,8 +87,6 @@ from .sources import source_digest
 
 DENSE_SHARE = 0.45
 """Share of active neurons above which the product over all of them is the faster way; measured."""
-
-
 MASK_BITS = 64
 """Samples times steps whose senders are marked together."""
 
