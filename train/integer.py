@@ -189,13 +189,11 @@ class ReplayedLayer:
         """Fill blocks ``low`` to ``high`` of (blocks, time, planes, samples, width)."""
         neuron, scale = self.layer.neuron, self.layer.state_scale
         if isinstance(neuron, AdaptiveLIF):
-            threshold, exponent = (
-                self._parameter(name).astype(np.int32) for name in ("v_threshold", "b_exp")
-            )
             keep_adaptive(
-                kept, low, high, self._state("v"), self._state("d"), threshold, exponent,
-                scale.astype(np.float32), self._trace_scale().astype(np.float32), self.rho,
-                np.float32(self.initial_adaptation),
+                kept, low, high, self._state("v"), self._state("d"),
+                threshold=self._parameter("v_threshold"), exponent=self._parameter("b_exp"),
+                scale=scale, trace_scale=self._trace_scale(), rho=self.rho,
+                initial_adaptation=self.initial_adaptation,
             )  # fmt: skip
         elif isinstance(neuron, CubaLIF):
             keep_cuba(

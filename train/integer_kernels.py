@@ -8,63 +8,133 @@ threshold.
 # Compiled functions take their arguments by position.
 # ruff: noqa: PLR0917
 
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
+
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
+from .engine.memory import aligned
+from .engine.simd import LANES, floor, from_int32, load, load_part, splat, stream
+from .engine.sources import source_digest
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int32]
 
 _BELOW = np.float32(-1.0)
 _LOW_BITS = (1 << DECAY_BITS) - 1
 
 
-@njit(cache=True, nogil=True)
+class Adaptive(NamedTuple):
+    """Addresses and sizes of ``keep_adaptive``.
+
+    ``kept`` as above; ``v``, ``d`` int32 (batch, time, n); ``parameters`` float32 (4, width):
+    threshold, 2^-exponent, scale and trace scale, of padding 1, 0, 1 and 0.
+    """
+
+    kept: int
+    v: int
+    d: int
+    parameters: int
+    batch: int
+    steps: int
+    n: int
+    planes: int
+    samples: int
+    width: int
+
+
+def _compile(digest: int):
+    @njit(cache=True, nogil=True)
+    def keep_adaptive(places, low, high):
+        """Keep ``AdaptiveLIF``: ``(v - B) scale`` and, given a second plane, ``b = d trace_scale``.
+
+        Integers of 24 bits are exact in float32, and so is B. Returns the digest.
+        """
+        kept, v, d, parameters, batch, steps, n, planes, samples, width = places
+        plane = samples * width
+        for block in range(low, high):
+            for t in range(steps):
+                for r in range(samples):
+                    b = block * samples + r
+                    at = (block * steps + t) * planes * plane + r * width
+                    source = (b * steps + t) * n
+                    for c in range(0, width, LANES):
+                        count = min(n - c, LANES) if b < batch else 0
+                        if count == LANES:
+                            x, y = load(v, source + c), load(d, source + c)
+                        elif count > 0:
+                            x, y = load_part(v, source + c, count), load_part(d, source + c, count)
+                        else:
+                            x, y = splat(0.0), splat(0.0)
+                        y = from_int32(y)
+                        limit = load(parameters, c) + floor(y * load(parameters, width + c))
+                        x = (from_int32(x) - limit) * load(parameters, 2 * width + c)
+                        if count <= 0:
+                            x = splat(-1.0)
+                        stream(kept, at + c, x)
+                        if planes > 1:
+                            stream(kept, at + plane + c, y * load(parameters, 3 * width + c))
+        return digest
+
+    return keep_adaptive
+
+
+_keep_adaptive = _compile(source_digest())
+
+
 def keep_adaptive(
-    kept, low, high, v, d, threshold, exponent, scale, trace_scale, rho, initial_adaptation
-):
+    kept: Floats,
+    low: int,
+    high: int,
+    v: Integers,
+    d: Integers,
+    *,
+    threshold: npt.NDArray[np.integer[Any]],
+    exponent: npt.NDArray[np.integer[Any]],
+    scale: npt.NDArray[np.floating[Any]],
+    trace_scale: npt.NDArray[np.floating[Any]],
+    rho: Floats,
+    initial_adaptation: float,
+) -> None:
     """Keep ``AdaptiveLIF``: ``(v - B) scale`` and, given a second plane, ``b = d trace_scale``.
 
-    Parameters are int32 and float32. Where a neuron does not adapt, ``trace_scale`` and d are 0,
-    and b follows from the spikes, for the gradient of the adaptation.
+    Where a neuron does not adapt, ``trace_scale`` and d are 0, and b follows from the spikes, for
+    the gradient of the adaptation.
     """
     batch, steps, n = v.shape
-    samples, planes, width = kept.shape[3], kept.shape[2], kept.shape[4]
-    adapting = trace_scale.min() > 0
-    for block in range(low, high):
-        for t in range(steps):
-            for r in range(samples):
-                b = block * samples + r
-                first = n if b < batch else 0
-                for i in range(first, width):
-                    kept[block, t, 0, r, i] = _BELOW
-                if b < batch:
-                    # Below 2^25, so that nothing leaves 32 bits and the sign survives float32.
-                    for i in range(n):
-                        limit = threshold[i] + (d[b, t, i] >> exponent[i])
-                        kept[block, t, 0, r, i] = np.float32(v[b, t, i] - limit) * scale[i]
-                if planes == 1:
-                    continue
-                for i in range(first, width):
-                    kept[block, t, 1, r, i] = np.float32(0.0)
-                if b < batch:
-                    for i in range(n):
-                        kept[block, t, 1, r, i] = np.float32(d[b, t, i]) * trace_scale[i]
-                    if not adapting:
-                        _follow_spikes(kept, block, t, r, trace_scale, rho, initial_adaptation)
+    planes, samples, width = kept.shape[2:]
+    parameters = aligned((4, width))
+    parameters[0], parameters[2] = 1, 1
+    rows = (threshold, 2.0 ** -exponent.astype(np.float64), scale, trace_scale)
+    for row, values in zip(parameters, rows, strict=True):
+        row[:n] = values
+    arrays = [np.ascontiguousarray(x, np.int32) for x in (v, d)]
+    where = (kept.ctypes.data, *(x.ctypes.data for x in arrays), parameters.ctypes.data)
+    _keep_adaptive(Adaptive(*where, batch, steps, n, planes, samples, width), low, high)
+    if planes > 1 and not trace_scale.min() > 0:
+        weak = np.flatnonzero(trace_scale <= 0)
+        _follow_spikes(kept, low, high, weak, rho, np.float32(initial_adaptation))
 
 
-@njit(nogil=True)
-def _follow_spikes(kept, block, t, r, trace_scale, rho, initial_adaptation):
+@njit(cache=True, nogil=True)
+def _follow_spikes(kept, low, high, neurons, rho, initial_adaptation):
     """Set b of the neurons that do not adapt from their spikes of the step before."""
-    for i in range(trace_scale.shape[0]):
-        if trace_scale[i] > 0:
-            continue
-        fired, before = np.float32(0.0), np.float32(initial_adaptation)
-        if t > 0:
-            fired = np.float32(kept[block, t - 1, 0, r, i] > 0)
-            before = kept[block, t - 1, 1, r, i]
-        kept[block, t, 1, r, i] = fired + rho[i] * (before - fired)
+    for block in range(low, high):
+        for t in range(kept.shape[1]):
+            for r in range(kept.shape[3]):
+                for i in neurons:
+                    fired, before = np.float32(0.0), initial_adaptation
+                    if t > 0:
+                        fired = np.float32(kept[block, t - 1, 0, r, i] > 0)
+                        before = kept[block, t - 1, 1, r, i]
+                    kept[block, t, 1, r, i] = fired + rho[i] * (before - fired)
 
 
 @njit(cache=True, nogil=True)

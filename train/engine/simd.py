@@ -161,6 +161,12 @@ def _emit_abs(builder: Any, x: Any) -> Any:
     return builder.bitcast(builder.and_(builder.bitcast(x, _INTEGERS), mask), VECTOR)
 
 
+def _emit_floor(builder: Any, x: Any) -> Any:
+    kind = ir.FunctionType(VECTOR, [VECTOR])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.floor.v{LANES}f32")
+    return builder.call(function, [x])
+
+
 def _emit_choice(builder: Any, v: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", v, _constant(0.0)), a, b)
 
@@ -197,6 +203,12 @@ positive_bits = _pure(
 nonzero_bits = _pure(_emit_bits("!="), 1, types.int64)
 """An integer whose bit i says whether element i is not 0; NaN is not 0."""
 
+from_int32 = _pure(
+    lambda builder, a: builder.sitofp(builder.bitcast(a, _INTEGERS), VECTOR),
+    1,
+)
+"""The floats nearest to the integers whose bits a vector holds, as ``load`` of int32 gives them."""
+floor = _pure(_emit_floor, 1)
 _add = _pure(lambda builder, a, b: builder.fadd(a, b), 2)
 _subtract = _pure(lambda builder, a, b: builder.fsub(a, b), 2)
 _multiply = _pure(lambda builder, a, b: builder.fmul(a, b), 2)
