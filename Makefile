@@ -7,8 +7,9 @@ DEMO   := runs/demo
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
+PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format bench clean
+.PHONY: help setup demo test test-slow lint format bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -60,10 +61,39 @@ format: $(READY)  ## let ruff format the code
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
-bench: $(READY)  ## time training and simulation
+bench: $(READY)  ## time training and simulation (beside other frameworks after make peers)
 	@$(BIN)/python benchmarks/train_step.py
+	@$(BIN)/python benchmarks/peak.py
+	@$(BIN)/python benchmarks/memory.py
+	@$(PIP) install -c constraints.txt -e '.[bench]'
+	@$(BIN)/python benchmarks/growth.py --plot docs/figures/growth.svg
 	@$(BIN)/python benchmarks/simulate.py
 
+peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the frameworks that training is timed against (some 2.2 GB)
+
+.venv-peers-torch/.ready: $(PEERS)/requirements-torch.txt $(PEERS)/requirements-torch-no-deps.txt
+	@echo "snnTorch, Norse, SpikingJelly and lava-dl in $(@D), a few minutes"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install -r $(PEERS)/requirements-torch.txt
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install --no-deps --ignore-requires-python \
+	  -r $(PEERS)/requirements-torch-no-deps.txt
+	@touch $@
+
+.venv-peers-jax/.ready: $(PEERS)/requirements-jax.txt
+	@echo "Spyx in $(@D), a few minutes"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install -r $(PEERS)/requirements-jax.txt
+	@touch $@
+
 clean:  ## remove the environments, runs and caches
-	rm -rf .venv .venv310 runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv .venv310 .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# make peers builds this too.
+peers: .venv-peers-nengo/.ready
+
+.venv-peers-nengo/.ready: benchmarks/peers/requirements-nengo.txt
+	@echo "nengo-loihi's emulator in $(@D)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install -r $<
+	@touch $@

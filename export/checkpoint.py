@@ -13,6 +13,8 @@ A file is one dictionary of plain values and tensors::
                     (N, T, C), "lengths" (N,), "targets" (N,) or (N, T), "valid" bool (N, T),
                     "output" float32 (N, T, n_out), "spikes.<layer>" bits packed along time
     versions        {"srnn", "torch", "python", ...}
+    quantization    of a model trained on the grid: {"options": as in ``export/freeze.py``,
+                    "doublings": by layer, how often each neuron's weight unit is doubled}; else {}
 
 Time constants are stored in steps as the equations use them, not as the trainer's raw parameters.
 """
@@ -129,10 +131,11 @@ class FloatModel:
     metrics: dict[str, Any] = field(default_factory=dict)
     samples: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    quantization: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_weights(self.config, self.weights)
-        for name in ("task", "recipe", "metrics", "versions"):
+        for name in ("task", "recipe", "metrics", "versions", "quantization"):
             if not isinstance(getattr(self, name), dict):
                 raise InputError(f"{name}: {shown(getattr(self, name))} is not a table")
         _check_task(self.task, self.config)
@@ -218,6 +221,7 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
         "metrics": model.metrics,
         "samples": {name: torch.from_numpy(np.array(s)) for name, s in model.samples.items()},
         "versions": model.versions,
+        "quantization": model.quantization,
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -309,6 +313,8 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
             metrics=content["metrics"],
             samples=_arrays(content["samples"], "samples"),
             versions=content["versions"],
+            # Files written before there was training on the grid do not have it.
+            quantization=content.get("quantization", {}),
         )
     except InputError as error:
         # A name in the file may hold anything, line breaks too.

@@ -18,6 +18,7 @@ import numpy as np
 from .checkpoint import FloatModel, read_model
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
+from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .network import Network
 from .netx import write_net
 from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
@@ -50,13 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--scale",
         choices=SCALES,
-        default="neuron",
         help="one weight unit per neuron (default) or one per layer",
     )
     parser.add_argument(
         "--one-exponent",
         action="store_true",
         help="input and recurrent weights of a layer share one unit (always so for CUBA networks)",
+    )
+    parser.add_argument(
+        "--weight-bits",
+        type=int,
+        metavar="N",
+        help=f"bits of a weight, {WEIGHT_BITS_MIN} to {WEIGHT_BITS_MAX}, the default",
     )
     parser.add_argument(
         "--max-accuracy-loss",
@@ -90,7 +96,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     inputs = model.samples["inputs"]
     lengths = model.samples.get("lengths")
     try:
-        options = Quantization(arguments.scale, exponents=not arguments.one_exponent)
+        options = _options(arguments)
         network, layers = quantize(model, options, simulate, inputs, lengths)
     except InputError as error:
         raise InputError(f"{arguments.model}: {error}") from None
@@ -121,6 +127,18 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
         }
     )
     return EXIT_NO if failed else EXIT_OK
+
+
+def _options(arguments: argparse.Namespace) -> Quantization | None:
+    """Return the scheme that was asked for; None leaves it to the model."""
+    given = (arguments.scale, arguments.weight_bits, arguments.one_exponent or None)
+    if all(value is None for value in given):
+        return None
+    return Quantization(
+        scale=arguments.scale or SCALES[0],
+        exponents=not arguments.one_exponent,
+        weight_bits=WEIGHT_BITS_MAX if arguments.weight_bits is None else arguments.weight_bits,
+    )
 
 
 def bundle(model: FloatModel, trace: Trace, count: int = BUNDLED_SAMPLES) -> Samples:

@@ -75,6 +75,7 @@ class LayerConfig:
     """One layer of the float model.
 
     ``threshold`` is b0 and ``adaptation`` beta of the paper, as initial values for all neurons;
+    ``train_threshold`` and ``train_adaptation`` let training choose them neuron by neuron.
     ``initial_adaptation`` is the trace b before the first step. ``weight_init``:
     ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
     ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
@@ -93,6 +94,8 @@ class LayerConfig:
     tau_adp: Init = field(default_factory=lambda: Init(mean=150.0))
     tau_syn: Init = field(default_factory=lambda: Init(mean=5.0))
     train_time_constants: bool = True
+    train_threshold: bool = False
+    train_adaptation: bool = False
     weight_init: str = "xavier_uniform"
     weight_gain: float = 1.0
     recurrent_init: str = "orthogonal"
@@ -114,8 +117,18 @@ class LayerConfig:
         for name in ("weight_gain", "recurrent_gain"):
             if not math.isfinite(getattr(self, name)):
                 raise InputError(f"layer: {name} {getattr(self, name)} is not a finite number")
+        for name in ("threshold", "adaptation"):
+            if getattr(self, f"train_{name}") and name not in FLOAT_NEURONS.get(self.neuron, ()):
+                raise InputError(f"layer: train_{name}: {self.neuron} has no {name}")
+            if getattr(self, f"train_{name}") and getattr(self, name) == 0:
+                raise InputError(
+                    f"layer: train_{name}: from {name} 0 there is no gradient; start at 0.01"
+                )
         if self.recurrent and self.neuron == "li":
             raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        self._check_inits()
+
+    def _check_inits(self) -> None:
         inits = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
         if self.weight_init not in inits:
             raise InputError(

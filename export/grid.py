@@ -30,6 +30,9 @@ STATE_ONE = 1 << STATE_SHIFT
 WEIGHT_MIN, WEIGHT_MAX = -256, 254
 """Range of the even weights of a matrix with both signs (8 bits with the sign)."""
 
+WEIGHT_BITS_MIN, WEIGHT_BITS_MAX = 3, 8
+"""Bits of a weight, its sign among them."""
+
 WEIGHT_MAX_ONE_SIGN = 255
 WEIGHT_EXP_MIN, WEIGHT_EXP_MAX = -8, 7
 ADAPTATION_EXP_MAX = 15
@@ -78,14 +81,27 @@ def round_int(x: npt.ArrayLike) -> IntArray:
     return np.rint(np.asarray(x, dtype=np.float64)).astype(np.int64)
 
 
-def even_weights(weight: npt.ArrayLike, unit: npt.ArrayLike) -> IntArray:
-    """Round real weights (n_out, n_in) to even integers in [-256, 254] of ``unit`` (n_out, 1) each.
+def weight_step(bits: int) -> int:
+    """Return the distance of two weights of a matrix with both signs, at so many bits: 2 at 8."""
+    return 1 << (WEIGHT_BITS_MAX + 1 - bits)
 
-    Even integers are what Loihi keeps of a matrix with both signs at 8 bits; they are exact for a
-    matrix of one sign as well.
+
+def weight_max(bits: int) -> int:
+    """Return the largest weight of a matrix with both signs, at so many bits: 254 at 8."""
+    return -WEIGHT_MIN - weight_step(bits)
+
+
+def even_weights(
+    weight: npt.ArrayLike, unit: npt.ArrayLike, bits: int = WEIGHT_BITS_MAX
+) -> IntArray:
+    """Round real weights (n_out, n_in) to the grid of ``bits``, in units of ``unit`` (n_out, 1).
+
+    At 8 bits these are the even integers in [-256, 254], what Loihi keeps of a matrix with both
+    signs, and exact for a matrix of one sign as well; every bit less doubles their distance.
     """
     ratio = np.asarray(weight, dtype=np.float64) / np.asarray(unit, dtype=np.float64)
-    return np.clip(2 * round_int(ratio / 2.0), WEIGHT_MIN, WEIGHT_MAX)
+    step = weight_step(bits)
+    return np.clip(step * round_int(ratio / step), WEIGHT_MIN, weight_max(bits))
 
 
 def hardware_weights(weight: npt.ArrayLike, num_weight_bits: int = 8) -> IntArray:

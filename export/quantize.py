@@ -5,7 +5,7 @@ No simulator is imported here: calibration is given a ``run`` function by the co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,45 +14,20 @@ import numpy.typing as npt
 
 from . import grid
 from .checkpoint import FloatModel
-from .config import LayerConfig
+from .config import ModelConfig
 from .errors import InputError, index_list
+from .freeze import SCALES, Frozen, Quantization, freeze
 from .grid import FloatArray, IntArray
-from .integer_neurons import INTEGER_NEURONS, FloatLayer
-from .network import CubaLIF, Layer, Network, Readout, Synapses
+from .integer_neurons import FloatLayer
+from .network import CubaLIF, Layer, Network
+from .plain import build
 from .trace import LayerTrace, Trace
 
-SCALES = ("neuron", "layer")
+__all__ = ["SCALES", "LayerReport", "Quantization", "calibrate", "dead_neurons", "quantize"]
+
 RESCALE_LIMIT = 16
 """How often the unit of a layer may be doubled because of what calibration shows."""
-PARAMETER_LIMIT = 64
-"""How often it may be doubled so that thresholds and biases fit, which costs no simulation."""
-
 Run = Callable[[Network, npt.NDArray[Any], npt.NDArray[Any] | None], Trace]
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """How to quantize.
-
-    ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
-    ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use
-    their 8 bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores
-    exponents, they share one unit.
-    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
-    rest is kept for samples not seen.
-    """
-
-    scale: str = "neuron"
-    exponents: bool = True
-    headroom: float = 0.8
-
-    def __post_init__(self) -> None:
-        if not 0 < self.headroom <= 1:
-            raise InputError(f"quantization: headroom {self.headroom} is outside 0..1")
-        if self.scale not in SCALES:
-            raise InputError(
-                f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}"
-            )
 
 
 @dataclass(frozen=True)
@@ -63,7 +38,8 @@ class LayerReport:
     of a weight in units of its neuron's largest weight; ``decay_error``: of a decay factor.
     ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how
     often, at most, the unit of a neuron was doubled to keep a state in range, and
-    ``doubled_neurons`` for how many. ``size_bytes``: weights at 8 bits, parameters at their widths.
+    ``doubled_neurons`` for how many. ``size_bytes``: weights at their bits, parameters at their
+    widths.
     """
 
     name: str
@@ -83,19 +59,22 @@ class LayerReport:
 
 def quantize(
     model: FloatModel,
-    options: Quantization,
+    options: Quantization | None,
     run: Run,
     inputs: npt.NDArray[Any],
     lengths: npt.NDArray[Any] | None = None,
 ) -> tuple[Network, list[LayerReport]]:
-    """Quantize a model, calibrate it on samples, and report on every layer.
+    """Quantize a model and report on every layer.
+
+    A model that was trained on the grid keeps the integers of its training; any other is calibrated
+    on samples.
 
     Parameters
     ----------
     model
         The float model.
     options
-        The scheme.
+        The scheme; None: the one that the model was trained with, or the default.
     run
         ``run(network, inputs, lengths) -> Trace`` with all states recorded.
     inputs, lengths
@@ -107,194 +86,92 @@ def quantize(
         A layer that has no integer form, a weight matrix without content, or a state that saturates
         whatever the scale.
     """
-    layers = _float_layers(model)
-    stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
-    doublings = [np.zeros(layer.config.size, dtype=np.int64) for layer in layers]
+    provenance = {
+        "recipe": model.recipe,
+        "metrics": model.metrics,
+        "versions": model.versions,
+    }
+    trained = None if options else trained_quantization(model)
+    if trained is not None:
+        options, doublings = trained
+        frozen = freeze(
+            model.config, model.weights, model.task, options, doublings,
+            {"quantization": asdict(options), "trained_on_grid": True, **provenance},
+        )  # fmt: skip
+        trace = run(frozen.network, inputs, lengths)
+    else:
+        options = options or Quantization()
+        frozen, trace = calibrate(
+            model.config, model.weights, model.task, options, run, inputs, lengths,
+            provenance={"quantization": asdict(options), **provenance},
+        )  # fmt: skip
+    parts = zip(frozen.layers, frozen.network.layers, trace.layers, frozen.doublings, strict=True)
+    return frozen.network, [_report(*part, options.weight_bits) for part in parts]
+
+
+def trained_quantization(
+    model: FloatModel,
+) -> tuple[Quantization, list[npt.NDArray[np.int64]]] | None:
+    """Return the scheme and the doublings that a model was trained with, None for a float one.
+
+    Raises
+    ------
+    InputError
+        The model's table ``quantization`` is not one.
+    """
+    if not model.quantization:
+        return None
+    table = model.quantization
+    counts = table.get("doublings")
+    if set(table) != {"options", "doublings"} or not isinstance(counts, (list, tuple)):
+        raise InputError("quantization: needs the entries options and doublings")
+    options = build(Quantization, table["options"], "quantization.options")
+    try:
+        return options, [np.array(count, np.int64).reshape(-1) for count in counts]
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("quantization: doublings are not integers") from None
+
+
+def calibrate(  # noqa: PLR0917
+    config: ModelConfig,
+    weights: Mapping[str, npt.NDArray[Any]],
+    task: Mapping[str, Any],
+    options: Quantization,
+    run: Run,
+    inputs: npt.NDArray[Any],
+    lengths: npt.NDArray[Any] | None = None,
+    doublings: Sequence[npt.ArrayLike] | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> tuple[Frozen, Trace]:
+    """Double weight units, from ``doublings`` on, until no state of a run comes near 24 bits.
+
+    Returns the network and its run. Other parameters are those of ``freeze`` and ``quantize``.
+
+    Raises
+    ------
+    InputError
+        What ``freeze`` raises; a state that saturates whatever the scale.
+    """
     out_of_range: list[npt.NDArray[np.bool_]] = []
     for _ in range(RESCALE_LIMIT + 1):
-        made = []
-        for index, layer in enumerate(layers):
-            integer, doublings[index] = _fitting_layer(layer, options, stock, doublings[index])
-            made.append(integer)
-        network = _network(model, options, made)
-        trace = run(network, inputs, lengths)
+        frozen = freeze(config, weights, task, options, doublings, provenance)
+        trace = run(frozen.network, inputs, lengths)
         out_of_range = [
-            _too_high(network, index, trace, inputs, options.headroom)
-            for index in range(len(layers))
+            _too_high(frozen.network, index, trace, inputs, options.headroom)
+            for index in range(len(frozen.layers))
         ]
         if not any(mask.any() for mask in out_of_range):
-            reports = [
-                _report(*parts)
-                for parts in zip(layers, network.layers, trace.layers, doublings, strict=True)
-            ]
-            return network, reports
+            return frozen, trace
         doublings = [
             count + (mask if options.scale == "neuron" else mask.any())
-            for count, mask in zip(doublings, out_of_range, strict=True)
+            for count, mask in zip(frozen.doublings, out_of_range, strict=True)
         ]
     guilty = next(i for i, mask in enumerate(out_of_range) if mask.any())
     neurons = index_list(np.flatnonzero(out_of_range[guilty]).tolist())
     raise InputError(
-        f"layer {layers[guilty].name}: neurons {neurons} still leave 24 bits after the weight unit "
+        f"layer {guilty}: neurons {neurons} still leave 24 bits after the weight unit "
         f"was doubled {RESCALE_LIMIT} times; a time constant, threshold or weight is extreme"
     )
-
-
-def _float_layers(model: FloatModel) -> list[FloatLayer]:
-    dense = [layer.neuron for layer in model.config.layers if layer.dense]
-    if dense:
-        raise InputError(
-            f"a dense baseline ({', '.join(dense)}) has no integer form; train the recipe without "
-            "its baseline"
-        )
-    refused = [
-        f"layer {index} ({layer.neuron}): {reason}"
-        for index, layer in enumerate(model.config.layers)
-        for reason in _obstacles(layer)
-    ]
-    if refused:
-        raise InputError("no integer form for " + "; ".join(refused))
-    layers = []
-    scale = float(model.task.get("input_scale", 1.0))
-    for index, config in enumerate(model.config.layers):
-        prefix = f"layers.{index}."
-        own = {
-            name[len(prefix) :]: np.asarray(value, dtype=np.float64)
-            for name, value in model.weights.items()
-            if name.startswith(prefix)
-        }
-        layers.append(
-            FloatLayer(
-                name=f"{index}",
-                config=config,
-                weight=own.pop("weight") * (scale if index == 0 else 1.0),
-                weight_rec=own.pop("weight_rec", None),
-                bias=own.pop("bias"),
-                parameters=own,
-            )
-        )
-    return layers
-
-
-def _obstacles(layer: LayerConfig) -> list[str]:
-    found = []
-    if layer.neuron not in INTEGER_NEURONS:
-        found.append("graded activations do not exist on the chip; train alif instead")
-    if layer.bidirectional:
-        found.append("a bidirectional layer needs the sequence backwards, which no stream has")
-    return found
-
-
-def _network(model: FloatModel, options: Quantization, layers: list[Layer]) -> Network:
-    task = model.task
-    return Network(
-        layers=tuple(layers),
-        readout=Readout(
-            model.config.readout, model.config.skip_steps, tuple(task.get("classes", ()))
-        ),
-        message_bits=int(task.get("message_bits", 0)),
-        input_scale=float(task.get("input_scale", 1.0)),
-        dt=task.get("dt"),
-        task=task,
-        provenance={
-            "quantization": asdict(options),
-            "recipe": model.recipe,
-            "metrics": model.metrics,
-            "versions": model.versions,
-        },
-    )
-
-
-def weight_units(
-    weight: FloatArray, weight_rec: FloatArray | None, scale: str, exponents: bool
-) -> tuple[FloatArray, int, int]:
-    """Return the unit k (n, 1) and the exponents of input and recurrent weights.
-
-    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive
-    exponent, which shifts its sums left and loses nothing, so that both use the 8 bits.
-    """
-    shifts = [0, 0]
-    peaks = [np.abs(weight).max(axis=1)]
-    if weight_rec is not None:
-        peaks.append(np.abs(weight_rec).max(axis=1))
-        tops = [float(p.max()) for p in peaks]
-        if exponents and min(tops) > 0:
-            gap = int(np.floor(np.log2(max(tops) / min(tops))))
-            shifts[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
-    per_neuron = np.max([p / 2.0**e for p, e in zip(peaks, shifts, strict=False)], axis=0)
-    top = float(per_neuron.max())
-    unit = per_neuron if scale == "neuron" else np.full_like(per_neuron, top)
-    # A neuron without any weight has no scale of its own.
-    unit = np.where(unit > 0, unit, top)
-    return unit[:, None] / grid.WEIGHT_MAX, shifts[0], shifts[1]
-
-
-def _fitting_layer(
-    layer: FloatLayer, options: Quantization, stock: bool, doublings: IntArray
-) -> tuple[Layer, IntArray]:
-    """Return the layer of integers, and the doublings (n,) that it took to fit all parameters."""
-    if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
-        raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
-    recurrent = layer.weight_rec
-    if recurrent is not None and not recurrent.any():
-        recurrent = None
-    finest, exponent, exponent_rec = weight_units(
-        layer.weight, recurrent, options.scale, options.exponents and not stock
-    )
-    for _ in range(PARAMETER_LIMIT):
-        unit = finest * 2.0 ** doublings[:, None]
-        values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
-        too_large = values.out_of_range()
-        if not too_large.any():
-            break
-        doublings = doublings + (too_large if options.scale == "neuron" else too_large.any())
-    else:
-        neurons = index_list(np.flatnonzero(too_large).tolist())
-        raise InputError(
-            f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
-            "beside their weights for any weight unit"
-        )
-    # Where the unit of every neuron grew, a smaller shift gives the coarser matrix its bits back.
-    spare = int(doublings.min())
-    exponent, exponent_rec = max(exponent - spare, 0), max(exponent_rec - spare, 0)
-    weights = _integer_weights(layer.weight, unit, exponent, stock)
-    if stock and not weights.any():
-        raise InputError(
-            f"layer {layer.name}: the input weights vanish beside the recurrent ones in the unit "
-            "that both share in a network of CUBA neurons; train with a larger weight_gain"
-        )
-    weights_rec = None
-    if recurrent is not None:
-        weights_rec = _integer_weights(recurrent, unit, exponent_rec, stock)
-    made = Layer(
-        name=layer.name,
-        synapses=Synapses(weights.astype(np.int32), exponent),
-        neuron=values.record(layer.config.size, **values.parameters),
-        recurrent=None
-        if weights_rec is None or not weights_rec.any()
-        else Synapses(weights_rec.astype(np.int32), exponent_rec),
-        state_scale=values.state_scale,
-    )
-    return made, doublings
-
-
-def _integer_weights(weight: FloatArray, unit: FloatArray, exponent: int, stock: bool) -> IntArray:
-    integers = grid.even_weights(weight, unit * 2.0**exponent)
-    return avoid_lava_dl_defects(integers) if stock else integers
-
-
-def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
-    """Weaken the strongest weights by one even step where lava-dl would mangle the matrix.
-
-    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to
-    -256 and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0,
-    ``optimize_weight_bits``.
-    """
-    strongest = -int(weight.min())
-    while weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
-        weight = np.where(weight == -strongest, 2 - strongest, weight)
-        strongest = -int(weight.min())
-    return weight
 
 
 def _too_high(
@@ -339,7 +216,9 @@ def _largest_current(
     return largest
 
 
-def _report(layer: FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray) -> LayerReport:
+def _report(
+    layer: FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray, bits: int
+) -> LayerReport:
     headroom = {
         name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
         for name, values in trace.states.items()
@@ -381,16 +260,16 @@ def _report(layer: FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArr
         headroom=headroom,
         doublings=int(doublings.max()),
         doubled_neurons=int((doublings > 0).sum()),
-        size_bytes=layer_bytes(made),
+        size_bytes=layer_bytes(made, bits),
     )
 
 
-def layer_bytes(layer: Layer) -> int:
-    """Return the layer's bytes on a chip: 1 a weight, 2 a 12-bit decay, 3 a 24-bit state."""
+def layer_bytes(layer: Layer, weight_bits: int = grid.WEIGHT_BITS_MAX) -> int:
+    """Return the layer's bytes on a chip: weights by their bits, 2 a decay, 3 a 24-bit state."""
     synapses = layer.synapses.weight.size
     synapses += 0 if layer.recurrent is None else layer.recurrent.weight.size
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]
-    return synapses + layer.size * sum(widths)
+    return -(-synapses * weight_bits // 8) + layer.size * sum(widths)
 
 
 def dead_neurons(trace: Trace) -> list[str]:

@@ -9,6 +9,7 @@ graded inputs that happen to be -1, 0 or 1 throughout a call count as ACs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,16 +177,16 @@ class Activity:
 def layer_activity(
     layer: Layer,
     spikes: npt.NDArray[np.int64],
-    totals: npt.NDArray[np.int64],
+    totals: Sequence[int],
     steps: int,
     graded: bool,
 ) -> LayerActivity:
     """Make one layer's counts from the kernel's.
 
-    ``totals`` int64 (4,): events from below, recurrent events, and the operations of each;
+    ``totals``: events from below, recurrent events, and the operations of each;
     ``steps`` of all samples together; ``graded``: whether messages from below carry values.
     """
-    from_below, recurrent, operations_below, operations_recurrent = (int(x) for x in totals)
+    from_below, recurrent, operations_below, operations_recurrent = totals
     weights = layer.synapses.weight.size
     if layer.recurrent is not None:
         weights += layer.recurrent.weight.size
@@ -212,7 +213,7 @@ def no_activity(network: Network) -> Activity:
             layer_activity(
                 layer,
                 np.zeros(layer.size, dtype=np.int64),
-                np.zeros(4, dtype=np.int64),
+                (0, 0, 0, 0),
                 0,
                 graded=index == 0 and network.message_bits > 0,
             )

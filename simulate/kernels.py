@@ -1,360 +1,411 @@
-"""The fast simulator's inner loops: event-driven, integer, compiled by numba.
+"""The fast simulator's loops: event-driven, integer, compiled by numba.
 
-``run_layer`` runs one layer over whole sequences, every sample apart from the others. It computes
-docs/FIXED_POINT.md bit for bit as ``reference.py`` does. The functions hold no lock, so that Python
-threads run shares of a batch side by side; numba's own threads would stay behind in a process that
-Lava forks, and OpenMP does not survive that.
+``run_samples`` runs a whole network on samples, each apart from the others. It computes
+docs/FIXED_POINT.md bit for bit as ``reference.py`` does. It holds no lock, so that Python threads
+run it side by side, each taking the next sample until none is left; numba's own threads would stay
+behind in a process that Lava forks, and OpenMP does not survive that.
 
-- Messages come as event lists: step t of sample b owns ``sources[starts[b, t]:starts[b, t + 1]]``.
-- Weights are int16 (n_in, n), so that an event adds one contiguous row. n here and below counts
-  the neurons padded to a multiple of ``LANES``.
-- A neuron program is one ``_update_*`` function and one line in ``_update``. It reads int32
-  parameters (P, n) and rewrites int32 states (S, n), in the orders of ``simulator.PROGRAMS`` and of
-  the record's ``STATES``, and leaves in ``fired`` which neurons spiked. It returns 0, or 1 + the
-  index of a state that left 32 bits.
+A sample is cut in chunks of steps. Each layer runs through a whole chunk before the next, since
+layer l needs layer l - 1's spikes of the same step and nothing later: a layer's weights, states and
+lists stay in the nearest cache, and a sequence of any length needs no more memory.
 
-All compiled functions share this file, because numba's cache looks at the time stamp of the file of
-the outer function only: an edit of a function elsewhere would leave a stale cache behind.
+A layer runs narrow where its sums and states are known to fit (``programs.NARROW_MAX``), else wide:
+with sums of 64 bits and with delays. States that nothing limits are watched. Where one leaves the
+narrow range the run ends with ``LEFT_NARROW``, and the caller runs again with that layer wide.
+
+Event lists of a layer (``events.py``) begin with the spikes of the step before the chunk: step t of
+the chunk owns the events ``starts[t + 1]`` to ``starts[t + 2]``.
 """
 
 # Compiled functions take their arguments by position.
 # ruff: noqa: PLR0917
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from ..export.grid import DECAY_BITS, DECAY_ONE, STATE_BITS, STATE_MAX, STATE_SHIFT
+from .events import check_binary, list_inputs
+from .programs import NARROW_MAX, update
+from .rows import BLOCK, gather, gather_graded
+from .sources import source_digest
+from .vectors import (
+    LANES,
+    beyond,
+    fetch_add,
+    get_int16,
+    get_int32,
+    get_int64,
+    get_uint8,
+    load,
+    load_drive,
+    put_int32,
+    put_int64,
+    put_uint8,
+    store_drive,
+    store_part,
+)
 
-CUBA_LIF, ADAPTIVE_LIF, LEAKY_INTEGRATOR, THRESHOLD_REFRACTORY_LIF = range(4)
-
-_HALF, _FULL = 1 << (STATE_BITS - 1), 1 << STATE_BITS
 _INT32_MAX = (1 << 31) - 1
-_LOW_BITS = DECAY_ONE - 1
-_WORD = 8
 
-LANES = 16
-"""Neurons of a layer are padded to a multiple of this, so that vector loops leave no slow rest."""
+STATES_MAX = 4
+"""States of the program that has most."""
 
+FAILED, LEFT_NARROW, NOT_BINARY = 1, 2, 3
+"""How a sample's run ended early: a state left 32 bits, or the narrow range; a forbidden input."""
 
-class Messages(NamedTuple):
-    """Event lists of a batch: ``starts`` int64 (batch, time + 1), ``sources`` int32 (events,).
+LAYER = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("program", "n", "blocks", "states", "parameters", "initial", "wide", "recurrent"),
+            *("weight", "factor", "offset", "left", "right", "delay", "slots"),
+            *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
+            *("lateral_right", "lateral_delay", "lateral_slots"),
+            *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
+            *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
+            *("fan_out", "lateral_fan_out"),
+        )
+    ]
+)
+"""A layer as the kernel reads it. n neurons are padded to ``blocks`` blocks.
 
-    ``values`` int32 (events,) where messages are graded, else int32 (0,): all are 1.
-    """
+``parameters``, ``initial``: addresses of int32 (P, n), (S, n). ``weight``: address of codes uint8
+(n_in, n), or of int16 (n_in, n) where the layer is wide; ``factor``, ``offset``: what
+``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``delay``: address of uint8
+(n_in, n), or 0. ``slots``: largest delay + 1. From ``state`` to ``starts``: offsets in bytes into
+a thread's scratch. ``counts``, ``last_counts``: places of the layer's spikes in the counts, and
+``sent`` of its ``n_in`` sources. ``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero
+weights of each source.
+"""
 
-    starts: npt.NDArray[np.int64]
-    sources: npt.NDArray[np.int32]
-    values: npt.NDArray[np.int32]
+SPIKES, STATE = 0, 1
+"""Columns of a layer's traces: addresses of uint8, and from ``STATE`` on of a state's int32
+(batch, time, n); 0 for what is not recorded."""
 
-
-class Wiring(NamedTuple):
-    """Synapses as the kernel reads them; ``weight`` is (0, n) where there are none.
-
-    ``weight`` int16 (n_in, n); ``exponent`` the shift of the sums; ``delay`` uint8 (n_in, n) or
-    (0, 0); ``fan_out`` int64 (n_in,), non-zero weights of each source; ``slots`` the largest delay
-    + 1.
-    """
-
-    weight: npt.NDArray[np.int16]
-    exponent: int
-    delay: npt.NDArray[np.uint8]
-    fan_out: npt.NDArray[np.int64]
-    slots: int
-
-
-class Record(NamedTuple):
-    """What a run leaves behind, filled by the kernel.
-
-    ``spikes`` uint8 (batch, time, n), or (0, 0, 0) where they are not kept; ``states`` int32 (kept,
-    batch, time, n), the states of index ``kept`` int64; ``spike_counts`` int64 (batch, n);
-    ``totals`` int64 (batch, 4): events from below, recurrent events, and the synaptic operations of
-    each; ``failed`` int64 (batch, 2): the step and 1 + the index of a state that left 32 bits.
-    """
-
-    spikes: npt.NDArray[np.uint8]
-    states: npt.NDArray[np.int32]
-    kept: npt.NDArray[np.int64]
-    spike_counts: npt.NDArray[np.int64]
-    totals: npt.NDArray[np.int64]
-    failed: npt.NDArray[np.int64]
-
-
-@njit(inline="always")
-def _decayed(state, keep):
-    # An arithmetic shift rounds down; adding 4095 to a negative product first makes it truncate.
-    product = np.int64(state) * np.int64(keep)
-    return (product + ((product >> 63) & _LOW_BITS)) >> DECAY_BITS
-
-
-@njit(inline="always")
-def _saturated(x):
-    return min(max(x, -STATE_MAX), STATE_MAX)
-
-
-@njit(inline="always")
-def _wrapped(x):
-    return x - (_FULL if x > _HALF else 0) + (_FULL if x <= -_HALF else 0)
+TRACE_COLUMNS = STATE + STATES_MAX
+TOTALS = 4
+"""Counts of a layer: events from below, recurrent events, synaptic operations of each."""
 
 
 @njit(forceinline=True)
-def _update_cuba_lif(p, states, drive, fired):
-    outside = False
-    for i in range(drive.shape[0]):
-        u = _wrapped(_decayed(states[0, i], p[0, i]) + drive[i])
-        outside |= (u > _INT32_MAX) | (u < -_INT32_MAX)
-        v = _saturated(_decayed(states[1, i], p[1, i]) + u + p[3, i])
-        spike = v > p[2, i]
-        states[0, i] = u
-        states[1, i] = 0 if spike else v
-        fired[i] = spike
-    return 1 if outside else 0
+def _clear(address, words):
+    for i in range(words):
+        put_int64(address, i, 0)
 
 
-@njit(forceinline=True)
-def _update_adaptive_lif(p, states, drive, fired):
-    for i in range(drive.shape[0]):
-        spiked = np.int64(fired[i])
-        d = _saturated(_decayed(states[0, i], p[1, i]) + p[3, i] * spiked)
-        threshold = p[2, i] + (d >> np.int64(p[4, i]))
-        v = _saturated(_decayed(states[1, i], p[0, i]) + drive[i] + p[5, i] - threshold * spiked)
-        states[0, i] = d
-        states[1, i] = v
-        fired[i] = v > threshold
-    return 0
-
-
-@njit(forceinline=True)
-def _update_leaky_integrator(p, states, drive):
-    for i in range(drive.shape[0]):
-        states[0, i] = _saturated(_decayed(states[0, i], p[0, i]) + drive[i] + p[1, i])
-    return 0
-
-
-@njit(forceinline=True)
-def _update_threshold_refractory_lif(p, states, drive, fired):
-    i_outside = th_outside = r_outside = False
-    for n in range(drive.shape[0]):
-        i = _wrapped(_decayed(states[0, n], p[0, n]) + drive[n])
-        v = _saturated(_decayed(states[1, n], p[1, n]) + i + p[6, n])
-        th = _decayed(np.int64(states[2, n]) - p[4, n], p[2, n]) + p[4, n]
-        r = _decayed(states[3, n], p[3, n])
-        spike = v - r >= th
-        r += 2 * th if spike else 0
-        th += p[5, n] if spike else 0
-        i_outside |= (i > _INT32_MAX) | (i < -_INT32_MAX)
-        th_outside |= (th > _INT32_MAX) | (th < -_INT32_MAX)
-        r_outside |= (r > _INT32_MAX) | (r < -_INT32_MAX)
-        states[0, n] = i
-        states[1, n] = v
-        states[2, n] = th
-        states[3, n] = r
-        fired[n] = spike
-    return 1 if i_outside else (3 if th_outside else (4 if r_outside else 0))
-
-
-@njit(forceinline=True)
-def _update(program, p, states, drive, fired):
-    if program == CUBA_LIF:
-        return _update_cuba_lif(p, states, drive, fired)
-    if program == ADAPTIVE_LIF:
-        return _update_adaptive_lif(p, states, drive, fired)
-    if program == LEAKY_INTEGRATOR:
-        return _update_leaky_integrator(p, states, drive)
-    return _update_threshold_refractory_lif(p, states, drive, fired)
-
-
-@njit(forceinline=True)
-def _add_rows(total, weight, sources, start, stop):
-    # Eight weights of at most 256 fit 16 bits, so eight rows are added at half the width first.
-    e = start
-    while e + 8 <= stop:
-        a, b, c, d = sources[e], sources[e + 1], sources[e + 2], sources[e + 3]
-        f, g, h, k = sources[e + 4], sources[e + 5], sources[e + 6], sources[e + 7]
-        for i in range(total.shape[0]):
-            first = weight[a, i] + weight[b, i] + weight[c, i] + weight[d, i]
-            second = weight[f, i] + weight[g, i] + weight[h, i] + weight[k, i]
-            total[i] += np.int16(first + second)
-        e += 8
-    while e + 2 <= stop:
-        a, b = sources[e], sources[e + 1]
-        for i in range(total.shape[0]):
-            total[i] += np.int16(weight[a, i] + weight[b, i])
-        e += 2
-    if e < stop:
-        a = sources[e]
-        for i in range(total.shape[0]):
-            total[i] += weight[a, i]
-
-
-@njit(forceinline=True)
-def _add_graded_rows(total, weight, sources, values, start, stop):
+@njit
+def _tally(sources, start, stop, counts):
     for e in range(start, stop):
-        source, value = sources[e], values[e]
-        for i in range(total.shape[0]):
-            total[i] += weight[source, i] * value
+        source = get_int32(sources, e)
+        put_int64(counts, source, get_int64(counts, source) + 1)
 
 
 @njit(forceinline=True)
-def _add_delayed_rows(future, weight, delay, sources, values, start, stop, step):
-    slots, graded = future.shape[0], values.shape[0] > 0
-    for e in range(start, stop):
-        source = sources[e]
-        value = values[e] if graded else 1
-        for i in range(future.shape[1]):
-            future[(step + delay[source, i]) % slots, i] += weight[source, i] * value
+def _add_totals(layer, counts, totals):
+    sent, spikes = counts + 8 * layer.sent, counts + 8 * layer.counts
+    last = counts + 8 * layer.last_counts
+    for i in range(layer.n_in):
+        count = get_int64(sent, i)
+        totals[0] += count
+        totals[2] += count * get_int64(layer.fan_out, i)
+    if layer.recurrent != 0:
+        # Spikes of a sample's last step reach no synapse.
+        for i in range(layer.n):
+            count = get_int64(spikes, i) - get_int64(last, i)
+            totals[1] += count
+            totals[3] += count * get_int64(layer.lateral_fan_out, i)
 
 
 @njit(forceinline=True)
-def _deliver(weight, delay, total, future, sources, values, start, stop, step):
-    """Set ``total`` to what the synapses deliver at ``step``, before the shift."""
-    if delay.shape[0] > 0:
-        _add_delayed_rows(future, weight, delay, sources, values, start, stop, step)
-        slot = step % future.shape[0]
-        for i in range(total.shape[0]):
-            total[i] = future[slot, i]
-            future[slot, i] = 0
-        return
-    total[:] = 0
-    if values.shape[0] > 0:
-        _add_graded_rows(total, weight, sources, values, start, stop)
+def _shift(drive, width, right, left):
+    for i in range(width):
+        put_int32(drive, i, (get_int32(drive, i) >> right) << left)
+
+
+@njit(forceinline=True)
+def _add(drive, other, width):
+    for i in range(0, width, LANES):
+        kind = np.int32(0)
+        store_drive(drive, i, load_drive(kind, drive, i) + load_drive(kind, other, i))
+
+
+@njit(forceinline=True)
+def _deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
+    """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
+    sources, values = lists
+    target = other if adds and right != 0 else drive
+    adding = adds and right == 0
+    if values != 0:
+        gather_graded(adding, target, layer_blocks, weight, sources, values, lo, hi, factor, offset)
     else:
-        _add_rows(total, weight, sources, start, stop)
+        gather(adding, target, layer_blocks, weight, sources, lo, hi, factor, offset)
+    if right != 0:
+        _shift(target, layer_blocks * BLOCK, right, left)
+        if adds:
+            _add(drive, other, layer_blocks * BLOCK)
+
+
+@njit
+def _deliver_wide(
+    adds, width, drive, total, weight, delay, future, slots, left, right, lists, lo, hi, step
+):
+    """Set drive to the shifted sum of the synapses, or add it; 64 bits, delays."""
+    sources, values = lists
+    now = total
+    if delay != 0:
+        now = future + 8 * width * (step % slots)
+    else:
+        _clear(total, width)
+    for e in range(lo, hi):
+        row = width * get_int32(sources, e)
+        value = get_int32(values, e) if values != 0 else 1
+        for i in range(width):
+            at, place = now, i
+            if delay != 0:
+                at, place = future, i + width * ((step + get_uint8(delay, row + i)) % slots)
+            put_int64(at, place, get_int64(at, place) + value * get_int16(weight, row + i))
+    for i in range(width):
+        a = (get_int64(now, i) >> right) << left
+        put_int64(drive, i, get_int64(drive, i) + a if adds else a)
+    if delay != 0:
+        _clear(now, width)
 
 
 @njit(forceinline=True)
-def _add_shifted(drive, total, exponent):
-    left, right = max(exponent, 0) + STATE_SHIFT, max(-exponent, 0)
-    for i in range(drive.shape[0]):
-        drive[i] += (np.int64(total[i]) >> right) << left
+def _keep_states(trace, row, n, states, width, s):
+    for k in range(states):
+        target = trace[STATE + k]
+        if target != 0:
+            i = 0
+            while i + LANES <= n:
+                x = load(np.int32(0), s, k * width + i)
+                store_drive(target, row * n + i, x)
+                i += LANES
+            if i < n:
+                x = load(np.int32(0), s, k * width + i)
+                store_part(target, row * n + i, x, n - i)
 
 
-@njit(forceinline=True)
-def _operations(fan_out, sources, start, stop):
-    count = 0
-    for e in range(start, stop):
-        count += fan_out[sources[e]]
-    return count
+@njit
+def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
+    """Run a layer through a chunk; return how it ended, and at which step and state."""
+    n, blocks, program, states = layer.n, layer.blocks, layer.program, layer.states
+    width, parameters, recurrent = blocks * BLOCK, layer.parameters, layer.recurrent
+    weight, factor, offset = layer.weight, layer.factor, layer.offset
+    left, right = layer.left, layer.right
+    lateral, lateral_factor = layer.lateral_weight, layer.lateral_factor
+    lateral_offset = layer.lateral_offset
+    lateral_left, lateral_right = layer.lateral_left, layer.lateral_right
+    s, drive, other = scratch + layer.state, scratch + layer.drive, scratch + layer.lateral_drive
+    fired, alarm = scratch + layer.fired, scratch + layer.alarm
+    sources, starts = scratch + layer.sources, scratch + layer.starts
+    own = (sources, np.int64(0))
+    keeps = False
+    for k in range(states):
+        keeps |= trace[STATE + k] != 0
+    before, now = get_int64(starts, 0), get_int64(starts, 1)
+    lo = get_int64(in_starts, 1)
+    for t in range(steps):
+        hi = get_int64(in_starts, t + 2)
+        _deliver(False, blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi)
+        lo = hi
+        if recurrent != 0:
+            _deliver(
+                True, blocks, drive, other, lateral, lateral_factor, lateral_offset, lateral_left,
+                lateral_right, own, before, now,
+            )  # fmt: skip
+        before = now
+        now = update(
+            np.int32(0), program, n, width, parameters, s, drive, fired, alarm, sources, now
+        )
+        put_int64(starts, t + 2, now)
+        if keeps:
+            _keep_states(trace, row + t, n, states, width, s)
+    for k in range(states):
+        if beyond(np.int32(0), alarm, k * LANES, NARROW_MAX):
+            return LEFT_NARROW, 0, k
+    return 0, 0, 0
 
 
-@njit(forceinline=True)
-def _append_events(fired, words, sources, at):
-    # Most words of eight neurons are silent; inside one, every index is written and only the
-    # neurons that fired move the end of the list, which costs no branch.
-    for w in range(words.shape[0]):
-        if words[w] != 0:
-            for i in range(_WORD * w, _WORD * w + _WORD):
-                sources[at] = i
-                at += fired[i]
-    return at
+@njit
+def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
+    """Run a layer as ``_run_narrow`` does, with 64 bits and delays; ``first``: step in the run."""
+    n, states, width = layer.n, layer.states, layer.blocks * BLOCK
+    s, drive, total = scratch + layer.state, scratch + layer.drive, scratch + layer.lateral_drive
+    fired, alarm = scratch + layer.fired, scratch + layer.alarm
+    future, lateral_future = scratch + layer.future, scratch + layer.lateral_future
+    sources, starts = scratch + layer.sources, scratch + layer.starts
+    own = (sources, np.int64(0))
+    for t in range(steps):
+        lo, hi, step = get_int64(in_starts, t + 1), get_int64(in_starts, t + 2), first + t
+        _deliver_wide(
+            False, width, drive, total, layer.weight, layer.delay, future, layer.slots, layer.left,
+            layer.right, lists, lo, hi, step,
+        )  # fmt: skip
+        before, now = get_int64(starts, t), get_int64(starts, t + 1)
+        if layer.recurrent != 0:
+            _deliver_wide(
+                True, width, drive, total, layer.lateral_weight, layer.lateral_delay,
+                lateral_future, layer.lateral_slots, layer.lateral_left, layer.lateral_right, own,
+                before, now, step,
+            )  # fmt: skip
+        now = update(
+            np.int64(0), layer.program, n, width, layer.parameters, s, drive, fired, alarm,
+            sources, now,
+        )  # fmt: skip
+        put_int64(starts, t + 2, now)
+        for k in range(states):
+            if beyond(np.int64(0), alarm, k * LANES, _INT32_MAX):
+                return FAILED, step, k
+        _keep_states(trace, row + t, n, states, width, s)
+    return 0, 0, 0
+
+
+@njit
+def _begin(layer, scratch):
+    """Set a layer's states to those before the first step."""
+    width = layer.blocks * BLOCK
+    for i in range(layer.states * width):
+        put_int32(scratch + layer.state, i, get_int32(layer.initial, i))
+    _clear(scratch + layer.fired, width // LANES)
+    _clear(scratch + layer.alarm, STATES_MAX * LANES)
+    if layer.delay != 0:
+        _clear(scratch + layer.future, layer.slots * width)
+    if layer.lateral_delay != 0:
+        _clear(scratch + layer.lateral_future, layer.lateral_slots * width)
+    put_int64(scratch + layer.starts, 0, 0)
+    put_int64(scratch + layer.starts, 1, 0)
+
+
+@njit
+def _end_chunk(layer, trace, scratch, steps, row, counts):
+    """Count and record a chunk's spikes; move the last step's to the front of the list."""
+    sources, starts = scratch + layer.sources, scratch + layer.starts
+    _tally(sources, get_int64(starts, 1), get_int64(starts, steps + 1), counts + 8 * layer.counts)
+    if trace[SPIKES] != 0:
+        for t in range(steps):
+            for e in range(get_int64(starts, t + 1), get_int64(starts, t + 2)):
+                put_uint8(trace[SPIKES], (row + t) * layer.n + get_int32(sources, e), 1)
+    last, stop = get_int64(starts, steps), get_int64(starts, steps + 1)
+    for e in range(stop - last):
+        put_int32(sources, e, get_int32(sources, last + e))
+    put_int64(starts, 0, 0)
+    put_int64(starts, 1, stop - last)
+
+
+@njit
+def _run_layers(layers, traces, scratch, lists, starts, steps, row, done):
+    """Run all layers through a chunk; return how it ended, at which layer, step and state."""
+    for index in range(len(layers)):
+        layer, trace = layers[index], traces[index]
+        if layer.wide:
+            ended, step, state = _run_wide(layer, trace, scratch, lists, starts, steps, row, done)
+        else:
+            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row)
+        if ended != 0:
+            return ended, index, step, state
+        lists = (scratch + layer.sources, np.int64(0))
+        starts = scratch + layer.starts
+    return 0, 0, 0, 0
 
 
 @njit
 def _run_sample(
-    b, program, parameters, initial, below, lateral, incoming, emitted, steps, record, wide
-):
-    # Every field that the loop reads is taken out of its tuple first: inside the loop numba would
-    # count references at each access, which costs as much as the arithmetic of a small layer.
-    n, padded = record.spike_counts.shape[1], parameters.shape[1]
-    weight, delay, exponent, fan_out = below.weight, below.delay, below.exponent, below.fan_out
-    lateral_weight, lateral_delay = lateral.weight, lateral.delay
-    lateral_exponent, lateral_fan_out = lateral.exponent, lateral.fan_out
-    starts, sources, values = incoming.starts[b], incoming.sources, incoming.values
-    sent_starts, sent, no_values = emitted.starts[b], emitted.sources, emitted.values
-    spikes, kept, kept_states = record.spikes, record.kept, record.states
-    counts = record.spike_counts[b]
-    states = initial.copy()
-    total = np.zeros(padded, wide.dtype)
-    drive = np.empty(padded, np.int64)
-    fired = np.zeros(padded, np.uint8)
-    words = fired.view(np.uint64)
-    future = np.zeros((below.slots if delay.shape[0] > 0 else 0, padded), wide.dtype)
-    lateral_future = np.zeros(
-        (lateral.slots if lateral_delay.shape[0] > 0 else 0, padded), wide.dtype
-    )
-    recurrent, keeps_spikes = lateral_weight.shape[0] > 0, spikes.shape[0] > 0
-    events = lateral_events = operations = lateral_operations = 0
-    before = now = sent_starts[0]
-    for step in range(steps):
-        drive[:] = 0
-        start, stop = starts[step], starts[step + 1]
-        _deliver(weight, delay, total, future, sources, values, start, stop, step)
-        _add_shifted(drive, total, exponent)
-        events += stop - start
-        operations += _operations(fan_out, sources, start, stop)
-        if recurrent:
-            _deliver(
-                lateral_weight,
-                lateral_delay,
-                total,
-                lateral_future,
-                sent,
-                no_values,
-                before,
-                now,
-                step,
-            )
-            _add_shifted(drive, total, lateral_exponent)
-            lateral_events += now - before
-            lateral_operations += _operations(lateral_fan_out, sent, before, now)
-        outside = _update(program, parameters, states, drive, fired)
-        if outside != 0:
-            record.failed[b, 0], record.failed[b, 1] = step, outside
-            return
-        fired[n:] = 0
-        before, now = now, _append_events(fired, words, sent, now)
-        sent_starts[step + 1] = now
-        for e in range(before, now):
-            counts[sent[e]] += 1
-        if keeps_spikes:
-            for i in range(n):
-                spikes[b, step, i] = fired[i]
-        for k in range(kept.shape[0]):
-            for i in range(n):
-                kept_states[k, b, step, i] = states[kept[k], i]
-    record.totals[b, 0], record.totals[b, 1] = events, lateral_events
-    record.totals[b, 2], record.totals[b, 3] = operations, lateral_operations
+    b, layers, traces, inputs, size, shape, values_offset, starts_offset, graded, chunk, length,
+    counts, scratch,
+):  # fmt: skip
+    """Run a sample; return how it ended, at which layer, step and state."""
+    batch, steps, channels = shape
+    values = scratch + values_offset if graded else np.int64(0)
+    lists, starts = (scratch, values), scratch + starts_offset
+    end = batch * steps * channels
+    put_int64(starts, 1, 0)
+    for index in range(len(layers)):
+        _begin(layers[index], scratch)
+    done = np.int64(0)
+    while done < length:
+        now = min(chunk, length - done)
+        row = b * steps + done
+        if list_inputs(
+            inputs, size, row * channels, now, channels, end, scratch, values, starts
+        ):  # fmt: skip
+            return NOT_BINARY, 0, 0, 0
+        _tally(scratch, get_int64(starts, 1), get_int64(starts, now + 1), counts)
+        how = _run_layers(layers, traces, scratch, lists, starts, now, row, done)
+        if how[0] != 0:
+            return how
+        for index in range(len(layers)):
+            _end_chunk(layers[index], traces[index], scratch, now, row, counts)
+        done += now
+    for index in range(len(layers)):
+        layer = layers[index]
+        own = scratch + layer.starts
+        last = counts + 8 * layer.last_counts
+        _tally(scratch + layer.sources, get_int64(own, 0), get_int64(own, 1), last)
+    rest = (steps - length) * channels
+    if not graded and check_binary(inputs, size, (b * steps + length) * channels, rest):
+        return NOT_BINARY, 0, 0, 0
+    return 0, 0, 0, 0
 
 
-@njit(cache=True, nogil=True)
-def run_layer(
-    program, parameters, initial, below, lateral, incoming, emitted, lengths, record, wide
-):
-    """Run one layer on every sample; fills ``emitted`` and ``record``.
+def _compile(digest: int) -> Any:
+    @njit(cache=True, nogil=True)
+    def run_samples(
+        layers, traces, inputs, size, shape, values_offset, starts_offset, graded, chunk, lengths,
+        turn, counts, totals, failed, scratch,
+    ):  # fmt: skip
+        """Run the samples whose turn comes; returns the digest, which is in the cache's key."""
+        base, counted = (scratch.ctypes.data + 63) & -64, counts.ctypes.data
+        while True:
+            b = fetch_add(turn.ctypes.data, 1)
+            if b >= shape[0]:
+                break
+            ended, index, step, state = _run_sample(
+                b, layers, traces, inputs, size, shape, values_offset, starts_offset, graded,
+                chunk, lengths[b], counted, base,
+            )  # fmt: skip
+            if ended != 0:
+                failed[b, 0], failed[b, 1], failed[b, 2], failed[b, 3] = ended, index, step, state
+                turn[1] = ended
+        for index in range(len(layers)):
+            _add_totals(layers[index], counted, totals[index])
+        return digest
 
-    Parameters
-    ----------
-    program
-        Code of the neuron program.
-    parameters, initial
-        int32 (P, n) parameters and int32 (S, n) states before the first step, padded with zeros.
-    below, lateral
-        ``Wiring`` from below and between the layer's own neurons.
-    incoming, emitted
-        ``Messages`` that come in, and those that the layer sends. ``emitted.starts[:, 0]`` says
-        where each sample's list begins; it needs room for all neurons at all steps and one more.
-    lengths
-        int64 (batch,): steps of each sample.
-    record
-        ``Record`` of zeros.
-    wide
-        An empty array of the type of the sums: int32 where no sum can leave it, else int64.
-    """
-    for b in range(lengths.shape[0]):
-        _run_sample(
-            b,
-            program,
-            parameters,
-            initial,
-            below,
-            lateral,
-            incoming,
-            emitted,
-            lengths[b],
-            record,
-            wide,
-        )
+    return run_samples
+
+
+run_samples = _compile(source_digest())
+"""Run the samples whose turn comes.
+
+numba's cache looks at this file's time stamp alone, so the digest of all files that are compiled
+together makes an edit of any of them a new function.
+
+Parameters
+----------
+layers, traces
+    One a layer: records ``LAYER``, int64 ``TRACE_COLUMNS``.
+inputs, size, shape
+    Address of C-contiguous inputs (batch, time, channel), bytes of an element (1: uint8, 4: int32),
+    and their shape. They are 0 or 1 unless ``graded``.
+values_offset, starts_offset
+    Where in the scratch lie the values and starts of the inputs' list, which itself is at 0.
+chunk
+    Steps of a chunk at most.
+lengths
+    int64 (batch,): steps of each sample.
+turn
+    int64 (2,), 0 at first, shared by all threads of a run: the sample whose turn is next; not 0 if
+    a sample failed.
+counts, totals
+    int64, zeros, of this thread: events of each channel, and at each layer's places spikes of each
+    neuron in all and at last steps; ``TOTALS`` of each layer.
+failed
+    int64 (batch, 4), zeros: how a sample ended, and at which layer, step and state.
+scratch
+    uint8, of this thread alone.
+"""

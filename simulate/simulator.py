@@ -1,7 +1,6 @@
 """The fast simulator: ``run`` gives the trace of ``reference.run``, bit for bit.
 
-Layers run one after the other over the whole sequence, since layer l needs layer l - 1's spikes of
-the same step and nothing later; samples run in parallel.
+Samples are apart from one another; threads take them one by one, each through all layers.
 """
 
 from __future__ import annotations
@@ -10,72 +9,21 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
-from ..export.grid import DECAY_ONE, STATE_SHIFT
-from ..export.network import (
-    AdaptiveLIF,
-    CubaLIF,
-    Layer,
-    LeakyIntegrator,
-    Network,
-    Neuron,
-    Synapses,
-    ThresholdRefractoryLIF,
-)
+from ..export.network import Network, check_inputs
 from ..export.trace import LayerTrace, Trace
 from . import kernels
-from .activity import Activity, layer_activity, no_activity
-from .events import dense_inputs, input_messages
-from .kernels import Messages, Record, Wiring
-from .reference import check_lengths, initial_state
+from .activity import Activity, layer_activity
+from .events import dense_inputs
+from .plan import Plan, plan_of, widened
+from .reference import check_lengths
 
 RecordKind = Literal["output", "spikes", "states"]
 RECORDS: tuple[RecordKind, ...] = ("output", "spikes", "states")
-
-EVENT_BYTES = 1 << 28
-"""A batch is cut so that event lists need no more room than this, or one sample's a thread."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A neuron program of the kernels: its code and the fields that its parameters come from."""
-
-    code: int
-    parameters: tuple[str, ...]
-
-
-PROGRAMS: dict[type[Neuron], Program] = {
-    CubaLIF: Program(kernels.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
-    AdaptiveLIF: Program(
-        kernels.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
-    ),
-    LeakyIntegrator: Program(kernels.LEAKY_INTEGRATOR, ("v_decay", "bias")),
-    ThresholdRefractoryLIF: Program(
-        kernels.THRESHOLD_REFRACTORY_LIF,
-        ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
-    ),
-}
-"""The neuron programs by their record, as ``reference.STEPS``."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    code: int
-    parameters: npt.NDArray[np.int32]
-    initial: npt.NDArray[np.int32]
-    below: Wiring
-    lateral: Wiring
-    largest_sum: tuple[int, int]
-    """Largest sum of weight magnitudes of a neuron, from below and recurrent."""
-
-
-# Records are immutable and hash by identity, so what the kernels need of a layer is made once.
-_prepared: WeakKeyDictionary[Layer, _Prepared] = WeakKeyDictionary()
 
 
 def run(
@@ -122,24 +70,31 @@ def run_with_activity(
     """Run as ``run`` does and return the trace with the counts of what was done."""
     if record not in RECORDS:
         raise InputError(f"record: {record!r} is not one of {', '.join(RECORDS)}")
-    array = dense_inputs(network, inputs)
+    array, largest = dense_inputs(network, inputs)
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
-    trace = _empty_trace(network, batch, steps, record)
-    for layer in network.layers:
-        prepare(layer)
-    workers = min(_thread_count(threads), max(batch, 1))
-    parts = _parts(network, batch, steps, workers)
+    workers = max(min(_thread_count(threads), batch), 1)
+    plan = plan_of(network, largest)
+    stepped = batch * steps if lengths is None else int(ran.sum())
+    while True:
+        kept = _recorded(network, batch, steps, record)
+        done = _run(network, plan, array, ran, kept.traces, workers=workers)
+        if done.failed is None:
+            trace = Trace(kept.layers, kept.output.astype(np.int32, copy=False), ran)
+            return trace, _activity(network, plan, done, batch, stepped)
+        left = np.flatnonzero(done.failed[:, 0] == kernels.LEFT_NARROW)
+        if left.size == 0 or (done.failed[:, 0] == kernels.NOT_BINARY).any():
+            raise _refusal(network, array, done.failed)
+        plan = widened(network, plan, int(done.failed[left[0], 1]))
 
-    def work(part: slice) -> Activity:
-        return _run_part(network, array, ran, trace, part)
 
-    if workers == 1:
-        counted = [work(part) for part in parts]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            counted = list(pool.map(work, parts))
-    return _finished(network, trace, record, ran), sum(counted, no_activity(network))
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """A run's counts and totals over all threads; how samples ended, None if all went well."""
+
+    counts: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.int64]
+    failed: npt.NDArray[np.int64] | None
 
 
 def _thread_count(threads: int | None) -> int:
@@ -152,174 +107,121 @@ def _thread_count(threads: int | None) -> int:
     return threads
 
 
-def _parts(network: Network, batch: int, steps: int, workers: int) -> list[slice]:
-    widest = max(layer.size for layer in network.layers)
-    sample_bytes = widest * max(steps, 1) * np.dtype(np.int32).itemsize
-    share = min(-(-batch // workers), max(EVENT_BYTES // (sample_bytes * workers), 1))
-    return [slice(first, min(first + share, batch)) for first in range(0, batch, max(share, 1))]
-
-
 @dataclass(frozen=True, eq=False)
-class _Arrays:
-    """Of one layer, over the whole batch: ``spikes`` or (0, 0, 0); ``states`` of index ``kept``."""
+class _Recorded:
+    """What a run fills: the trace's layers and output, and for the kernel where they lie."""
 
-    spikes: npt.NDArray[np.uint8]
-    states: npt.NDArray[np.int32]
-    kept: npt.NDArray[np.int64]
+    layers: tuple[LayerTrace, ...]
+    output: npt.NDArray[Any]
+    traces: npt.NDArray[np.int64]
 
 
-def _empty_trace(network: Network, batch: int, steps: int, record: RecordKind) -> list[_Arrays]:
+def _recorded(network: Network, batch: int, steps: int, record: RecordKind) -> _Recorded:
+    traces = np.zeros((len(network.layers), kernels.TRACE_COLUMNS), np.int64)
     layers = []
-    for layer in network.layers:
-        names = layer.neuron.STATES
-        last = layer is network.layers[-1]
-        reads_spikes = last and network.readout.reads_spikes
-        kept = list(range(len(names))) if record == "states" else []
-        if last and not reads_spikes and record != "states":
-            kept = [names.index("v")]
-        keeps_spikes = layer.neuron.SPIKING and (record != "output" or reads_spikes)
-        layers.append(
-            _Arrays(
-                np.zeros((batch, steps, layer.size) if keeps_spikes else (0, 0, 0), np.uint8),
-                np.zeros((len(kept), batch, steps, layer.size), np.int32),
-                np.array(kept, dtype=np.int64),
-            )
-        )
-    return layers
-
-
-def _finished(
-    network: Network, arrays: list[_Arrays], record: RecordKind, lengths: npt.NDArray[np.int64]
-) -> Trace:
-    last = arrays[-1]
-    if network.readout.reads_spikes:
-        output = last.spikes.astype(np.int32)
-    else:
-        output = last.states[last.kept.tolist().index(network.layers[-1].neuron.STATES.index("v"))]
-    layers = tuple(
-        LayerTrace(
-            kept.spikes if record != "output" and layer.neuron.SPIKING else None,
-            dict(zip(layer.neuron.STATES, kept.states, strict=True)) if record == "states" else {},
-        )
-        for layer, kept in zip(network.layers, arrays, strict=True)
-    )
-    return Trace(layers, output, lengths)
-
-
-def _run_part(
-    network: Network,
-    inputs: npt.NDArray[np.generic],
-    lengths: npt.NDArray[np.int64],
-    trace: list[_Arrays],
-    part: slice,
-) -> Activity:
-    inputs, lengths = inputs[part], lengths[part]
-    batch, steps = inputs.shape[:2]
-    messages, largest = input_messages(network, inputs, lengths)
-    ran = int(lengths.sum())
-    layers = []
+    output: npt.NDArray[Any] | None = None
     for index, layer in enumerate(network.layers):
-        ready, kept = prepare(layer), trace[index]
-        room = steps * layer.size + 1 if layer.neuron.SPIKING else 1
-        emitted = Messages(
-            np.zeros((batch, steps + 1), np.int64),
-            np.empty(batch * room, np.int32),
-            np.empty(0, np.int32),
-        )
-        emitted.starts[:, 0] = np.arange(batch) * room
-        record = Record(
-            kept.spikes[part],
-            kept.states[:, part],
-            kept.kept,
-            np.zeros((batch, layer.size), np.int64),
-            np.zeros((batch, 4), np.int64),
-            np.zeros((batch, 2), np.int64),
-        )
-        largest_sum = max(ready.largest_sum[0] * largest, ready.largest_sum[1])
-        wide = np.empty(0, np.int32 if largest_sum <= np.iinfo(np.int32).max else np.int64)
-        kernels.run_layer(
-            ready.code,
-            ready.parameters,
-            ready.initial,
-            ready.below,
-            ready.lateral,
-            messages,
-            emitted,
+        names, shape = layer.neuron.STATES, (batch, steps, layer.size)
+        states, spikes = {}, None
+        if record == "states":
+            states = dict(zip(names, np.zeros((len(names), *shape), np.int32), strict=True))
+        if layer.neuron.SPIKING and record != "output":
+            spikes = np.zeros(shape, np.uint8)
+        kept, sent = states, spikes
+        if layer is network.layers[-1]:
+            if network.readout.reads_spikes:
+                output = sent = np.zeros(shape, np.uint8) if spikes is None else spikes
+            else:
+                kept = states or {"v": np.zeros(shape, np.int32)}
+                output = kept["v"]
+        for name, values in kept.items():
+            traces[index, kernels.STATE + names.index(name)] = values.ctypes.data
+        if sent is not None:
+            traces[index, kernels.SPIKES] = sent.ctypes.data
+        layers.append(LayerTrace(spikes, states))
+    assert output is not None
+    return _Recorded(tuple(layers), output, traces)
+
+
+def _run(
+    network: Network,
+    plan: Plan,
+    inputs: npt.NDArray[Any],
+    lengths: npt.NDArray[np.int64],
+    traces: npt.NDArray[np.int64],
+    *,
+    workers: int,
+) -> _Done:
+    """Run all samples, shared out among so many threads."""
+    turn = np.zeros(2, np.int64)
+    failed = np.zeros((len(inputs), 4), np.int64)
+    counts = np.zeros((workers, plan.counts), np.int64)
+    totals = np.zeros((workers, len(network.layers), kernels.TOTALS), np.int64)
+
+    def work(worker: int) -> None:
+        try:
+            scratch = plan.scratch.pop()
+        except IndexError:
+            scratch = np.empty(plan.scratch_bytes, np.uint8)
+        kernels.run_samples(
+            plan.layers,
+            traces,
+            inputs.ctypes.data,
+            inputs.itemsize,
+            inputs.shape,
+            plan.values_offset,
+            plan.starts_offset,
+            network.message_bits > 0,
+            plan.chunk,
             lengths,
-            record,
-            wide,
+            turn,
+            counts[worker],
+            totals[worker],
+            failed,
+            scratch,
         )
-        _refuse_failed(layer, record.failed, part.start)
-        layers.append(
+        plan.scratch.append(scratch)
+
+    if workers == 1:
+        work(0)
+        return _Done(counts[0], totals[0], failed if turn[1] else None)
+    # This thread does its share. Threads end with the run: ones that stayed would be in the way of
+    # a process that Lava forks.
+    with ThreadPoolExecutor(workers - 1) as pool:
+        others = [pool.submit(work, worker) for worker in range(1, workers)]
+        work(0)
+        for other in others:
+            other.result()
+    return _Done(counts.sum(axis=0), totals.sum(axis=0), failed if turn[1] else None)
+
+
+def _refusal(
+    network: Network, inputs: npt.NDArray[Any], failed: npt.NDArray[np.int64]
+) -> InputError:
+    if (failed[:, 0] == kernels.NOT_BINARY).any():
+        check_inputs(network, inputs)
+    sample = int(np.flatnonzero(failed[:, 0])[0])
+    _, index, step, state = failed[sample].tolist()
+    layer = network.layers[index]
+    return InputError(
+        f"layer {layer.name}: state {layer.neuron.STATES[state]} leaves 32 bits in sample {sample} "
+        f"at step {step}; lower its threshold step or its input"
+    )
+
+
+def _activity(network: Network, plan: Plan, done: _Done, batch: int, steps: int) -> Activity:
+    totals = done.totals.tolist()
+    return Activity(
+        batch,
+        steps,
+        tuple(
             layer_activity(
                 layer,
-                record.spike_counts.sum(axis=0),
-                record.totals.sum(axis=0),
-                ran,
+                done.counts[plan.spikes[index]],
+                totals[index],
+                steps,
                 graded=index == 0 and network.message_bits > 0,
             )
-        )
-        messages, largest = emitted, 1
-    return Activity(batch, ran, tuple(layers))
-
-
-def _refuse_failed(layer: Layer, failed: npt.NDArray[np.int64], offset: int) -> None:
-    samples = np.flatnonzero(failed[:, 1])
-    if samples.size:
-        step, state = failed[samples[0]].tolist()
-        raise InputError(
-            f"layer {layer.name}: state {layer.neuron.STATES[state - 1]} leaves 32 bits in sample "
-            f"{offset + int(samples[0])} at step {step}; lower its threshold step or its input"
-        )
-
-
-def prepare(layer: Layer) -> _Prepared:
-    """Return what the kernels need of a layer; made once a layer and kept while the layer lives."""
-    ready = _prepared.get(layer)
-    if ready is None:
-        ready = _prepared[layer] = _prepare(layer)
-    return ready
-
-
-def _prepare(layer: Layer) -> _Prepared:
-    program = PROGRAMS[type(layer.neuron)]
-    rows = [_parameter(layer.neuron, name) for name in program.parameters]
-    states = initial_state(layer.neuron, 1)
-    initial = np.stack([states[name][0] for name in layer.neuron.STATES])
-    synapses = (layer.synapses, layer.recurrent)
-    return _Prepared(
-        program.code,
-        _padded(np.stack(rows), np.int32),
-        _padded(initial, np.int32),
-        _wiring(layer.synapses, layer.size),
-        _wiring(layer.recurrent, layer.size),
-        tuple(0 if s is None else int(np.abs(s.weight).sum(axis=1).max()) for s in synapses),  # type: ignore[arg-type]
-    )
-
-
-def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
-    values = getattr(neuron, name)
-    if name.endswith("_decay"):
-        return DECAY_ONE - values
-    if isinstance(neuron, CubaLIF) and name == "v_threshold":
-        return values << STATE_SHIFT
-    return values
-
-
-def _padded(rows: npt.NDArray[np.integer[Any]], dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
-    rest = -rows.shape[1] % kernels.LANES
-    return np.pad(rows, ((0, 0), (0, rest))).astype(dtype, order="C")
-
-
-def _wiring(synapses: Synapses | None, size: int) -> Wiring:
-    none = np.zeros((0, 0), np.uint8)
-    if synapses is None:
-        return Wiring(np.zeros((0, size), np.int16), 0, none, np.zeros(0, np.int64), 1)
-    delay = none if synapses.delay is None else _padded(synapses.delay.T, np.uint8)
-    return Wiring(
-        _padded(synapses.weight.T, np.int16),
-        int(synapses.weight_exp),
-        delay,
-        np.count_nonzero(synapses.weight, axis=0).astype(np.int64),
-        int(delay.max(initial=0)) + 1,
+            for index, layer in enumerate(network.layers)
+        ),
     )

@@ -15,8 +15,8 @@ from srnn.deploy.lava.choice import CHOICES
 from srnn.export.checkpoint import FLOAT_NEURONS, LayerConfig
 from srnn.export.integer_neurons import INTEGER_NEURONS, FloatLayer
 from srnn.export.network import NEURONS as INTEGER_RECORDS
+from srnn.simulate.plan import PROGRAMS
 from srnn.simulate.reference import STEPS
-from srnn.simulate.simulator import PROGRAMS
 from srnn.train.neurons import NEURONS as TRAINED
 
 ROOT = Path(__file__).resolve().parent.parent

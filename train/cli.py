@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..export.checkpoint import write_model
-from ..export.console import EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
+from ..export.console import EXIT_NO, EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
 from ..export.errors import InputError
 from .recipe import Recipe, TrainingConfig, make_recipe, override, read_plain, recipe_names
+
+if TYPE_CHECKING:
+    from .parallel import Processes
 
 EXAMPLE = """\
   srnn-train digits                         the embedded recipe, into runs/digits
@@ -21,7 +26,14 @@ EXAMPLE = """\
   srnn-train --resume runs/ecg              continue after Ctrl-C, to the same bits
 
 settings: every field of the recipe's tables, for example --epochs, --batch-size, --learning-rate,
---seed, --threads, --device, --readout, --layers.0.neuron, --task.options.window; see --show"""
+--seed, --threads, --device, --readout, --layers.0.neuron, --task.options.window; see --show
+
+several processes (gloo on cpu, nccl on cuda, one GPU each):
+  torchrun --nproc-per-node 2 -m srnn.train ecg
+share every batch of the recipe's size, with the gradient that one process has on the whole batch.
+The first one writes the run's folder. Each has its part of the cores, or --threads. If a process
+is killed, all end, and --resume continues from the last checkpoint, on any number of processes:
+with the same number to the same bits, with another equal but for the order of float sums."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +54,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
     words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(words)
-    return run_parsed(parser, lambda a, output: _train(a, settings, output), arguments)
+    lost: list[str] = []
+    with _quiet_beside_the_first():
+        code = run_parsed(parser, lambda a, output: _train(a, settings, output, lost), arguments)
+    for line in lost:
+        sys.stderr.write(f"{parser.prog}: {line}\n")
+    return code
+
+
+@contextmanager
+def _quiet_beside_the_first() -> Iterator[None]:
+    """Let the first of torchrun's processes print, and the first of each machine its mistakes."""
+    rank, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, ExitStack() as stack:
+        if rank > 0:
+            stack.enter_context(redirect_stdout(nothing))
+        if local_rank > 0:
+            stack.enter_context(redirect_stderr(nothing))
+        yield
 
 
 OWN_OPTIONS = {
@@ -102,45 +131,89 @@ def _without_none(value: Any) -> Any:
     return [_without_none(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def _train(arguments: argparse.Namespace, settings: list[tuple[str, str]], output: Output) -> int:
-
-    from .. import tasks
-    from .evaluate import evaluate
-    from .loop import Stopped, fit
-    from .run import CHECKPOINT, MODEL
-    from .save import float_model
+def _train(
+    arguments: argparse.Namespace,
+    settings: list[tuple[str, str]],
+    output: Output,
+    lost: list[str],
+) -> int:
+    from .parallel import ProcessLostError, joined
+    from .run import CHECKPOINT
+    from .stopping import Stopped
 
     recipe, name, resume = _recipe(arguments, settings)
     if arguments.show:
         return _show(recipe, output)
     folder = arguments.out or Path("runs") / name
-    if (folder / CHECKPOINT).exists() and not resume and not arguments.overwrite:
-        raise InputError(
-            f"{folder}: holds a run; continue it with --resume, start anew with --overwrite, or "
-            "choose another --out"
+    with joined(recipe.training.device) as processes:
+        try:
+            return _run(arguments, _Run(recipe, name, folder, resume), output, processes)
+        except Stopped:
+            output.note(
+                f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}"
+            )
+            return EXIT_STOPPED
+        except ProcessLostError:
+            if processes.speaks_for_the_others():
+                then = (
+                    f"its last checkpoint is kept; continue with --resume {folder}"
+                    if (folder / CHECKPOINT).exists()
+                    else "it had no checkpoint yet"
+                )
+                lost.append(f"another process of this run ended or is out of reach; {then}")
+            return EXIT_NO
+
+
+class _Run(NamedTuple):
+    recipe: Recipe
+    name: str
+    folder: Path
+    resume: bool
+
+
+def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Processes) -> int:
+    from .. import tasks
+    from .evaluate import evaluate
+    from .loop import fit
+    from .run import CHECKPOINT, MODEL
+    from .save import float_model
+
+    recipe, name, folder, resume = run
+
+    def check_folder() -> None:
+        if (folder / CHECKPOINT).exists() and not resume and not arguments.overwrite:
+            raise InputError(
+                f"{folder}: holds a run; continue it with --resume, start anew with --overwrite, "
+                "or choose another --out"
+            )
+
+    processes.from_first(check_folder)
+    device = processes.device(recipe.training.device)
+    _set_threads(recipe.training, processes)
+    processes.together(lambda: _check_device(device))
+    task = processes.in_turn(
+        lambda: tasks.load(
+            recipe.task.name, arguments.data, dict(recipe.task.options), download=arguments.download
         )
-    _set_threads(recipe.training)
-    _check_device(recipe.training.device)
-    task = tasks.load(
-        recipe.task.name, arguments.data, dict(recipe.task.options), download=arguments.download
     )
     output.line(
         f"{name}: task {task.name}, {len(task.train)} training, {len(task.validation)} validation, "
         f"{len(task.test)} test sequences of {task.train.inputs.shape[1]} steps, "
         f"{task.input_size} channels, {len(task.classes)} classes"
     )
+    if processes.size > 1:
+        output.line(f"{name}: {processes.size} processes share every batch")
     started = time.perf_counter()
     display = _Display(output, recipe.training.epochs)
-    try:
-        with display:
-            model, state = fit(
-                recipe, task, folder, resume, on_batch=display.on_batch, on_epoch=display.on_epoch
-            )
-    except Stopped:
-        output.note(f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}")
-        return EXIT_STOPPED
-    test = evaluate(model, task, task.test, device=recipe.training.device)
-    validation = evaluate(model, task, task.validation, device=recipe.training.device)
+    with display if processes.first else nullcontext():
+        model, state = fit(
+            recipe, task, folder, resume,
+            on_batch=display.on_batch, on_epoch=display.on_epoch, processes=processes,
+        )  # fmt: skip
+    test, validation = (
+        evaluate(model, task, split, device=device, processes=processes)
+        for split in (task.test, task.validation)
+    )
     metrics = {
         "validation": validation.metrics,
         "test": test.metrics,
@@ -149,7 +222,8 @@ def _train(arguments: argparse.Namespace, settings: list[tuple[str, str]], outpu
         "best_epoch": state.best_epoch + 1,
         "epochs": state.epoch,
     }
-    write_model(folder / MODEL, float_model(model, task, recipe, metrics))
+    if processes.first:
+        write_model(folder / MODEL, float_model(model, task, recipe, metrics))
     seconds = time.perf_counter() - started
     output.table(
         f"{name}: epoch {state.best_epoch + 1} of {state.epoch} was best on validation",
@@ -174,12 +248,14 @@ def _show(recipe: Recipe, output: Output) -> int:
     return EXIT_OK
 
 
-def _set_threads(training: TrainingConfig) -> None:
+def _set_threads(training: TrainingConfig, processes: Processes) -> None:
     import torch
 
     from .engine import set_threads
 
-    threads = training.threads or torch.get_num_threads()
+    # torchrun tells every process to use one thread, whatever the machine has.
+    choice = torch.get_num_threads() if processes.size == 1 else processes.threads()
+    threads = training.threads or choice
     on_engine = training.engine == "events" and training.device == "cpu"
     # Where the engine does the work, torch's own threads would only spin on its cores.
     torch.set_num_threads(1 if on_engine else threads)

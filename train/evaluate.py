@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from ..tasks.base import Split, Task
 from ..tasks.metrics import accuracy
-from .batches import Batch, in_batches
+from .batches import Batch, Feed, make_feed
 from .network import SRNN, Outputs
-from .readout import counted_steps, log_scores, loss
+from .parallel import ALONE, Processes
+from .readout import counted_steps, loss_and_scores, loss_terms, predictions
 
 
 @dataclass(frozen=True)
@@ -31,52 +33,82 @@ class Evaluation:
     predictions: npt.NDArray[np.int64]
 
 
-def batch_loss(
-    model: SRNN, outputs: Outputs, batch: Batch, labelled_only: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return the loss and the log scores of a batch."""
+class Scored(NamedTuple):
+    """A batch's loss, the mean over ``terms`` samples or steps, and its scores."""
+
+    loss: Tensor
+    terms: int
+    scores: Tensor
+
+
+def batch_loss(model: SRNN, outputs: Outputs, batch: Batch, labelled_only: bool = False) -> Scored:
+    """Return the loss of a batch, and scores whose largest is the answer."""
     config = model.config
-    scores = log_scores(config.readout, outputs.output, config.skip_steps, batch.lengths)
+    valid = batch.valid if labelled_only else None
+    value, scores = loss_and_scores(
+        config.readout,
+        outputs.output,
+        batch.targets,
+        config.skip_steps,
+        batch.lengths,
+        valid,
+        compiled=model.engine == "events",
+    )
     counted = None
     if scores.ndim == 3:
         counted = counted_steps(outputs.output, config.skip_steps, batch.lengths)
-        if labelled_only and batch.valid is not None:
-            counted = counted & batch.valid
-    return loss(scores, batch.targets, counted), scores
+        counted = counted if valid is None else counted & valid
+    return Scored(value, loss_terms(scores, counted), scores)
 
 
-def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
+def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[list[float], list[float]]:
     """Return spikes and neuron-steps of each spiking layer, padding left out."""
+    samples, steps, _ = outputs.output.shape
+    running = samples * steps if batch.lengths is None else int(batch.lengths.sum())
     spikes, updates = [], []
-    running = counted_steps(outputs.output, 0, batch.lengths)
     for index in model.spiking_layers:
-        layer = outputs.spikes[index]
-        spikes.append((layer * running[..., None]).sum().detach())
-        updates.append(running.sum() * layer.shape[2])
-    if not spikes:
-        return torch.zeros(0), torch.zeros(0)
-    return torch.stack(spikes).double(), torch.stack(updates).double()
+        counts = outputs.counts[index]
+        assert counts is not None
+        # Each is exact in float32, their sum may not be.
+        spikes.append(float(counts.detach().sum(dtype=torch.float64)))
+        updates.append(float(running * counts.shape[1]))
+    return spikes, updates
 
 
 @torch.no_grad()
 def evaluate(
-    model: SRNN, task: Task, split: Split, batch_size: int = 256, device: str = "cpu"
+    model: SRNN,
+    task: Task,
+    split: Split,
+    batch_size: int = 256,
+    device: str = "cpu",
+    *,
+    feed: Feed | None = None,
+    processes: Processes = ALONE,
 ) -> Evaluation:
-    """Run the float model over a split in batches."""
-    total, predictions = 0.0, []
-    spikes = updates = torch.zeros(len(model.spiking_layers), dtype=torch.float64)
-    for indices, batch in in_batches(task, split, batch_size, device):
-        outputs = model(batch.inputs, batch.lengths)
-        value, scores = batch_loss(model, outputs, batch)
-        total += float(value) * len(indices)
-        predictions.append(scores.argmax(-1).cpu().numpy())
-        more_spikes, more_updates = spike_counts(model, outputs, batch)
-        spikes, updates = spikes + more_spikes.cpu(), updates + more_updates.cpu()
-    predicted = np.concatenate(predictions)
+    """Run the float model over a split in batches.
+
+    ``feed``: the split as made before by ``make_feed``, so as not to make it again. With several
+    ``processes`` each runs a part of the split, and all return the same.
+    """
+    if feed is None:
+        feed = make_feed(split, task.input_scale, device, model=model)
+    layers = len(model.spiking_layers)
+    sums = np.zeros(2 + 2 * layers)
+    predicted: list[npt.NDArray[np.int64]] = []
+    for batch in feed.in_order(batch_size, *processes.part(len(split))):
+        outputs = model(batch.inputs, batch.lengths, spikes=False)
+        scored = batch_loss(model, outputs, batch)
+        predicted.append(predictions(scored.scores, outputs.output).cpu().numpy())
+        spikes, updates = spike_counts(model, outputs, batch)
+        sums += (float(scored.loss) * scored.terms, scored.terms, *spikes, *updates)
+    total, terms, *counts = processes.sum(sums.tolist())
+    spikes, updates = np.array(counts[:layers]), np.array(counts[layers:])
+    every = np.concatenate([part for parts in processes.gather(predicted) for part in parts])
     return Evaluation(
-        loss=total / max(len(split), 1),
-        metrics=accuracy(predicted, split, model.config.skip_steps),
-        firing_rate=float(spikes.sum() / updates.sum()) if len(spikes) else 0.0,
-        layer_rates=tuple((spikes / updates.clamp(min=1)).tolist()),
-        predictions=predicted,
+        loss=total / max(terms, 1),
+        metrics=accuracy(every, split, model.config.skip_steps),
+        firing_rate=float(spikes.sum() / max(updates.sum(), 1)),
+        layer_rates=tuple((spikes / np.maximum(updates, 1)).tolist()),
+        predictions=every,
     )

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..export.checkpoint import ModelConfig, write_model
 from ..export.errors import InputError
 from ..export.network import READOUTS
 from ..tasks.base import Task
-from .batches import Batch, epoch_order, make_batch
-from .evaluate import Evaluation, batch_loss, evaluate, spike_counts
-from .network import SRNN, Outputs
-from .readout import counted_steps, log_scores, loss
+from .batches import Feed, epoch_order, make_feed
+from .evaluate import Evaluation, evaluate
+from .network import SRNN
+from .parallel import ALONE, Processes
 from .recipe import Recipe, TrainingConfig
-from .run import MODEL, RunState, check_same_recipe, read_run, restore, save_run
+from .run import MODEL, Checkpoints, RunState, check_same_recipe, read_run, restore, scalars
 from .save import float_model
+from .step import Measured, train_batch
+from .stopping import Stopped, stop_requests
+
+__all__ = ["Report", "Stopped", "fit", "learning_rate", "make_optimizer"]
 
 Report = Callable[[dict[str, float]], None]
 """Told of every batch: epoch, batch, batches, loss, accuracy, firing_rate of the epoch so far."""
-
-
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C: the run was saved and can be resumed."""
 
 
 def make_optimizer(model: SRNN, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -73,6 +69,7 @@ def fit(
     *,
     on_batch: Report | None = None,
     on_epoch: Report | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[SRNN, RunState]:
     """Train, and return the model with its best weights on the validation split.
 
@@ -85,31 +82,46 @@ def fit(
     folder
         Where checkpoint, model and metrics go.
     resume
-        Continue from the folder's checkpoint, to the bits that an uninterrupted run gives.
+        Continue from the folder's checkpoint, to the bits that an uninterrupted run gives; on
+        another number of processes, to the same batches and the same equations, equal but for the
+        order of float sums.
     on_batch, on_epoch
         Told of progress.
+    processes
+        The processes that share the batches (``parallel.joined``); the first one writes the files.
 
     Raises
     ------
     InputError
         Settings that do not fit, a checkpoint that cannot be resumed, a loss that is not finite.
     Stopped
-        Ctrl-C, after everything was saved.
+        Ctrl-C in any process, after everything was saved.
+    ProcessLostError
+        Another process ended; the last checkpoint is kept as it is.
     """
     training = recipe.training
+    device = processes.device(training.device)
     torch.manual_seed(training.seed)
     config = recipe.model.resolve(task.input_size, len(task.classes), task.skip_steps)
-    _check_fit(config, training, task)
-    model = SRNN(config, training.engine).to(training.device)
+    _check_fit(config, training, task, processes)
+    model = SRNN(config, training.engine).to(device)
     optimizer = make_optimizer(model, training)
     state = RunState()
     if resume:
-        content = read_run(folder)
+        content = processes.from_first(lambda: read_run(folder))
         check_same_recipe(content["recipe"], recipe)
         state = restore(content, model, optimizer)
-    folder.mkdir(parents=True, exist_ok=True)
+    processes.same_parameters(model)
+    train, validation = (
+        make_feed(split, task.input_scale, device, model=model)
+        for split in (task.train, task.validation)
+    )
+    checkpoints = Checkpoints(folder, recipe, model, optimizer, writes=processes.first)
 
-    with _scalars(folder, state.epoch) as log, _stop_requests() as stopping:
+    with (
+        scalars(folder, state.epoch, writes=processes.first) as log,
+        stop_requests() as stopping,
+    ):
         while state.epoch < training.epochs:
             started = time.perf_counter()
             rate = learning_rate(training, state.epoch)
@@ -117,13 +129,16 @@ def fit(
                 group["lr"] = rate * group["factor"]
             model.train()
             finished = _run_epoch(
-                model, optimizer, training, task, state, stopping=stopping, on_batch=on_batch
-            )
+                model, optimizer, training, train, state,
+                processes=processes, stopping=stopping, on_batch=on_batch,
+            )  # fmt: skip
             if not finished:
-                save_run(folder, recipe, model, optimizer, state)
+                checkpoints.save(state)
                 raise Stopped
             model.eval()
-            check = evaluate(model, task, task.validation, device=training.device)
+            check = evaluate(
+                model, task, task.validation, device=device, feed=validation, processes=processes
+            )
             row = _epoch_row(state, check, rate, time.perf_counter() - started)
             state.history.append(row)
             # Among epochs of equal accuracy the one with the smaller loss is the safer choice.
@@ -132,22 +147,32 @@ def fit(
                 state.best_accuracy, state.best_loss = check.metrics["accuracy"], check.loss
                 state.best_epoch = state.epoch
                 state.best_weights = model.weights()
-                metrics = {"validation": check.metrics, "epochs": state.epoch + 1}
-                write_model(folder / MODEL, float_model(model, task, recipe, metrics))
+                if processes.first:
+                    metrics = {"validation": check.metrics, "epochs": state.epoch + 1}
+                    write_model(folder / MODEL, float_model(model, task, recipe, metrics))
             state.epoch, state.batch, state.sums = state.epoch + 1, 0, {}
-            save_run(folder, recipe, model, optimizer, state)
+            stop = processes.any(stopping())
+            if stop or state.epoch == training.epochs or checkpoints.due():
+                checkpoints.save(state)
             for name, value in row.items():
                 log(name, value, int(row["epoch"]))
             if on_epoch is not None:
                 on_epoch(row)
-            if stopping() and state.epoch < training.epochs:
+            if stop and state.epoch < training.epochs:
                 raise Stopped
     model.load_weights(state.best_weights)
     model.eval()
     return model, state
 
 
-def _check_fit(config: ModelConfig, training: TrainingConfig, task: Task) -> None:
+def _check_fit(
+    config: ModelConfig, training: TrainingConfig, task: Task, processes: Processes
+) -> None:
+    if training.batch_size < processes.size:
+        raise InputError(
+            f"training.batch_size: {training.batch_size} is below the {processes.size} processes "
+            "that share a batch; raise it or start fewer"
+        )
     if training.truncate_steps and any(layer.bidirectional for layer in config.layers):
         raise InputError(
             "training.truncate_steps: a bidirectional layer needs whole sequences; set it to 0"
@@ -166,114 +191,39 @@ def _run_epoch(
     model: SRNN,
     optimizer: torch.optim.Optimizer,
     training: TrainingConfig,
-    task: Task,
+    feed: Feed,
     state: RunState,
     *,
+    processes: Processes,
     stopping: Callable[[], bool],
     on_batch: Report | None,
 ) -> bool:
     """Train from ``state.batch`` to the end of the epoch; False when a stop was asked for."""
-    order = epoch_order(len(task.train), training.seed, state.epoch)
+    order = epoch_order(len(feed), training.seed, state.epoch)
     batches = math.ceil(len(order) / training.batch_size)
     for index in range(state.batch, batches):
         chosen = order[index * training.batch_size : (index + 1) * training.batch_size]
-        batch = make_batch(task.train, chosen, task.input_scale, training.device)
+        share = processes.share(chosen)
+        batch = feed.batch(share.indices)
         try:
-            measured = _train_batch(model, optimizer, batch, training)
+            own = train_batch(
+                model, optimizer, batch, training, processes=processes, weight=share.weight
+            )
         except FloatingPointError as error:
             raise InputError(
                 f"training: {error} in epoch {state.epoch + 1}, batch {index + 1}; the last "
                 "checkpoint is kept as it is; lower --learning-rate or set --clip-gradient 1.0"
             ) from None
-        for name, value in measured.items():
+        for name, value in Measured(*processes.sum(own)).means().items():
             state.sums[name] = state.sums.get(name, 0.0) + value * len(chosen)
         state.sums["samples"] = state.sums.get("samples", 0.0) + len(chosen)
         state.batch = index + 1
         if on_batch is not None:
             means = {n: v / state.sums["samples"] for n, v in state.sums.items() if n != "samples"}
             on_batch({"epoch": state.epoch, "batch": state.batch, "batches": batches, **means})
-        if stopping() and state.batch < batches:
+        if processes.any(stopping()) and state.batch < batches:
             return False
     return True
-
-
-def _train_batch(
-    model: SRNN, optimizer: torch.optim.Optimizer, batch: Batch, training: TrainingConfig
-) -> dict[str, float]:
-    """Take one optimizer step, or one per chunk when truncated; return loss, accuracy and rate.
-
-    Chunks in which no step counts yet are run without a step of the optimizer.
-
-    Raises
-    ------
-    FloatingPointError
-        The loss or its gradient is not finite; the weights are as before this step.
-    """
-    config = model.config
-    steps = batch.inputs.shape[1]
-    chunk = training.truncate_steps or steps
-    past: list[Tensor] = []
-    spikes, state = [], None
-    for start in range(0, steps, chunk):
-        optimizer.zero_grad(set_to_none=True)
-        counts = config.readout == "last_membrane" or start + chunk > config.skip_steps
-        with torch.set_grad_enabled(counts):
-            outputs: Outputs = model(batch.inputs[:, start : start + chunk], batch.lengths, state)
-        if counts:
-            value = (
-                _chunk_loss(model, past, outputs, batch, training.labelled_only)
-                if chunk < steps
-                else batch_loss(model, outputs, batch, training.labelled_only)[0]
-            )
-            _step(model, optimizer, value, training.clip_gradient)
-        past.append(outputs.output.detach())
-        spikes.append([s.detach() for s in outputs.spikes])
-        state = tuple(tuple(part.detach() for part in layer) for layer in outputs.state)
-    with torch.no_grad():
-        joined = Outputs(
-            torch.cat(past, 1), tuple(torch.cat(s, 1) for s in zip(*spikes, strict=True)), ()
-        )
-        whole, scores = batch_loss(model, joined, batch, training.labelled_only)
-        hits = scores.argmax(-1) == batch.targets
-        if hits.ndim == 2:
-            hits = hits[counted_steps(joined.output, config.skip_steps, batch.lengths)]
-        fired, updates = spike_counts(model, joined, batch)
-    return {
-        "loss": float(whole),
-        "accuracy": float(hits.float().mean()),
-        "firing_rate": float(fired.sum() / updates.sum()) if len(fired) else 0.0,
-    }
-
-
-def _step(
-    model: SRNN, optimizer: torch.optim.Optimizer, value: Tensor, clip_gradient: float
-) -> None:
-    if not math.isfinite(value.item()):
-        raise FloatingPointError(f"the loss became {value.item()}")
-    value.backward()
-    # A gradient that is not finite would silence neurons for good while the loss stays finite.
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_gradient or math.inf)
-    if not math.isfinite(norm.item()):
-        raise FloatingPointError(f"the gradient became {norm.item()}")
-    optimizer.step()
-
-
-def _chunk_loss(
-    model: SRNN, past: list[Tensor], outputs: Outputs, batch: Batch, labelled_only: bool
-) -> Tensor:
-    """Return the loss of a chunk: its own steps for streaming labels, else the readout so far."""
-    config = model.config
-    so_far = torch.cat((*past, outputs.output), 1)
-    end = so_far.shape[1]
-    lengths = None if batch.lengths is None else batch.lengths.clamp(max=end)
-    scores = log_scores(config.readout, so_far, config.skip_steps, lengths)
-    if scores.ndim == 2:
-        return loss(scores, batch.targets)
-    counted = counted_steps(so_far, config.skip_steps, lengths)
-    if labelled_only and batch.valid is not None:
-        counted = counted & batch.valid[:, :end]
-    counted[:, : end - outputs.output.shape[1]] = False
-    return loss(scores, batch.targets[:, :end], counted)
 
 
 def _epoch_row(state: RunState, check: Evaluation, rate: float, seconds: float) -> dict[str, float]:
@@ -290,41 +240,3 @@ def _epoch_row(state: RunState, check: Evaluation, rate: float, seconds: float) 
         "learning_rate": rate,
         "seconds": seconds,
     }
-
-
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop after the batch; the second stops."""
-    asked = False
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    try:
-        old = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:
-        # Signals can be handled in the main thread only; elsewhere the caller's rules stay.
-        old = {}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _scalars(folder: Path, epoch: int) -> Iterator[Callable[[str, float, int], None]]:
-    """Yield a TensorBoard logger, or one that does nothing where TensorBoard is not installed."""
-    try:
-        from torch.utils.tensorboard.writer import SummaryWriter
-    except ImportError:
-        yield lambda _name, _value, _step: None
-        return
-    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch + 1)
-    try:
-        yield writer.add_scalar
-    finally:
-        writer.close()

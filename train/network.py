@@ -7,7 +7,8 @@ with ``unbind``: indexing it inside the loop would make the backward pass quadra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -31,20 +32,28 @@ from .surrogate import make_surrogate, spike
 
 if TYPE_CHECKING:
     from .engine.events import Events
+    from .engine.stack import StackLayer, StackResult
     from .engine.surrogates import Encoded
+    from .integer import IntegerRun, OnGrid
 
 
 class Outputs(NamedTuple):
     """What a forward pass returns.
 
     ``output`` (batch, time, n_out): membrane or spikes of the last layer, as the readout needs.
-    ``spikes``: one (batch, time, n) per layer; of a layer that does not spike, its membrane.
+    ``spikes``: one (batch, time, n) per layer; of a layer that does not spike, its membrane. Empty
+    where only counts were asked for.
     ``state``: one tuple per layer, to continue the sequence.
+    ``counts``: one (batch, n) per layer that spikes, None for others: spikes of each neuron within
+    the sample's length; the gradient of a firing rate goes through them.
+    ``integers``: the run on the grid, where there was one.
     """
 
     output: Tensor
     spikes: tuple[Tensor, ...]
     state: tuple[State, ...]
+    counts: tuple[Tensor | None, ...] = ()
+    integers: IntegerRun | None = None
 
 
 class Direction(nn.Module):
@@ -77,34 +86,19 @@ class Direction(nn.Module):
         it leaves out membranes that are not wanted, and returns None for them.
         """
         neuron = self.neuron
-        gain = neuron.current_gain()
-        bias = None if neuron.bias_after_current else self.bias
-        coefficients = neuron.coefficients()
-        weight, weight_rec = self.weight, self.weight_rec
-        if neuron.bias_after_current:
-            coefficients = (*coefficients, self.bias)
-        if gain is not None:
-            weight = gain[:, None] * weight
-            bias = None if bias is None else gain * bias
-            weight_rec = None if weight_rec is None else gain[:, None] * weight_rec
         if encoded is not None:
-            from .engine.sequence import spiking_sequence
-
-            if state is None:
-                state = neuron.initial_state(weight.new_zeros(inputs.shape[0], neuron.size))
-            return spiking_sequence(
-                neuron.name,
-                inputs,
-                weight,
-                weight_rec,
-                self.bias if bias is None else bias,
-                neuron.coefficients(),
-                state,
-                encoded,
-                membranes=membranes_wanted,
-            )
+            layer = self.on_engine(inputs.shape[0], state)
+            spiking_stack = _stack_on(self.weight.device)
+            made = spiking_stack((layer,), inputs, encoded, membranes=membranes_wanted)
+            return made.membranes, cast(Tensor, made.spikes[0]), made.states[0]
         if not isinstance(inputs, Tensor):
-            raise InputError('layer: event lists need the engine "events" and float32 on the CPU')
+            raise InputError(
+                'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
+            )
+        weight, weight_rec, bias = self._with_gain()
+        coefficients = neuron.coefficients()
+        if neuron.bias_after_current:
+            coefficients, bias = (*coefficients, self.bias), None
         drive = functional.linear(inputs, weight, bias).unbind(1)
         if state is None:
             state = neuron.initial_state(drive[0])
@@ -118,6 +112,25 @@ class Direction(nn.Module):
             membranes.append(state[membrane])
             spikes.append(state[-1])
         return torch.stack(membranes, 1), torch.stack(spikes, 1), state
+
+    def _with_gain(self) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return weights, recurrent weights and bias, each times the gain of the current."""
+        gain = self.neuron.current_gain()
+        if gain is None:
+            return self.weight, self.weight_rec, self.bias
+        recurrent = None if self.weight_rec is None else gain[:, None] * self.weight_rec
+        return gain[:, None] * self.weight, recurrent, gain * self.bias
+
+    def on_engine(self, batch: int, state: State | None) -> StackLayer:
+        """Return the layer as ``train/engine`` takes it, for ``batch`` samples."""
+        from .engine.stack import StackLayer
+
+        weight, weight_rec, bias = self._with_gain()
+        if state is None:
+            state = self.neuron.initial_state(weight.new_zeros(batch, self.neuron.size))
+        return StackLayer(
+            self.neuron.name, weight, weight_rec, bias, self.neuron.coefficients(), state
+        )
 
 
 class SpikingLayer(nn.Module):
@@ -179,6 +192,11 @@ class SRNN(nn.Module):
         One of ``ENGINES`` of ``train/recipe.py``: how a layer runs through time. Both compute the
         same equations and their exact gradients.
 
+    Attributes
+    ----------
+    grid
+        Set, the forward pass computes the integers of the network (``train/integer.py``).
+
     Raises
     ------
     InputError
@@ -191,6 +209,7 @@ class SRNN(nn.Module):
             raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
         self.config = config
         self.engine = engine
+        self.grid: OnGrid | None = None
         surrogate = make_surrogate(config.surrogate)
         self._surrogate = surrogate
         self._spike = lambda v: spike(v, surrogate)
@@ -204,6 +223,8 @@ class SRNN(nn.Module):
         inputs: Tensor | Events,
         lengths: Tensor | None = None,
         state: tuple[State, ...] | None = None,
+        *,
+        spikes: bool = True,
     ) -> Outputs:
         """Run over a batch of sequences.
 
@@ -216,6 +237,9 @@ class SRNN(nn.Module):
             each sample around its own end.
         state
             The state of an earlier call, to continue from; the initial state when None.
+        spikes
+            Whether the spikes of all layers are wanted, not only how many there were. Without them
+            the engine writes no large arrays.
 
         Raises
         ------
@@ -227,31 +251,124 @@ class SRNN(nn.Module):
                 f"inputs: shape {tuple(inputs.shape)}, needs (batch, time, "
                 f"{self.config.input_size})"
             )
+        encoded = self._encoded(inputs)
+        layers = [cast(SpikingLayer, layer) for layer in self.layers]
+        if self.grid is not None:
+            return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
+        if encoded is not None and all(layer.back is None for layer in layers):
+            return self._run_stack(layers, inputs, lengths, state, spikes, encoded)
         signal, all_spikes, final = inputs, [], []
         membrane = None
-        encoded = None if self.config.layers[0].dense else self._encoded(inputs)
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(layers):
             before = None if state is None else state[index]
-            wanted = index == len(self.layers) - 1 and self.config.readout != "spike_count"
-            membrane, spikes, after = layer(signal, lengths, before, self._spike, encoded, wanted)
+            wanted = index == len(layers) - 1 and self.config.readout != "spike_count"
+            membrane, sent, after = layer(signal, lengths, before, self._spike, encoded, wanted)
             final.append(after)
-            signal = spikes
-            all_spikes.append(spikes)
-        output = signal if self.config.readout == "spike_count" else membrane
-        return Outputs(cast(Tensor, output), tuple(all_spikes), tuple(final))
+            signal = sent
+            all_spikes.append(sent)
+        output = cast(Tensor, signal if self.config.readout == "spike_count" else membrane)
+        counts = tuple(
+            _counts(sent, lengths) if index in self.spiking_layers else None
+            for index, sent in enumerate(all_spikes)
+        )
+        return Outputs(output, tuple(all_spikes) if spikes else (), tuple(final), counts)
+
+    def _run_stack(  # noqa: PLR0917
+        self,
+        layers: list[SpikingLayer],
+        inputs: Tensor | Events,
+        lengths: Tensor | None,
+        state: tuple[State, ...] | None,
+        spikes: bool,
+        encoded: Encoded,
+    ) -> Outputs:
+        """Run all layers as one function of the engine."""
+        spiking_stack = _stack_on(layers[0].ahead.weight.device)
+        counting = self.config.readout == "spike_count"
+        made = spiking_stack(
+            [
+                layer.ahead.on_engine(inputs.shape[0], None if state is None else state[index])
+                for index, layer in enumerate(layers)
+            ],
+            inputs,
+            encoded,
+            membranes=not counting,
+            spikes=spikes,
+            last_spikes=counting,
+            counts=True,
+            lengths=lengths,
+        )
+        output = made.spikes[-1] if counting else made.membranes
+        sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()
+        return Outputs(cast(Tensor, output), sent, made.states, made.counts)
+
+    def _run_on_grid(
+        self,
+        grid: OnGrid,
+        inputs: Tensor | Events,
+        lengths: Tensor | None,
+        state: tuple[State, ...] | None,
+        spikes: bool,
+    ) -> Outputs:
+        """Run the integer network, with the gradients of the float one at its states."""
+        from .engine.stack import spiking_stack
+        from .integer import IntegerRun, replayed, straight_through
+
+        encoded = self._encoded(inputs)
+        if encoded is None or cast(SpikingLayer, self.layers[0]).ahead.weight.device.type != "cpu":
+            raise InputError('grid: training on the grid needs the engine "events" on the CPU')
+        if state is not None:
+            raise InputError(
+                "grid: the integer network starts every sequence anew; set truncate_steps to 0"
+            )
+        dense = inputs if isinstance(inputs, Tensor) else torch.from_numpy(inputs.to_dense())
+        frozen = grid.freeze(self.weights())
+        ends = None if lengths is None else lengths.cpu().numpy()
+        trace = grid.run(frozen.network, grid.integers(dense), ends)
+        layers = []
+        for index, layer in enumerate(self.layers):
+            real = cast(SpikingLayer, layer).ahead.on_engine(len(dense), None)
+            scale = grid.input_scale if index == 0 else 1.0
+            layers.append(straight_through(real, frozen.network.layers[index], scale))
+        counting = self.config.readout == "spike_count"
+        made = spiking_stack(
+            layers,
+            inputs,
+            encoded,
+            membranes=not counting,
+            spikes=spikes,
+            last_spikes=counting,
+            counts=True,
+            lengths=lengths,
+            replay=replayed(frozen, trace),
+        )
+        output = made.spikes[-1] if counting else made.membranes
+        sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()
+        run = IntegerRun(frozen.network, trace.output, trace.lengths)
+        return Outputs(cast(Tensor, output), sent, made.states, made.counts, run)
 
     def _encoded(self, inputs: Tensor | Events) -> Encoded | None:
         """Return the surrogate for the engine, or None where the loop runs."""
-        if self.engine == "loop":
+        if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
             return None
         weight = cast(SpikingLayer, self.layers[0]).ahead.weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
-        if any(x.dtype != torch.float32 or x.device.type != "cpu" for x in tensors):
+        devices = {x.device.type for x in tensors}
+        single = all(x.dtype == torch.float32 for x in tensors)
+        if devices not in ({"cpu"}, {"cuda"}) or (devices == {"cpu"} and not single):
             return None
         # Imported here, so that the loop needs no compiler.
         from .engine.surrogates import encode
 
-        return encode(self._surrogate)
+        encoded = encode(self._surrogate)
+        if devices == {"cuda"}:
+            from .cuda import why_loop
+
+            reason = why_loop(self.config.layers, encoded is not None, single)
+            if reason is not None:
+                warnings.warn(f'engine "events": the loop runs instead: {reason}', stacklevel=4)
+                return None
+        return encoded
 
     def _directions(self) -> dict[str, Direction]:
         return {
@@ -324,6 +441,25 @@ class SRNN(nn.Module):
             for index, layer in enumerate(self.layers)
             if isinstance(layer, SpikingLayer) and layer.ahead.neuron.spiking
         ]
+
+
+def _stack_on(device: torch.device) -> Callable[..., StackResult]:
+    """Return ``spiking_stack`` for a kind of device."""
+    if device.type == "cuda":
+        from .cuda import load_stack
+
+        return load_stack()
+    from .engine.stack import spiking_stack
+
+    return spiking_stack
+
+
+def _counts(spikes: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return the spikes (batch, n) of each neuron within each sample's length."""
+    if lengths is None:
+        return spikes.sum(1)
+    running = torch.arange(spikes.shape[1], device=spikes.device) < lengths[:, None]
+    return (spikes * running[..., None]).sum(1)
 
 
 def _reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:

@@ -26,8 +26,9 @@ Spike = Callable[[Tensor], Tensor]
 class Neuron(nn.Module, ABC):
     """A population of ``size`` neurons with per-neuron parameters.
 
-    Time constants are kept raw (``train/time_constants.py``) and trained if the config says so;
-    threshold and adaptation strength are buffers.
+    Time constants are kept raw (``train/time_constants.py``). Threshold and adaptation strength are
+    kept with any sign and used without it, so that one that training drives to zero can come back.
+    Each is trained if the config says so.
     """
 
     name: ClassVar[str] = ""
@@ -46,17 +47,24 @@ class Neuron(nn.Module, ABC):
                 parameter = nn.Parameter(raw, requires_grad=config.train_time_constants)
                 self.register_parameter(f"raw_{name}", parameter)
             else:
-                value = float(getattr(config, name))
-                self.register_buffer(name, torch.full((config.size,), value))
+                value = torch.full((config.size,), float(getattr(config, name)))
+                if getattr(config, f"train_{name}"):
+                    self.register_parameter(name, nn.Parameter(value))
+                else:
+                    self.register_buffer(name, value)
 
     def tau(self, name: str) -> Tensor:
         """Return a time constant in steps, (size,)."""
         return tau_from_raw(getattr(self, f"raw_{name}"))
 
+    def strength(self, name: str) -> Tensor:
+        """Return threshold or adaptation, (size,), from 0 up."""
+        return getattr(self, name).abs()
+
     def parameter_values(self) -> dict[str, Tensor]:
         """Return the per-neuron parameters by their names in a ``model.pt``, each (size,)."""
         return {
-            name: self.tau(name) if name in TIME_CONSTANTS else getattr(self, name)
+            name: self.tau(name) if name in TIME_CONSTANTS else self.strength(name)
             for name in FLOAT_NEURONS[self.name]
         }
 
@@ -111,7 +119,7 @@ class ALIF(Neuron):
         """Return alpha, rho, threshold and adaptation."""
         alpha = torch.exp(-1.0 / self.tau("tau_mem"))
         rho = torch.exp(-1.0 / self.tau("tau_adp"))
-        return alpha, rho, self.get_buffer("threshold"), self.get_buffer("adaptation")
+        return alpha, rho, self.strength("threshold"), self.strength("adaptation")
 
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
@@ -156,7 +164,7 @@ class LIF(Neuron):
 
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return alpha and threshold."""
-        return torch.exp(-1.0 / self.tau("tau_mem")), self.get_buffer("threshold")
+        return torch.exp(-1.0 / self.tau("tau_mem")), self.strength("threshold")
 
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
@@ -189,7 +197,7 @@ class CubaLIF(Neuron):
         return (
             torch.exp(-1.0 / self.tau("tau_syn")),
             torch.exp(-1.0 / self.tau("tau_mem")),
-            self.get_buffer("threshold"),
+            self.strength("threshold"),
         )
 
     def current_gain(self) -> None:

@@ -1,8 +1,8 @@
 """Recipes: one TOML file holds everything that a training run depends on.
 
-A recipe has the tables ``[task]``, ``[model]`` with ``[[model.layers]]``, and ``[training]``; every
-setting is a field of the dataclasses here and in ``export/checkpoint.py``, and every one can be
-overridden from the command line.
+A recipe has the tables ``[task]``, ``[model]`` with ``[[model.layers]]``, ``[training]`` and
+``[quantization]``; every setting is a field of the dataclasses here, in ``export/config.py`` and in
+``export/freeze.py``, and every one can be overridden from the command line.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ else:
 
 from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
 from ..export.errors import InputError
+from ..export.freeze import Quantization
 from ..export.plain import build, join, suggest
 
 OPTIMIZERS = ("adam", "adamw", "adamax")
@@ -135,8 +136,12 @@ class TrainingConfig:
     ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``truncate_steps``: backward
     and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
     unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
-    ``model.pt`` with the model's answers. ``threads``: CPU threads, 0 for torch's choice.
-    ``engine``: one of ``ENGINES``, how layers run through time.
+    ``model.pt`` with the model's answers. ``threads``: CPU threads of a process, 0 for torch's
+    choice or, of several processes, an equal part of the cores. ``engine``: one of ``ENGINES``, how
+    layers run through time. ``quantize``: train on the chip's grid (``train/integer.py``), as
+    ``[quantization]`` says. ``rate_weight`` times the mean squared deviation of the neurons' firing
+    rates from ``target_rate`` (0 for none), and of what of them is above ``largest_rate``, is added
+    to the loss; rates are spikes per step, averaged over a batch.
     """
 
     epochs: int = 50
@@ -156,8 +161,12 @@ class TrainingConfig:
     threads: int = 0
     device: str = "cpu"
     engine: str = "events"
+    quantize: bool = False
+    rate_weight: float = 0.0
+    target_rate: float = 0.0
+    largest_rate: float = 1.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: PLR0912
         for name, low in (
             ("epochs", 1),
             ("batch_size", 1),
@@ -172,7 +181,10 @@ class TrainingConfig:
         for name in ("learning_rate", "schedule_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is not above 0")
-        for name in ("tau_rate", "weight_decay", "clip_gradient"):
+        for name in ("target_rate", "largest_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name}: {getattr(self, name)} is outside 0..1 spikes per step")
+        for name in ("tau_rate", "weight_decay", "clip_gradient", "rate_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is below 0")
         if self.seed > SEED_MAX:
@@ -183,6 +195,20 @@ class TrainingConfig:
             raise InputError(f"engine: {self.engine!r}{suggest(self.engine, ENGINES)}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
+        if self.quantize:
+            self._check_grid()
+
+    def _check_grid(self) -> None:
+        if self.engine != "events" or self.device != "cpu":
+            raise InputError(
+                f"quantize: training on the grid needs the engine events on the cpu, not "
+                f"{self.engine} on {self.device}"
+            )
+        if self.truncate_steps:
+            raise InputError(
+                f"quantize: truncate_steps {self.truncate_steps} would go on from a state, and the "
+                "chip starts every sequence anew; set it to 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -192,6 +218,7 @@ class Recipe:
     task: TaskConfig
     model: ModelRecipe
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    quantization: Quantization = field(default_factory=Quantization)
     description: str = ""
 
 
@@ -291,7 +318,13 @@ def _full_path(path: str, plain: Mapping[str, Any]) -> list[str]:
         return ["training", *parts]
     if parts[0] in model:
         parts = ["model", *parts]
-    known = {"training": training, "model": model, "task": {"name", "options"}}
+    grid = {f.name for f in fields(Quantization)}
+    known = {
+        "training": training,
+        "model": model,
+        "task": {"name", "options"},
+        "quantization": grid,
+    }
     if len(parts) > 1 and parts[0] in known and parts[1] in known[parts[0]]:
         if parts[:2] == ["model", "layers"] and len(parts) > 3:
             layer_fields = {f.name for f in fields(LayerConfig)}

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,26 +44,86 @@ class RunState:
     best_weights: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
-def save_run(
-    folder: Path, recipe: Recipe, model: SRNN, optimizer: torch.optim.Optimizer, state: RunState
-) -> None:
-    """Write the checkpoint and the metrics; a kill leaves the old or the new ones."""
-    content = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "recipe": asdict(recipe),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random_state": torch.get_rng_state(),
-        "state": {
-            **asdict(state),
-            "best_weights": {n: torch.from_numpy(w) for n, w in state.best_weights.items()},
-        },
-    }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    replace_file(folder / CHECKPOINT, buffer.getvalue())
-    write_metrics(folder / METRICS, state.history)
+CHECKPOINT_SHARE = 0.05
+"""Of a run's time, how much goes into checkpoints at most, where epochs are shorter than that."""
+
+
+class Checkpoints:
+    """Writes a run's checkpoint and metrics; a kill leaves the old ones or the new ones.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; made if it is missing.
+    recipe, model, optimizer
+        What the checkpoint holds besides where the run stands.
+    writes
+        False in a process that leaves the files to another one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        model: SRNN,
+        optimizer: torch.optim.Optimizer,
+        *,
+        writes: bool = True,
+    ) -> None:
+        self._folder, self._recipe = folder, recipe
+        self._model, self._optimizer = model, optimizer
+        self._writes = writes
+        self._next = 0.0
+        if writes:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def due(self) -> bool:
+        """Return whether the last one is old enough that another costs little beside training."""
+        return time.monotonic() >= self._next
+
+    def save(self, state: RunState) -> None:
+        """Write the checkpoint and the metrics."""
+        if not self._writes:
+            return
+        started = time.monotonic()
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "recipe": asdict(self._recipe),
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "random_state": torch.get_rng_state(),
+            "state": {
+                **asdict(state),
+                "best_weights": {n: torch.from_numpy(w) for n, w in state.best_weights.items()},
+            },
+        }
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        replace_file(self._folder / CHECKPOINT, buffer.getvalue())
+        write_metrics(self._folder / METRICS, state.history)
+        ended = time.monotonic()
+        self._next = ended + (ended - started) / CHECKPOINT_SHARE
+
+
+@contextmanager
+def scalars(
+    folder: Path, epoch: int, *, writes: bool = True
+) -> Iterator[Callable[[str, float, int], None]]:
+    """Yield a TensorBoard logger, or one that does nothing where it may not or cannot write."""
+    writer = None
+    if writes:
+        with suppress(ImportError):
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch + 1)
+    if writer is None:
+        yield lambda _name, _value, _step: None
+        return
+    try:
+        yield writer.add_scalar
+    finally:
+        writer.close()
 
 
 def write_metrics(path: Path, history: list[dict[str, float]]) -> None:

@@ -12,18 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.export.checkpoint import FloatModel, LayerConfig
 from srnn.export.errors import InputError
+from srnn.export.freeze import avoid_lava_dl_defects, weight_units
 from srnn.export.grid import STATE_MAX
-from srnn.export.integer_neurons import adaptation_exponent
+from srnn.export.integer_neurons import INTEGER_NEURONS, adaptation_exponent
 from srnn.export.network import AdaptiveLIF, CubaLIF, Layer, Network, Synapses
 from srnn.export.netx import stock_lava_dl_obstacles
 from srnn.export.quantize import (
-    INTEGER_NEURONS,
     LayerReport,
     Quantization,
-    avoid_lava_dl_defects,
     dead_neurons,
     quantize,
-    weight_units,
 )
 from srnn.simulate import reference
 from srnn.train.network import SRNN

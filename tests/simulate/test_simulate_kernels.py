@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate_networks import SPIKING, random_inputs, random_network
 from srnn.export.errors import InputError
-from srnn.export.grid import STATE_MAX, rtz, wrap24
+from srnn.export.grid import STATE_MAX
 from srnn.export.network import (
     NEURONS,
     AdaptiveLIF,
@@ -23,9 +25,14 @@ from srnn.export.network import (
     Synapses,
 )
 from srnn.export.trace import Trace, compare
-from srnn.simulate import kernels, reference, simulator
+from srnn.simulate import programs, reference, simulator
+from srnn.simulate.plan import PROGRAMS, plan_of
 
-SIZES = st.one_of(st.integers(1, 9), st.integers(10, 70))
+SIZES = st.one_of(
+    st.integers(1, 9),
+    st.integers(10, 70),
+    st.sampled_from([31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 193, 257]),
+)
 
 
 def assert_equal(one: Trace, other: Trace) -> None:
@@ -33,6 +40,7 @@ def assert_equal(one: Trace, other: Trace) -> None:
     assert [row for row in rows if row.different] == []
     assert len(rows) > 0
     np.testing.assert_array_equal(one.output, other.output)
+    assert one.output.dtype == other.output.dtype
     np.testing.assert_array_equal(one.lengths, other.lengths)
     for a, b in zip(one.layers, other.layers, strict=True):
         assert (a.spikes is None) == (b.spikes is None)
@@ -75,6 +83,11 @@ def both_agree(network: Network, inputs: np.ndarray, lengths: np.ndarray) -> boo
             simulator.run(network, inputs, lengths)
         return False
     assert_equal(simulator.run(network, inputs, lengths), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "NARROW_MAX", -1)
+        same = replace(network)
+        assert_equal(simulator.run(same, inputs, lengths), expected)
+        assert all(plan_of(same, 1).wide)
     return True
 
 
@@ -101,16 +114,6 @@ def test_the_compared_networks_are_alive(kind: str) -> None:
         if trace.layers[0].spikes is not None:
             rates.append(trace.layers[0].spikes.mean())
     assert not rates or sum(0.01 < rate < 0.9 for rate in rates) >= 4
-
-
-@given(st.integers(-(2**31) + 1, 2**31 - 1), st.integers(-1, 4096))
-def test_decay_truncates_toward_zero(state: int, keep: int) -> None:
-    assert kernels._decayed(state, keep) == rtz(np.int64(state) * keep)
-
-
-@given(st.integers(-(2**34), 2**34) | st.sampled_from([2**23, -(2**23), 2**23 + 1, -(2**23) + 1]))
-def test_wrap(value: int) -> None:
-    assert kernels._wrapped(value) == wrap24(np.int64(value))
 
 
 def one_neuron(neuron: CubaLIF | AdaptiveLIF | LeakyIntegrator) -> Network:
@@ -141,6 +144,51 @@ def test_a_current_beyond_32_bits_is_refused() -> None:
             run(network, inputs)
     with pytest.raises(InputError, match="sample 2 at step"):
         simulator.run(network, inputs, threads=2)
+
+
+def test_a_state_that_leaves_the_narrow_range_runs_wide() -> None:
+    network = one_neuron(CubaLIF(1, 0, 4096, 262143))
+    inputs = np.zeros((3, 10, 1), np.int64)
+    inputs[1, :6] = 1 << 22
+    plan = plan_of(network, 1 << 22)
+    assert plan.wide == (False,)
+    expected = reference.run(network, inputs)
+    assert np.abs(expected.layers[0].states["u"]).max() > programs.NARROW_MAX
+    for threads in (1, 2):
+        assert_equal(simulator.run(network, inputs, threads=threads), expected)
+    assert plan_of(network, 1 << 22).wide == (True,)
+
+
+def test_networks_of_a_usual_size_run_narrow() -> None:
+    network = random_network(1, ["SRNN_ALIF", "CUBA", "ATRLIF", "SRNN_LI"], [512, 300, 90, 20], 700)
+    assert plan_of(network, 1).wide == (False,) * 4
+    assert plan_of(network, 255).wide == (False,) * 4
+    assert plan_of(network, (1 << 24) - 1).wide == (True, False, False, False)
+
+
+@pytest.mark.parametrize("low", [-256, -255, 0])
+@pytest.mark.parametrize("channels", [256, 257, 258, 515, 900])
+def test_sums_of_many_extreme_weights(low: int, channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    high = 254 if low == -256 else low + 255
+    weight = rng.choice([low, high], (70, channels))
+    weight[0], weight[1], weight[2] = low, high, low + (high - low) // 2 // 2 * 2
+    for exponent in (0, 3, -8):
+        layer = Layer("one", Synapses(weight, exponent), LeakyIntegrator(70, 4096))
+        network = Network((layer,))
+        assert plan_of(network, 1).wide == (False,)
+        inputs = np.ones((2, 3, channels), np.uint8)
+        inputs[1] = rng.random((3, channels)) < 0.5
+        assert_equal(simulator.run(network, inputs), reference.run(network, inputs))
+
+
+@pytest.mark.parametrize("steps", [255, 256, 257, 600])
+def test_chunks_meet(steps: int) -> None:
+    for kind in SPIKING:
+        network = random_network(7, [kind, kind, "SRNN_LI"], [33, 20, 3], 20, delays=steps == 600)
+        inputs = random_inputs(7, network, 2, steps)
+        lengths = np.array([steps, min(steps, 256)])
+        assert both_agree(network, inputs, lengths)
 
 
 def test_what_lies_beyond_the_length_is_not_run() -> None:
@@ -187,8 +235,8 @@ def test_many_neuron_steps(kind: str) -> None:
 
 
 def test_every_neuron_has_a_reference_and_a_kernel() -> None:
-    assert set(reference.STEPS) == set(simulator.PROGRAMS) == set(NEURONS.values())
-    for record, program in simulator.PROGRAMS.items():
+    assert set(reference.STEPS) == set(PROGRAMS) == set(NEURONS.values())
+    for record, program in PROGRAMS.items():
         initial = {f"{state}_init" for state in record.STATES}
         needed = {p.name for p in record.PARAMETERS} - initial
         # The threshold of ATRLIF decays back to where it began.
@@ -196,7 +244,7 @@ def test_every_neuron_has_a_reference_and_a_kernel() -> None:
             {"th_init"} if record.TYPE == "ATRLIF" else set()
         )
         assert needed <= set(program.parameters)
-    assert len({program.code for program in simulator.PROGRAMS.values()}) == len(NEURONS)
+    assert len({program.code for program in PROGRAMS.values()}) == len(NEURONS)
 
 
 def test_a_readout_of_spikes_is_the_last_layers_spikes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from simulate_networks import random_inputs, random_network
 from srnn.export.errors import InputError
 from srnn.export.network import Network
 from srnn.export.trace import Trace, compare
-from srnn.simulate import simulator
+from srnn.simulate import plan, simulator
 
 
 def network_and_inputs(batch: int = 7, steps: int = 25) -> tuple[Network, np.ndarray]:
@@ -26,14 +27,18 @@ def same(one: Trace, other: Trace) -> bool:
 
 
 @settings(max_examples=20, deadline=None)
-@given(threads=st.integers(1, 9), event_bytes=st.sampled_from([1, 4000, 1 << 28]))
-def test_threads_and_parts_change_nothing(threads: int, event_bytes: int) -> None:
+@given(threads=st.integers(1, 9), events=st.sampled_from([1, 40, 81, 500]))
+def test_threads_and_chunks_change_nothing(threads: int, events: int) -> None:
     network, inputs = network_and_inputs()
     lengths = np.array([25, 0, 3, 25, 24, 1, 10])
     expected, counted = simulator.run_with_activity(network, inputs, lengths, threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulator, "EVENT_BYTES", event_bytes)
-        trace, activity = simulator.run_with_activity(network, inputs, lengths, threads=threads)
+        patch.setattr(plan, "CHUNK_EVENTS", events)
+        same_network = replace(network)
+        trace, activity = simulator.run_with_activity(
+            same_network, inputs, lengths, threads=threads
+        )
+    assert plan.plan_of(same_network, 1).chunk == max(events // 40, 1)
     assert same(trace, expected)
     assert activity.as_dict() == counted.as_dict()
     assert activity.spikes > 0
@@ -74,14 +79,17 @@ def test_nothing_to_run_gives_nothing() -> None:
         assert activity.per_step()["Dense"] == 0.0
 
 
-def test_what_is_prepared_dies_with_its_layer() -> None:
+def test_what_is_prepared_dies_with_its_network() -> None:
     network, inputs = network_and_inputs(1, 1)
     simulator.run(network, inputs)
-    before = len(simulator._prepared)
-    assert simulator.prepare(network.layers[0]) is simulator.prepare(network.layers[0])
-    del network
+    kept = (plan._layers, plan._bounds, plan._plans, plan._chosen)
+    before = [len(x) for x in kept]
+    layer = network.layers[0]
+    assert plan.prepare(layer, False) is plan.prepare(layer, False)
+    assert plan.plan_of(network, 1) is plan.plan_of(network, 1)
+    del network, layer
     gc.collect()
-    assert len(simulator._prepared) == before - 3
+    assert [len(x) for x in kept] == [before[0] - 3, before[1] - 3, before[2] - 1, before[3] - 1]
 
 
 def test_mistakes_are_refused() -> None:
@@ -103,6 +111,8 @@ def test_mistakes_are_refused() -> None:
     ):
         with pytest.raises(InputError, match=message):
             simulator.run(network, wrong)
+    with pytest.raises(InputError, match="2 is outside 0"):
+        simulator.run(network, graded.astype(np.uint8), [0] * 7)
     with pytest.raises(InputError, match="threads: 0"):
         simulator.run(network, inputs, threads=0)
     with pytest.raises(InputError, match="record"):

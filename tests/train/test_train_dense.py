@@ -12,6 +12,7 @@ from srnn.export.checkpoint import LayerConfig, ModelConfig, expected_weights, r
 from srnn.export.cli import main as export
 from srnn.export.dense import DENSE_LAYERS, dense_operations
 from srnn.export.errors import InputError
+from srnn.export.freeze import freeze
 from srnn.export.operations import step_operations
 from srnn.train.engine.events import Events
 from srnn.train.evaluate import evaluate
@@ -207,6 +208,12 @@ def test_export_refuses_a_baseline(
     assert not (tmp_path / "model.net").exists()
 
 
+def test_a_baseline_has_no_grid_to_train_on() -> None:
+    network = model("gru")
+    with pytest.raises(InputError, match=r"a dense baseline \(gru, gru, linear\) has no integer"):
+        freeze(network.config, network.weights(), {})
+
+
 def test_a_saved_baseline_is_checked() -> None:
     made = baseline("gru")
     data = task()
@@ -226,6 +233,7 @@ def test_a_saved_baseline_is_checked() -> None:
         ([{"neuron": "li"}], "lstm", "lstm needs a hidden layer"),
         ([{"bidirectional": True}, {"neuron": "li"}], "gru", "layers.0: is bidirectional"),
         ([{"neuron": "lstm", "bidirectional": True}, {}], "none", "cannot be bidirectional"),
+        ([{"neuron": "gru", "train_threshold": True}, {}], "none", "gru has no threshold"),
         ([{"neuron": "linear"}, {"neuron": "li"}], "none", "layer 0: linear is a readout"),
         ([{"neuron": "lsmt"}, {"neuron": "li"}], "none", "'lsmt' is not one of"),
         ([{"neuron": "cuba_lif"}, {"neuron": "li"}], "relu", "cuba_lif has no graded form"),

@@ -18,8 +18,8 @@ from engine_reference import (
     run_loop,
 )
 from srnn.export.config import FLOAT_NEURONS, Init, LayerConfig, ModelConfig
-from srnn.train.engine import Events
-from srnn.train.engine.sequence import PROGRAMS
+from srnn.train.engine import Events, function
+from srnn.train.engine.stack import PROGRAMS
 from srnn.train.engine.surrogates import encode
 from srnn.train.network import SRNN
 from srnn.train.neurons import NEURONS
@@ -99,6 +99,13 @@ def test_silent_and_saturated_layers(neuron, bias, low, high):
     # The first step may follow the drawn state.
     rate = float((run_engine(case)[1][:, 1:] != 0).float().mean())
     assert low <= rate <= high
+
+
+@pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif", "alif_relu"])
+@pytest.mark.parametrize("batch", [3, 37, 70])
+def test_matrices_beyond_the_caches_are_learnt_alike(monkeypatch, neuron, batch):
+    monkeypatch.setattr(function, "CACHED", 50)
+    check(lambda seed: draw(neuron, seed, batch=batch, steps=21, n=9))
 
 
 @pytest.mark.parametrize("density", [0.02, 0.2, 0.3, 1.0])

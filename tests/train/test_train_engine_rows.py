@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
-from srnn.train.engine.rows import gather, product, scatter
-from srnn.train.engine.sequence import aligned
+from srnn.train.engine.memory import aligned
+from srnn.train.engine.rows import PANEL, gather, product, product_panels, scatter
 from srnn.train.engine.simd import (
     LANES,
     absolute,
@@ -51,6 +53,24 @@ def test_product(rows, vectors, count, transposed, seed):
     strides = (1, rows) if transposed else (count, 1)
     product(rows, out.reshape(-1), 0, width, kept, 0, *strides, b, 0, width, width, count)
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.sampled_from([1, 4, 8, 16]),
+    vectors=st.integers(1, 9),
+    count=st.integers(1, 40),
+    seed=st.integers(0, 9),
+)
+def test_a_product_in_panels_gives_the_same_bits(rows, vectors, count, seed):
+    width = vectors * LANES
+    a, b, out = normal(seed, rows, count), normal(seed + 1, count, width), normal(2, rows, width)
+    expected = out.copy()
+    product(rows, expected.reshape(-1), 0, width, a, 0, count, 1, b, 0, width, width, count)
+    edges = [*range(0, width, PANEL), width]
+    panels = [b[:, low:high].ravel() for low, high in pairwise(edges)]
+    product_panels(rows, out.reshape(-1), width, a, count, np.concatenate(panels), width, count)
+    np.testing.assert_array_equal(out, expected)
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,10 +14,11 @@ from srnn.export.errors import InputError
 from srnn.tasks import Split, Task
 from srnn.train.batches import make_batch
 from srnn.train.evaluate import batch_loss, evaluate
-from srnn.train.loop import _step, _train_batch, fit, learning_rate, make_optimizer
+from srnn.train.loop import fit, learning_rate, make_optimizer
 from srnn.train.network import SRNN
 from srnn.train.recipe import TrainingConfig
 from srnn.train.run import CHECKPOINT, METRICS, MODEL
+from srnn.train.step import optimizer_step, train_batch
 from train_helpers import (
     direction,
     one_thread,  # noqa: F401  a fixture
@@ -48,7 +49,7 @@ def one_batch(readout: str, truncate: int, **settings: Any) -> tuple[SRNN, dict[
 
     optimizer.register_step_post_hook(count)
     batch = make_batch(data.train, np.arange(16), data.input_scale)
-    return model, _train_batch(model, optimizer, batch, training), steps
+    return model, train_batch(model, optimizer, batch, training).means(), steps
 
 
 @pytest.mark.parametrize("ragged", [False, True])
@@ -86,9 +87,9 @@ def test_measured_numbers_are_those_of_the_batch() -> None:
     model = model_for("membrane", data)
     batch = make_batch(data.train, np.arange(16), 1.0)
     with torch.no_grad():
-        expected, scores = batch_loss(model, model(batch.inputs), batch, labelled_only=True)
+        expected, _, scores = batch_loss(model, model(batch.inputs), batch, labelled_only=True)
     training = TrainingConfig(labelled_only=True)
-    measured = _train_batch(model, make_optimizer(model, training), batch, training)
+    measured = train_batch(model, make_optimizer(model, training), batch, training).means()
     assert measured["loss"] == pytest.approx(float(expected), rel=1e-6)
     part = data.train.take(np.arange(16))
     counted = (np.arange(12) >= 2) & (np.arange(12) < part.step_counts()[:, None])
@@ -109,7 +110,7 @@ def test_clipping_bounds_the_norm_of_the_whole_gradient(limit: float) -> None:
 
     optimizer.register_step_pre_hook(measure)
     batch = make_batch(data.train, np.arange(16), 1.0)
-    _train_batch(model, optimizer, batch, training)
+    train_batch(model, optimizer, batch, training)
     if limit == 1e-3:
         assert norms == [pytest.approx(limit, rel=1e-3)]
     else:
@@ -270,7 +271,7 @@ def test_a_loss_that_is_not_finite_takes_no_step(value: float) -> None:
     before = model.weights()
     loss = direction(model).bias.sum() * 0 + value
     with pytest.raises(FloatingPointError, match=f"the loss became {value}"):
-        _step(model, make_optimizer(model, TrainingConfig()), loss, 0.0)
+        optimizer_step(model, make_optimizer(model, TrainingConfig()), loss, 0.0)
     for name, weight in model.weights().items():
         np.testing.assert_array_equal(weight, before[name])
 
@@ -284,7 +285,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_are_lost() -> No
     handle = direction(model).weight.register_hook(lambda gradient: gradient * math.inf)
     before = model.weights()
     with pytest.raises(FloatingPointError, match="gradient became"):
-        _train_batch(model, optimizer, batch, training)
+        train_batch(model, optimizer, batch, training)
     handle.remove()
     for name, value in model.weights().items():
         np.testing.assert_array_equal(value, before[name])

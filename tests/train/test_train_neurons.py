@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from srnn.export.checkpoint import FLOAT_NEURONS, TAU_MAX, TAU_MIN
+from srnn.export.errors import InputError
 from srnn.train.neurons import NEURONS, Neuron
 from srnn.train.surrogate import MultiGaussian
 from train_helpers import NAMES, direction, layer, network, signals, values
@@ -109,13 +110,16 @@ def backward(p: Arrays, x: np.ndarray, g_s: np.ndarray, g_u: np.ndarray) -> Arra
         tape.append((*before, current, limit, u))
     surrogate = MultiGaussian()
     to_u, to_b, to_s = zero, zero, zero
-    found = {k: np.zeros_like(p[k]) for k in ("weight", "weight_rec", "bias", "tau_mem", "tau_adp")}
+    found = {k: np.zeros_like(p[k]) for k in p}
     for t in reversed(range(steps)):
         u_old, b_old, s_old, current, limit, u = tape[t]
         slope = surrogate.derivative(torch.from_numpy(u - limit)).numpy()
         ds = g_s[:, t] + to_s
         du = g_u[:, t] + to_u + ds * slope
-        db = to_b - p["adaptation"] * (ds * slope + du * s_old)
+        d_limit = -(ds * slope + du * s_old)
+        db = to_b + p["adaptation"] * d_limit
+        found["threshold"] += d_limit.sum(0)
+        found["adaptation"] += (d_limit * (limit - p["threshold"]) / p["adaptation"]).sum(0)
         di = (1 - alpha) * du
         found["weight"] += di.T @ x[:, t]
         found["weight_rec"] += di.T @ s_old
@@ -132,7 +136,8 @@ def backward(p: Arrays, x: np.ndarray, g_s: np.ndarray, g_u: np.ndarray) -> Arra
 
 
 def test_gradients_flow_through_reset_threshold_and_adaptation() -> None:
-    model = network(layer("alif", recurrent=True, threshold=0.1)).double()
+    trained = {"train_threshold": True, "train_adaptation": True}
+    model = network(layer("alif", recurrent=True, threshold=0.1, **trained)).double()
     x, g_s, g_u = signals(3, 4, 30), signals(4, 4, 30, 5), signals(5, 4, 30, 5)
     outputs = model(torch.from_numpy(x))
     assert 0.05 < outputs.spikes[0].mean() < 0.8
@@ -146,6 +151,25 @@ def test_gradients_flow_through_reset_threshold_and_adaptation() -> None:
         gradient = getattr(ahead.neuron, f"raw_{name}").grad
         np.testing.assert_allclose(gradient, expected[name], rtol=1e-8, atol=1e-9)
         assert np.abs(expected[name]).min() > 0
+    for name in ("threshold", "adaptation"):
+        gradient = getattr(ahead.neuron, name).grad
+        np.testing.assert_allclose(gradient, expected[name], rtol=1e-8, atol=1e-9)
+
+
+def test_a_strength_that_training_drives_below_zero_is_used_without_its_sign() -> None:
+    model = network(layer("alif", train_threshold=True, train_adaptation=True))
+    with torch.no_grad():
+        direction(model).neuron.threshold.fill_(-0.3)
+    assert (model.weights()["layers.0.threshold"] == np.float32(0.3)).all()
+    assert len([p for p in model.parameters() if p.requires_grad]) == 6
+    assert not network(layer("alif")).layers[0].ahead.neuron.threshold.requires_grad
+
+
+def test_strengths_are_trained_only_where_they_exist_and_can_move() -> None:
+    with pytest.raises(InputError, match="lif has no adaptation"):
+        layer("lif", train_adaptation=True)
+    with pytest.raises(InputError, match="no gradient"):
+        layer("alif", adaptation=0.0, train_adaptation=True)
 
 
 def test_lif_is_alif_without_adaptation() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from srnn.export.network import READOUTS
 from srnn.export.readout import readout_scores
-from srnn.train.readout import counted_steps, log_scores, loss
+from srnn.train.readout import counted_steps, log_scores, loss, loss_terms, predictions
 
 
 @pytest.mark.parametrize("skip_steps", [0, 4])
@@ -50,3 +50,24 @@ def test_loss_counts_the_steps_that_it_is_given() -> None:
     last = scores[:, 0]
     expected = -np.mean([last[n, targets[n, 0]].item() for n in range(3)])
     assert loss(last, targets[:, 0]).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 6, 15, 16, 40])
+def test_log_softmax_of_any_number_of_classes(classes: int) -> None:
+    output = torch.randn(3, 11, classes, generator=torch.Generator().manual_seed(0))
+    output.requires_grad_()
+    weights = torch.randn(3, 11, classes, generator=torch.Generator().manual_seed(1))
+    plain = torch.log_softmax(output, 2)
+    expected = torch.autograd.grad((plain * weights).sum(), output)[0]
+    scores = log_scores("membrane", output)
+    torch.testing.assert_close(scores, plain)
+    found = torch.autograd.grad((scores * weights).sum(), output)[0]
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(predictions(scores, output), plain.argmax(2))
+
+
+def test_terms_of_the_mean() -> None:
+    scores = torch.zeros(2, 5, 3)
+    assert loss_terms(scores[:, 0]) == 2
+    assert loss_terms(scores) == 10
+    assert loss_terms(scores, torch.arange(5).expand(2, -1) >= 3) == 4

@@ -1,20 +1,21 @@
-"""A layer over a whole sequence, forward and back: the loops over blocks of samples and steps.
+"""A stack of layers over a whole sequence, forward and back: the loops over blocks and steps.
 
 Samples are apart from one another, so threads take blocks of them and never meet. Within a block, a
-step adds the input and the recurrence to a drive, then runs the neuron program; on the way back it
-runs the program first, then the transposed products and the gradients of the weights.
+step goes through all layers, from the input up and back from the output down: what one layer hands
+to the next stays in the first cache. A layer adds its inputs and its recurrence to a drive, then
+runs its neuron program; on the way back it runs the program first, then the transposed products
+into the layer's own earlier step and into the layer below, and the gradients of the weights.
 
 Sums over events run over the rows of those events; where many of a block's neurons are active, the
 register-blocked product over all rows takes over. Both give the same bits.
 
-Shapes: ``width`` and ``channels_width`` are neurons and channels padded to vectors, ``samples`` the
-size of a block. Kept states lie (block, step, sample, width). Arrays come as addresses: numba
-counts references to arrays that are passed on, which costs more than a short row, and would compile
-again for every kind of array. The caller keeps the arrays, of the types and shapes said here.
+Layers come as rows of ``fields.py``, arrays as addresses: numba counts references to arrays that
+are passed on, which costs more than a short row, and would compile again for every kind of array.
+The caller keeps the arrays, of the types and shapes said there.
 """
 
 # Compiled functions take their arguments by position.
-# ruff: noqa: PLR0912, PLR0915, PLR0917
+# ruff: noqa: PLR0915, PLR0917
 
 # An intrinsic takes one argument less than its definition.
 # pyright: reportCallIssue=false
@@ -25,304 +26,440 @@ from typing import NamedTuple
 
 from numba import njit
 
-from .lines import DENSE_SHARE, add, clear, copy, list_bits, read_dense
-from .programs import ALIF_RELU, step_back, step_forward
-from .rows import gather, product, scatter
-from .simd import LANES, count_bits, get_int64, put_int64
+from .fields import (
+    BITS,
+    CHANNELS,
+    CHANNELS_WIDTH,
+    COUNTS,
+    D_INITIAL,
+    D_INPUTS,
+    D_PARAMETERS,
+    D_WEIGHT,
+    D_WEIGHT_REC,
+    DENSE,
+    FIELDS,
+    FINAL,
+    FIRED,
+    FIRED_COUNTS,
+    FOUND,
+    FOUND_COUNTS,
+    INITIAL,
+    KEPT,
+    LINES,
+    MASKS,
+    MEMBRANES,
+    NEURONS,
+    PAIRS,
+    PARAMETERS,
+    PLANES,
+    PROGRAM,
+    RING,
+    ROOM,
+    SOURCES,
+    SPIKES,
+    STARTS,
+    VALUES,
+    WEIGHT,
+    WEIGHT_REC,
+    WIDTH,
+)
+from .lines import add, clear, copy, count_fired, list_bits, read_dense
+from .programs import (
+    ALIF_RELU,
+    CARRY_U,
+    DC,
+    DS,
+    LI,
+    OUT,
+    S0,
+    U0,
+    S,
+    U,
+    bit_words,
+    bits_of,
+    outputs_of,
+    step_back,
+    step_forward,
+)
+from .rows import gather, product, product_panels, scatter
+from .simd import get_int32, get_int64, put_int64
 from .sources import source_digest
+
+DENSE_SHARE = 0.45
+"""Share of active neurons above which the product over all of them is the faster way; measured."""
+
+
+MASK_BITS = 64
+"""Samples times steps whose senders are marked together."""
 
 
 class Sizes(NamedTuple):
-    """Sizes of a layer call, all int64."""
+    """Sizes of a call, all int64: ``samples`` of a block; ``lengths`` address of int64 (batch,)."""
 
+    layers: int
     batch: int
     steps: int
-    channels: int
-    channels_width: int
-    neurons: int
-    width: int
     samples: int
-    kept_steps: int
+    lengths: int
 
 
-class Signal(NamedTuple):
-    """The input: ``dense`` float32 (batch, time, channel), or 0 and event lists.
+@njit
+def _read_states(layer, field, batch, samples, b0, rows, planes):
+    """Copy the three states of a block's samples into three planes; what is padding becomes 0."""
+    width = get_int64(layer, WIDTH)
+    for number in range(3):
+        plane = planes + 4 * number * samples * width
+        clear(plane, samples * width)
+        for r in range(rows):
+            start = (number * batch + b0 + r) * width
+            copy(plane, r * width, get_int64(layer, field), start, width)
 
-    Step t of sample b owns the events ``starts[b, t]`` to ``starts[b, t + 1]``, int64; ``sources``
-    int32 their channels, ``values`` float32 their values, or 0 for ones.
+
+@njit
+def _write_states(layer, field, batch, samples, b0, rows, planes):
+    """Copy three planes to the states of a block's samples."""
+    width = get_int64(layer, WIDTH)
+    for number in range(3):
+        plane = planes + 4 * number * samples * width
+        for r in range(rows):
+            start = (number * batch + b0 + r) * width
+            copy(get_int64(layer, field), start, plane, r * width, width)
+
+
+@njit
+def _list_fired(layer, samples, rows):
+    """List the neurons that fired, from their bits."""
+    width, counts = get_int64(layer, WIDTH), get_int64(layer, FIRED_COUNTS)
+    words, total = bit_words(width), 0
+    for r in range(rows):
+        found = list_bits(
+            get_int64(layer, BITS), r * words, words, get_int64(layer, FIRED), r * width
+        )
+        put_int64(counts, r, found)
+        total += found
+    put_int64(counts, samples, total)
+
+
+@njit
+def _is_dense(layer, samples, rows):
+    """Return whether so many neurons fired that the product over all of them is faster."""
+    total = get_int64(get_int64(layer, FIRED_COUNTS), samples)
+    return total > DENSE_SHARE * rows * get_int64(layer, NEURONS)
+
+
+@njit
+def _mark_senders(layer, rows, first):
+    """Set bit ``first + r`` of the masks of the neurons that fired in sample r."""
+    width, masks = get_int64(layer, WIDTH), get_int64(layer, MASKS)
+    fired, counts = get_int64(layer, FIRED), get_int64(layer, FIRED_COUNTS)
+    for r in range(rows):
+        for k in range(r * width, r * width + get_int64(counts, r)):
+            at = get_int32(fired, k)
+            put_int64(masks, at, get_int64(masks, at) | (1 << (first + r)))
+
+
+@njit
+def _learn_marked(layer, dw):
+    """Add to ``dw`` (n, width) the rows of ``RING`` that the masks of its neurons name."""
+    width, ring, pairs = get_int64(layer, WIDTH), get_int64(layer, RING), get_int64(layer, PAIRS)
+    masks = get_int64(layer, MASKS)
+    for j in range(get_int64(layer, NEURONS)):
+        found = list_bits(masks, j, 1, pairs, 0)
+        gather(dw, j * width, ring, width, pairs, 0, False, 0, found)
+        put_int64(masks, j, 0)
+
+
+@njit
+def _add_sent(drive, width, weight, layer, out, samples, rows, dense):
+    """Add to ``drive`` what a layer's neurons send, ``out``, through ``weight``."""
+    below = get_int64(layer, WIDTH)
+    if dense or _is_dense(layer, samples, rows):
+        n = get_int64(layer, NEURONS)
+        product(samples, drive, 0, width, out, 0, below, 1, weight, 0, width, width, n)
+        return
+    fired, counts = get_int64(layer, FIRED), get_int64(layer, FIRED_COUNTS)
+    for r in range(rows):
+        end = r * below + get_int64(counts, r)
+        gather(drive, r * width, weight, width, fired, 0, False, r * below, end)
+
+
+@njit
+def _learn_sent(dw, width, dc, layer, out, samples, rows, dense):
+    """Add to ``dw`` the gradient of the weights through which a layer's neurons sent ``out``."""
+    below = get_int64(layer, WIDTH)
+    if dense:
+        eights = (get_int64(layer, NEURONS) + 7) // 8 * 8
+        product(eights, dw, 0, width, out, 0, 1, below, dc, 0, width, width, samples)
+        return
+    fired, counts = get_int64(layer, FIRED), get_int64(layer, FIRED_COUNTS)
+    for r in range(rows):
+        end = r * below + get_int64(counts, r)
+        scatter(dw, width, dc, r * width, fired, 0, False, r * below, end)
+
+
+@njit
+def _read_inputs(inputs, layer, steps, samples, b0, rows, t):
+    """Read a step of dense inputs; return whether it is to be used as a whole, in ``LINES``."""
+    channels, channels_width = get_int64(layer, CHANNELS), get_int64(layer, CHANNELS_WIDTH)
+    line = get_int64(inputs, LINES)
+    return read_dense(
+        get_int64(inputs, DENSE), (b0 * steps + t) * channels, steps * channels, rows, channels,
+        channels_width, get_int64(inputs, FOUND), line + 4 * samples * channels_width,
+        get_int64(inputs, FOUND_COUNTS), line,
+    )  # fmt: skip
+
+
+@njit
+def _add_inputs(inputs, layer, steps, samples, b0, rows, t, drive):
+    """Add a step of the input to the first layer's drive."""
+    channels, channels_width = get_int64(layer, CHANNELS), get_int64(layer, CHANNELS_WIDTH)
+    width, weight = get_int64(layer, WIDTH), get_int64(layer, WEIGHT)
+    if get_int64(inputs, DENSE) == 0:
+        starts, values = get_int64(inputs, STARTS), get_int64(inputs, VALUES)
+        sources = get_int64(inputs, SOURCES)
+        for r in range(rows):
+            place = (b0 + r) * (steps + 1) + t
+            start, end = get_int64(starts, place), get_int64(starts, place + 1)
+            gather(
+                drive, r * width, weight, width, sources, values, values != 0, start, end
+            )  # fmt: skip
+        return
+    line = get_int64(inputs, LINES)
+    if _read_inputs(inputs, layer, steps, samples, b0, rows, t):
+        product(
+            samples, drive, 0, width, line, 0, channels_width, 1, weight, 0, width, width, channels
+        )
+        return
+    found, counts = get_int64(inputs, FOUND), get_int64(inputs, FOUND_COUNTS)
+    values = line + 4 * samples * channels_width
+    for r in range(rows):
+        start = r * channels_width
+        end = start + get_int64(counts, r)
+        gather(drive, r * width, weight, width, found, values, True, start, end)
+
+
+@njit
+def _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc):
+    """Add to the gradient of the first layer's weights, and write that of the input if wanted."""
+    channels, channels_width = get_int64(layer, CHANNELS), get_int64(layer, CHANNELS_WIDTH)
+    width, dw = get_int64(layer, WIDTH), get_int64(layer, D_WEIGHT)
+    line, d_inputs = get_int64(inputs, LINES), get_int64(inputs, D_INPUTS)
+    if get_int64(inputs, DENSE) == 0:
+        starts, values = get_int64(inputs, STARTS), get_int64(inputs, VALUES)
+        sources = get_int64(inputs, SOURCES)
+        for r in range(rows):
+            place = (b0 + r) * (steps + 1) + t
+            start, end = get_int64(starts, place), get_int64(starts, place + 1)
+            scatter(
+                dw, width, dc, r * width, sources, values, values != 0, start, end
+            )  # fmt: skip
+    elif _read_inputs(inputs, layer, steps, samples, b0, rows, t):
+        eights = (channels + 7) // 8 * 8
+        product(eights, dw, 0, width, line, 0, 1, channels_width, dc, 0, width, width, samples)
+    else:
+        found, counts = get_int64(inputs, FOUND), get_int64(inputs, FOUND_COUNTS)
+        values = line + 4 * samples * channels_width
+        for r in range(rows):
+            start = r * channels_width
+            end = start + get_int64(counts, r)
+            scatter(dw, width, dc, r * width, found, values, True, start, end)
+    if d_inputs != 0:
+        dx = line + 8 * samples * channels_width
+        clear(dx, samples * channels_width)
+        product_panels(
+            samples, dx, channels_width, dc, width, get_int64(layer, WEIGHT), channels_width,
+            get_int64(layer, NEURONS),
+        )  # fmt: skip
+        for r in range(rows):
+            copy(d_inputs, ((b0 + r) * steps + t) * channels, dx, r * channels_width, channels)
+
+
+@njit
+def _write_outputs(layer, sizes, b0, rows, t, planes):
+    """Write what of a layer's step is wanted outside."""
+    n, width = get_int64(layer, NEURONS), get_int64(layer, WIDTH)
+    block = 4 * sizes.samples * width
+    membranes, spikes = get_int64(layer, MEMBRANES), get_int64(layer, SPIKES)
+    counts, fired = get_int64(layer, COUNTS), get_int64(layer, FIRED)
+    for r in range(rows):
+        out = ((b0 + r) * sizes.steps + t) * n
+        if membranes != 0:
+            copy(membranes, out, planes + U * block, r * width, n)
+        if spikes != 0:
+            copy(spikes, out, planes + S * block, r * width, n)
+        if counts != 0 and t < get_int64(sizes.lengths, b0 + r):
+            found = get_int64(get_int64(layer, FIRED_COUNTS), r)
+            count_fired(counts, (b0 + r) * n, fired, r * width, found)
+
+
+@njit
+def _add_outside(layer, sizes, b0, rows, t, planes):
+    """Add the gradients that come from outside the stack."""
+    n, width = get_int64(layer, NEURONS), get_int64(layer, WIDTH)
+    block = 4 * sizes.samples * width
+    membranes, spikes = get_int64(layer, MEMBRANES), get_int64(layer, SPIKES)
+    counts = get_int64(layer, COUNTS)
+    for r in range(rows):
+        out = ((b0 + r) * sizes.steps + t) * n
+        if membranes != 0:
+            add(planes + CARRY_U * block, r * width, membranes, out, n)
+        if spikes != 0:
+            add(planes + DS * block, r * width, spikes, out, n)
+        if counts != 0 and t < get_int64(sizes.lengths, b0 + r):
+            add(planes + DS * block, r * width, counts, (b0 + r) * n, n)
+
+
+@njit
+def _back_to(below, layer, samples, rows, place, dc):
+    """Hand a layer's gradient at a step to the layer below, and learn the weights between them.
+
+    The lists of ``below`` are still those of this step; ``place``: the step in what is kept.
     """
+    kind, below_width = get_int64(below, PROGRAM), get_int64(below, WIDTH)
+    width, block = get_int64(layer, WIDTH), samples * get_int64(below, WIDTH)
+    planes = get_int64(below, ROOM)
+    out = planes + 4 * OUT * block
+    dense = kind in (ALIF_RELU, LI) or _is_dense(below, samples, rows)
+    if dense:
+        kept = get_int64(below, KEPT) + 4 * place * get_int64(below, PLANES) * block
+        outputs_of(kind, block, kept, out)
+    _learn_sent(get_int64(layer, D_WEIGHT), width, dc, below, out, samples, rows, dense)
+    product_panels(
+        samples, planes + 4 * DS * block, below_width, dc, width, get_int64(layer, WEIGHT),
+        below_width, get_int64(layer, NEURONS),
+    )  # fmt: skip
 
-    dense: int
-    starts: int
-    sources: int
-    values: int
 
+@njit
+def _back_to_itself(layer, samples, rows, t, turn, before, dc):
+    """Hand a layer's gradient to its own step before, and learn the recurrent weights.
 
-class Kept(NamedTuple):
-    """What the way back needs: v and the second state of every step, and the initial states.
-
-    ``v``, ``second`` (blocks, time or 1, samples, width); ``states`` (3, batch, width): u, second
-    and s before the first step.
+    ``turn`` counts the steps from the end; ``before`` is what was kept of the step before.
     """
-
-    v: int
-    second: int
-    states: int
-
-
-class Gradients(NamedTuple):
-    """Gradients of the loss: what comes from outside, and what the way back leaves.
-
-    ``membranes``, ``spikes`` (batch, time, n) or 0; ``final`` and ``initial`` (3, batch, width);
-    ``inputs`` (batch, time, channel) or 0. Of one thread: ``weight`` (channels in eights, width),
-    ``weight_rec`` (width, width), ``parameters`` (5, width).
-    """
-
-    membranes: int
-    spikes: int
-    final: int
-    initial: int
-    inputs: int
-    weight: int
-    weight_rec: int
-    parameters: int
-
-
-class Scratch(NamedTuple):
-    """Room of one thread.
-
-    ``blocks`` float32 (8, samples, width), ``lines`` float32 (3, samples, channels_width),
-    ``indices`` int32 (samples, width + channels_width), ``bits`` int64 (samples, width / LANES),
-    ``counts`` int64 (2, samples).
-    """
-
-    blocks: int
-    lines: int
-    indices: int
-    bits: int
-    counts: int
+    program, width, n = (
+        get_int64(layer, PROGRAM),
+        get_int64(layer, WIDTH),
+        get_int64(layer, NEURONS),
+    )
+    planes, block = get_int64(layer, ROOM), samples * width
+    ds, dw = planes + 4 * DS * block, get_int64(layer, D_WEIGHT_REC)
+    product_panels(samples, ds, width, dc, width, get_int64(layer, WEIGHT_REC), width, n)
+    if get_int64(layer, RING) != 0 and t > 0 and program != ALIF_RELU:
+        # A row of a matrix beyond the caches is fetched once for as many steps as masks have bits.
+        turns = MASK_BITS // samples
+        copy(get_int64(layer, RING), turn % turns * block, dc, 0, block)
+        _mark_senders(layer, rows, turn % turns * samples)
+        if turn % turns == turns - 1 or t == 1:
+            _learn_marked(layer, dw)
+        return
+    out = planes + 4 * OUT * block
+    dense = t == 0 or program == ALIF_RELU or _is_dense(layer, samples, rows)
+    if t == 0:
+        # The states before the first step may hold spikes that are no ones.
+        out = planes + 4 * S0 * block
+    elif dense:
+        outputs_of(program, block, before, out)
+    _learn_sent(dw, width, dc, layer, out, samples, rows, dense)
 
 
 def _compile(digest: int):
     @njit(nogil=True, cache=True)
-    def forward(
-        program, sizes, p, signal, weight, weight_rec, kept, final, membranes, spikes, low, high,
-        scratch,
-    ):  # fmt: skip
+    def forward(sizes, stack, inputs, low, high):
         """Run blocks ``low`` to ``high``; returns the digest, which is part of the cache's key."""
-        batch, steps, channels, channels_width, neurons, width, samples, kept_steps = sizes
-        words = width // LANES
-        block = samples * width
-        size = 4 * block
-        drive, u = scratch.blocks, scratch.blocks + size
-        second, s = scratch.blocks + 2 * size, scratch.blocks + 3 * size
-        size = 4 * samples * channels_width
-        line, values = scratch.lines, scratch.lines + size
-        found, fired = scratch.indices, scratch.indices + size
-        counts, fired_counts = scratch.counts, scratch.counts + 8 * samples
-        bits = scratch.bits
-        recurrent = weight_rec != 0
+        layers, batch, steps, samples, _ = sizes
         for index in range(low, high):
             b0 = index * samples
             rows = min(samples, batch - b0)
-            for state, number in ((u, 0), (second, 1), (s, 2)):
-                clear(state, block)
-                for r in range(rows):
-                    copy(state, r * width, kept.states, (number * batch + b0 + r) * width, width)
-            active = 0
+            for number in range(layers):
+                layer = stack + 8 * FIELDS * number
+                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
+                _read_states(layer, INITIAL, batch, samples, b0, rows, states)
+                put_int64(get_int64(layer, FIRED_COUNTS), samples, 0)
             for t in range(steps):
-                clear(drive, block)
-                if signal.dense == 0:
-                    for r in range(rows):
-                        place = (b0 + r) * (steps + 1) + t
-                        start = get_int64(signal.starts, place)
-                        end = get_int64(signal.starts, place + 1)
-                        gather(
-                            drive,
-                            r * width,
-                            weight,
-                            width,
-                            signal.sources,
-                            signal.values,
-                            signal.values != 0,
-                            start,
-                            end,
-                        )
-                elif read_dense(
-                    signal.dense, (b0 * steps + t) * channels, steps * channels, rows, channels,
-                    channels_width, found, values, counts, line,
-                ):  # fmt: skip
-                    product(
-                        samples, drive, 0, width, line, 0, channels_width, 1, weight, 0, width,
-                        width, channels,
-                    )  # fmt: skip
-                else:
-                    for r in range(rows):
-                        start = r * channels_width
-                        gather(
-                            drive,
-                            r * width,
-                            weight,
-                            width,
-                            found,
-                            values,
-                            True,
-                            start,
-                            start + get_int64(counts, r),
-                        )
-                if recurrent:
-                    many = active > DENSE_SHARE * rows * neurons
-                    if t == 0 or many or program == ALIF_RELU:
-                        product(
-                            samples, drive, 0, width, s, 0, width, 1, weight_rec, 0, width, width,
-                            neurons,
-                        )  # fmt: skip
+                for number in range(layers):
+                    layer = stack + 8 * FIELDS * number
+                    program, width = get_int64(layer, PROGRAM), get_int64(layer, WIDTH)
+                    planes, kept = get_int64(layer, ROOM), get_int64(layer, KEPT)
+                    block = samples * width
+                    drive, sent = planes, planes + 4 * S * block
+                    clear(drive, block)
+                    if number == 0:
+                        _add_inputs(inputs, layer, steps, samples, b0, rows, t, drive)
                     else:
-                        for r in range(rows):
-                            start = r * width
-                            gather(
-                                drive, start, weight_rec, width, fired, 0, False, start,
-                                start + get_int64(fired_counts, r),
-                            )  # fmt: skip
-                at = (index * kept_steps + min(t, kept_steps - 1)) * block
-                step_forward(
-                    program, p, samples, width, drive, u, second, s, bits, kept.v, at, kept.second
-                )
-                if recurrent:
-                    active = 0
-                    for r in range(rows):
-                        count = list_bits(bits, r * words, words, fired, r * width)
-                        put_int64(fired_counts, r, count)
-                        active += count
-                for r in range(rows):
-                    out = ((b0 + r) * steps + t) * neurons
-                    if spikes != 0:
-                        copy(spikes, out, s, r * width, neurons)
-                    if membranes != 0:
-                        copy(membranes, out, u, r * width, neurons)
-            for state, number in ((u, 0), (second, 1), (s, 2)):
-                for r in range(rows):
-                    copy(final, (number * batch + b0 + r) * width, state, r * width, width)
+                        below = layer - 8 * FIELDS
+                        kind = get_int64(below, PROGRAM)
+                        out = get_int64(below, ROOM) + 4 * samples * get_int64(below, WIDTH) * (
+                            U if kind == LI else S
+                        )
+                        graded = kind in (ALIF_RELU, LI)
+                        weight = get_int64(layer, WEIGHT)
+                        _add_sent(drive, width, weight, below, out, samples, rows, graded)
+                    weight = get_int64(layer, WEIGHT_REC)
+                    if weight != 0:
+                        # The states before the first step may hold spikes that are no ones.
+                        graded = t == 0 or program == ALIF_RELU
+                        _add_sent(drive, width, weight, layer, sent, samples, rows, graded)
+                    if kept != 0:
+                        kept += 4 * (index * steps + t) * get_int64(layer, PLANES) * block
+                    step_forward(
+                        program, get_int64(layer, PARAMETERS), samples, width, planes,
+                        get_int64(layer, BITS), kept,
+                    )  # fmt: skip
+                    if program != LI:
+                        _list_fired(layer, samples, rows)
+                    _write_outputs(layer, sizes, b0, rows, t, planes)
+            for number in range(layers):
+                layer = stack + 8 * FIELDS * number
+                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
+                _write_states(layer, FINAL, batch, samples, b0, rows, states)
         return digest
 
     @njit(nogil=True, cache=True)
-    def back(
-        program, sizes, p, kind, f, signal, weight, weight_rec, kept, gradients, low, high,
-        scratch,
-    ):  # fmt: skip
+    def back(sizes, stack, inputs, kind, f, low, high):
         """Run blocks ``low`` to ``high`` from the last step to the first."""
-        batch, steps, channels, channels_width, neurons, width, samples, _ = sizes
-        words = width // LANES
-        block = samples * width
-        size = 4 * block
-        ds, carry_u = scratch.blocks, scratch.blocks + size
-        carry_second, dc = scratch.blocks + 2 * size, scratch.blocks + 3 * size
-        before_s, u0 = scratch.blocks + 4 * size, scratch.blocks + 5 * size
-        second0, s0 = scratch.blocks + 6 * size, scratch.blocks + 7 * size
-        size = 4 * samples * channels_width
-        line, values, dx = scratch.lines, scratch.lines + size, scratch.lines + 2 * size
-        found, fired = scratch.indices, scratch.indices + size
-        bits, counts = scratch.bits, scratch.counts
-        recurrent = weight_rec != 0
-        dw, dw_rec = gradients.weight, gradients.weight_rec
+        layers, batch, steps, samples, _ = sizes
         for index in range(low, high):
             b0 = index * samples
             rows = min(samples, batch - b0)
-            for state, number in ((u0, 0), (second0, 1), (s0, 2)):
-                clear(state, block)
-                for r in range(rows):
-                    copy(state, r * width, kept.states, (number * batch + b0 + r) * width, width)
-            for carry, number in ((carry_u, 0), (carry_second, 1), (ds, 2)):
-                clear(carry, block)
-                for r in range(rows):
-                    copy(
-                        carry, r * width, gradients.final, (number * batch + b0 + r) * width, width
-                    )
+            for number in range(layers):
+                layer = stack + 8 * FIELDS * number
+                width, planes = get_int64(layer, WIDTH), get_int64(layer, ROOM)
+                block = samples * width
+                _read_states(layer, INITIAL, batch, samples, b0, rows, planes + 4 * U0 * block)
+                _read_states(layer, FINAL, batch, samples, b0, rows, planes + 4 * CARRY_U * block)
+                last = (index * steps + steps - 1) * get_int64(layer, PLANES) * block
+                bits_of(samples, width, get_int64(layer, KEPT) + 4 * last, get_int64(layer, BITS))
+                _list_fired(layer, samples, rows)
             for t in range(steps - 1, -1, -1):
-                for r in range(rows):
-                    out = ((b0 + r) * steps + t) * neurons
-                    if gradients.spikes != 0:
-                        add(ds, r * width, gradients.spikes, out, neurons)
-                    if gradients.membranes != 0:
-                        add(carry_u, r * width, gradients.membranes, out, neurons)
-                step_back(
-                    program, p, kind, f, samples, width, (index * steps + t) * block, kept.v,
-                    kept.second, t == 0, u0, second0, s0, ds, carry_u, carry_second, dc, before_s,
-                    bits, gradients.parameters,
-                )  # fmt: skip
-                if recurrent:
-                    product(
-                        samples, ds, 0, width, dc, 0, width, 1, weight_rec, 0, width, width, neurons
-                    )
-                    active = 0
-                    for r in range(rows * words):
-                        active += count_bits(get_int64(bits, r))
-                    many = active > DENSE_SHARE * rows * neurons
-                    if t == 0 or many or program == ALIF_RELU:
-                        product(
-                            width, dw_rec, 0, width, before_s, 0, 1, width, dc, 0, width, width,
-                            samples,
-                        )  # fmt: skip
+                for number in range(layers - 1, -1, -1):
+                    layer = stack + 8 * FIELDS * number
+                    program, width = get_int64(layer, PROGRAM), get_int64(layer, WIDTH)
+                    planes = get_int64(layer, ROOM)
+                    block = samples * width
+                    step = 4 * get_int64(layer, PLANES) * block
+                    kept = get_int64(layer, KEPT) + (index * steps + t) * step
+                    before = kept - step if t > 0 else 0
+                    ahead = before - step if t > 1 else kept
+                    _add_outside(layer, sizes, b0, rows, t, planes)
+                    step_back(
+                        program, get_int64(layer, PARAMETERS), kind, f, samples, width, kept,
+                        before, ahead, planes, get_int64(layer, BITS),
+                        get_int64(layer, D_PARAMETERS),
+                    )  # fmt: skip
+                    dc = planes + 4 * DC * block
+                    if number > 0:
+                        below = layer - 8 * FIELDS
+                        _back_to(below, layer, samples, rows, index * steps + t, dc)
                     else:
-                        for r in range(rows):
-                            count = list_bits(bits, r * words, words, fired, 0)
-                            scatter(dw_rec, width, dc, r * width, fired, 0, False, 0, count)
-                if signal.dense == 0:
-                    for r in range(rows):
-                        place = (b0 + r) * (steps + 1) + t
-                        start = get_int64(signal.starts, place)
-                        end = get_int64(signal.starts, place + 1)
-                        scatter(
-                            dw,
-                            width,
-                            dc,
-                            r * width,
-                            signal.sources,
-                            signal.values,
-                            signal.values != 0,
-                            start,
-                            end,
-                        )
-                elif read_dense(
-                    signal.dense, (b0 * steps + t) * channels, steps * channels, rows, channels,
-                    channels_width, found, values, counts, line,
-                ):  # fmt: skip
-                    product(
-                        (channels + 7) // 8 * 8, dw, 0, width, line, 0, 1, channels_width, dc, 0,
-                        width, width, samples,
-                    )  # fmt: skip
-                else:
-                    for r in range(rows):
-                        start = r * channels_width
-                        scatter(
-                            dw,
-                            width,
-                            dc,
-                            r * width,
-                            found,
-                            values,
-                            True,
-                            start,
-                            start + get_int64(counts, r),
-                        )
-                if gradients.inputs != 0:
-                    clear(dx, samples * channels_width)
-                    product(
-                        samples, dx, 0, channels_width, dc, 0, width, 1, weight, 0, channels_width,
-                        channels_width, neurons,
-                    )  # fmt: skip
-                    for r in range(rows):
-                        out = ((b0 + r) * steps + t) * channels
-                        copy(gradients.inputs, out, dx, r * channels_width, channels)
-            for carry, number in ((carry_u, 0), (carry_second, 1), (ds, 2)):
-                for r in range(rows):
-                    copy(
-                        gradients.initial,
-                        (number * batch + b0 + r) * width,
-                        carry,
-                        r * width,
-                        width,
-                    )
+                        _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc)
+                    if program != LI:
+                        _list_fired(layer, samples, rows)
+                    if get_int64(layer, WEIGHT_REC) != 0:
+                        _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
+            for number in range(layers):
+                layer = stack + 8 * FIELDS * number
+                planes = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * CARRY_U
+                _write_states(layer, D_INITIAL, batch, samples, b0, rows, planes)
         return digest
 
     return forward, back

@@ -10,11 +10,13 @@ Arrays are addresses, offsets count elements (``simd.py``).
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from .simd import (
     LANES,
     get_float,
+    get_int32,
     get_int64,
     load,
     load_part,
@@ -76,15 +78,23 @@ def add(target, o, source, i, count):
 
 @njit
 def list_bits(bits, first, words, found, o):
-    """List the set bits of ``words`` words into ``found`` from ``o``; return how many."""
+    """List the set bits of ``words`` words of 64 into ``found`` from ``o``; return how many."""
     count = o
     for word in range(words):
         rest = get_int64(bits, first + word)
         while rest != 0:
-            put_int32(found, count, word * LANES + lowest_bit(rest))
+            put_int32(found, count, 64 * word + lowest_bit(rest))
             count += 1
             rest &= rest - 1
     return count - o
+
+
+@njit
+def count_fired(counts, o, found, i, count):
+    """Add 1 to the counts from ``o`` on of ``count`` listed neurons."""
+    for k in range(i, i + count):
+        at = o + get_int32(found, k)
+        put_float(counts, at, get_float(counts, at) + np.float32(1.0))
 
 
 @njit

@@ -1,6 +1,7 @@
 """The three loops that hold all multiplications of the engine, as vector code.
 
-- ``product``: ``out += A B``, a register-blocked product of a few rows with a matrix.
+- ``product``: ``out += A B``, a register-blocked product of a few rows with a matrix;
+  ``product_panels``: the same for a matrix that was laid out for it.
 - ``gather``: ``out += sum of rows of B``, the rows and their factors from an event list.
 - ``scatter``: rows of B ``+= factor * d``, the rows from an event list.
 
@@ -153,8 +154,8 @@ def _make_scatter(vectors: int, graded: bool) -> Any:
 
 
 _tile_8_2, _tile_8_1 = _make_tile(8, 2), _make_tile(8, 1)
-_tile_4_4, _tile_4_1 = _make_tile(4, 4), _make_tile(4, 1)
-_tile_1_4, _tile_1_1 = _make_tile(1, 4), _make_tile(1, 1)
+_tile_4_4, _tile_4_2, _tile_4_1 = (_make_tile(4, v) for v in (4, 2, 1))
+_tile_1_4, _tile_1_2, _tile_1_1 = (_make_tile(1, v) for v in (4, 2, 1))
 _gather_8, _gather_2, _gather_1 = (_make_gather(v, False) for v in (8, 2, 1))
 _graded_8, _graded_2, _graded_1 = (_make_gather(v, True) for v in (8, 2, 1))
 _scatter_8, _scatter_2, _scatter_1 = (_make_scatter(v, False) for v in (8, 2, 1))
@@ -194,6 +195,38 @@ def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
             while c < width:
                 _tile_1_1(out, o + c, o_row, a, i, a_row, a_col, b, j + c, b_row, count)
                 c += LANES
+
+
+PANEL = 2 * LANES
+"""Columns of a panel: a matrix (count, width) in panels is cut into (count, PANEL) side by side,
+each contiguous, the last one as narrow as what is left."""
+
+
+@njit
+def product_panels(rows, out, o_row, a, a_row, b, width, count):
+    """Add ``a b`` to ``out`` as ``product`` does, b (count, width) being in panels.
+
+    The rows of a wide matrix lie pages apart; in panels they are read one after the other.
+    """
+    for c in range(0, width, PANEL):
+        first = c * count
+        whole = c + PANEL <= width
+        # A panel of a wide matrix stays in the second cache for all rows.
+        for r in range(0, rows, 8):
+            here, there = r * o_row + c, r * a_row
+            if whole:
+                if rows >= 8:
+                    _tile_8_2(out, here, o_row, a, there, a_row, 1, b, first, PANEL, count)
+                elif rows == 4:
+                    _tile_4_2(out, here, o_row, a, there, a_row, 1, b, first, PANEL, count)
+                else:
+                    _tile_1_2(out, here, o_row, a, there, a_row, 1, b, first, PANEL, count)
+            elif rows >= 8:
+                _tile_8_1(out, here, o_row, a, there, a_row, 1, b, first, LANES, count)
+            elif rows == 4:
+                _tile_4_1(out, here, o_row, a, there, a_row, 1, b, first, LANES, count)
+            else:
+                _tile_1_1(out, here, o_row, a, there, a_row, 1, b, first, LANES, count)
 
 
 @njit

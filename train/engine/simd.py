@@ -20,12 +20,16 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
-"""Floats in a vector: the width of the registers, and what rows are padded to."""
+_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # pyright: ignore[reportAttributeAccessIssue]
+LANES = 16 if "+avx512f" in _FEATURES.split(",") else 8
+"""Floats in a vector: the width of the registers, and what rows are padded to. It follows the
+processor, or what ``NUMBA_CPU_FEATURES`` says that numba compiles for."""
+LINE = 16
+"""Floats in a cache line of 64 bytes."""
 
 _FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
@@ -137,6 +141,21 @@ def _emit_exp(builder: Any, x: Any) -> Any:
     return builder.fmul(y, builder.bitcast(builder.add(bits, one), VECTOR))
 
 
+def _emit_exp2(builder: Any, k: Any, y: Any) -> Any:
+    """Emit 2^(k y) for k y < 128, as 2^n times a polynomial in the rest; relative error 1e-7."""
+    x, low = builder.fmul(k, y), _constant(-126.0)
+    x = builder.select(builder.fcmp_ordered(">", x, low), x, low)
+    magic = _constant(12582912.0)
+    shifted = builder.fadd(x, magic)
+    r = builder.fsub(x, builder.fsub(shifted, magic))
+    p = _constant(1.3276471781e-3)
+    for c in (9.6755413328e-3, 5.5507132742e-2, 2.4022119724e-1, 6.9314696706e-1, 1.0000000717):
+        p = emit_fma(builder, p, r, _constant(c))
+    # The polynomial lies in 0.7 to 1.42, so that n can be added to its exponent.
+    bits = builder.shl(builder.bitcast(shifted, _INTEGERS), ir.Constant(_INTEGERS, [23] * LANES))
+    return builder.bitcast(builder.add(builder.bitcast(p, _INTEGERS), bits), VECTOR)
+
+
 def _emit_abs(builder: Any, x: Any) -> Any:
     mask = ir.Constant(_INTEGERS, [0x7FFFFFFF] * LANES)
     return builder.bitcast(builder.and_(builder.bitcast(x, _INTEGERS), mask), VECTOR)
@@ -159,7 +178,13 @@ fma = _pure(emit_fma, 3)
 where_positive = _pure(_emit_choice, 3)
 """Elements of ``a`` where ``v > 0``, else of ``b``."""
 exp = _pure(_emit_exp, 1)
+exp2 = _pure(_emit_exp2, 2)
+"""``2^(k y)`` of two vectors; what is below 2^-126 becomes 2^-126."""
 absolute = _pure(_emit_abs, 1)
+minimum = _pure(
+    lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b),
+    2,
+)
 positive_bits = _pure(
     lambda builder, v: builder.zext(
         builder.bitcast(builder.fcmp_ordered(">", v, _constant(0.0)), ir.IntType(LANES)),
@@ -224,6 +249,42 @@ def load(typing, array, index):
         return load_vector(builder, pointer(context, builder, signature.args[0], *args))
 
     return VECTOR_TYPE(array, types.intp), codegen
+
+
+@intrinsic
+def stream(typing, array, index, value):
+    """Write a vector past the caches where a vector is a cache line; ``index`` is on such a line.
+
+    For what is read again only after much else was: an ordinary store would first load the line.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = pointer(context, builder, signature.args[0], args[0], args[1])
+        address = builder.bitcast(address, VECTOR.as_pointer())
+        stored = builder.store(args[2], address, align=4 * LANES)
+        if LANES == LINE:
+            flag = builder.module.add_metadata([ir.IntType(32)(1)])
+            stored.set_metadata("nontemporal", flag)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, VECTOR_TYPE), codegen
+
+
+@intrinsic
+def prefetch(typing, array, index):
+    """Ask for the cache line of an element, ahead of its use; nothing else happens."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = pointer(context, builder, signature.args[0], args[0], args[1])
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
+        integer = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, integer, integer, integer])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To be read, to the second level, of data.
+        builder.call(function, [address, integer(0), integer(2), integer(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
 
 
 @intrinsic
@@ -323,8 +384,22 @@ def _make_put(kind: Any, element: Any) -> Any:
     return put
 
 
+@intrinsic
+def put_bits(typing, array, index, bits):
+    """Write the low ``LANES`` bits of an integer as element ``index`` of an array of such."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.IntType(LANES)
+        where = pointer(context, builder, signature.args[0], args[0], args[1], kind)
+        builder.store(builder.trunc(args[2], kind), where)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.int64), codegen
+
+
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 get_float, put_float = _make_get(types.float32, _FLOAT), _make_put(types.float32, _FLOAT)
-put_int32 = _make_put(types.int32, INT32)
+get_int32, put_int32 = _make_get(types.int32, INT32), _make_put(types.int32, INT32)
+get_uint8 = _make_get(types.uint8, ir.IntType(8))
 get_int64, put_int64 = _make_get(types.int64, INT64), _make_put(types.int64, INT64)
 """Single elements of arrays, or at addresses."""

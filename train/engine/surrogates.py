@@ -11,6 +11,10 @@ import numpy.typing as npt
 from ..surrogate import Arctan, Exponential, FastSigmoid, Gaussian, Linear, MultiGaussian, Surrogate
 from . import programs
 
+WIDE_SCALE = 4.0
+"""Side lobes of a multi-Gaussian, in widths of the centre, from which on the five terms of cosh
+that are summed are exact in float32 wherever the lobes are not negligible."""
+
 
 class Encoded(NamedTuple):
     """A surrogate's number in ``programs.py`` and its factors, float32 (5,)."""
@@ -20,29 +24,34 @@ class Encoded(NamedTuple):
 
 
 def _normal(factor: float, sigma: float) -> tuple[float, float]:
-    """Return c and k of ``factor N(v; 0, sigma) = c exp(k v^2)``."""
-    return factor / (sigma * math.sqrt(2 * math.pi)), -0.5 / sigma**2
+    """Return c and k of ``factor N(v; 0, sigma) = c 2^(k v^2)``."""
+    return factor / (sigma * math.sqrt(2 * math.pi)), -0.5 / (sigma**2 * math.log(2))
 
 
 def encode(surrogate: Surrogate | Any) -> Encoded | None:  # noqa: PLR0911
     """Return what the programs need, or None for a surrogate that they do not know.
 
-    multi_gaussian: c0, k0, c1, k1, w of
-    ``c0 exp(k0 v^2) - c1 (exp(k1 (v-w)^2) + exp(k1 (v+w)^2))``. All others c, k: gaussian
-    ``c exp(k v^2)``, linear ``c max(0, 1 - k |v|)``, exponential ``c exp(k |v|)``, arctan
+    multi_gaussian: c0, k0, c1, k1, w of ``c0 2^(k0 v^2) - c1 (2^(k1 (v-w)^2) + 2^(k1 (v+w)^2))``;
+    with side lobes of ``WIDE_SCALE`` times the width or more, c0, k0, c1, k1, q of
+    ``c0 2^(k0 v^2) - c1 2^(k1 v^2) cosh(sqrt(q) v)``, which saves an exponential. All others c, k:
+    gaussian ``c 2^(k v^2)``, linear ``c max(0, 1 - k |v|)``, exponential ``c 2^(k |v|)``, arctan
     ``c / (1 + k v^2)``, fast_sigmoid ``c / (1 + k |v|)^2``.
     """
     if type(surrogate) is MultiGaussian:
         s = surrogate
         c0, k0 = _normal(s.gamma * (1 + s.height), s.width)
-        c1, k1 = _normal(s.gamma * s.height, s.scale * s.width)
-        return _pack(programs.MULTI_GAUSSIAN, c0, k0, c1, k1, s.width)
+        side = s.scale * s.width
+        c1, k1 = _normal(s.gamma * s.height, side)
+        if s.scale < WIDE_SCALE:
+            return _pack(programs.NARROW_MULTI_GAUSSIAN, c0, k0, c1, k1, s.width)
+        both = 2 * c1 * math.exp(-0.5 / s.scale**2)
+        return _pack(programs.MULTI_GAUSSIAN, c0, k0, both, k1, (s.width / side**2) ** 2)
     if type(surrogate) is Gaussian:
         return _pack(programs.GAUSSIAN, *_normal(surrogate.gamma, surrogate.width))
     if type(surrogate) is Linear:
         return _pack(programs.LINEAR, surrogate.gamma, 1 / surrogate.width)
     if type(surrogate) is Exponential:
-        return _pack(programs.EXPONENTIAL, surrogate.gamma, -surrogate.slope)
+        return _pack(programs.EXPONENTIAL, surrogate.gamma, -surrogate.slope / math.log(2))
     if type(surrogate) is Arctan:
         slope = (0.5 * math.pi * surrogate.slope) ** 2
         return _pack(programs.ARCTAN, surrogate.gamma, slope)

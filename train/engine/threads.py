@@ -17,8 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import torch
+from torch._compile import _disable_dynamo
 
 from ...export.errors import InputError
+
+# torch's own form of torch.compiler.disable that does not load the compiler, a second, at import.
+not_compiled = _disable_dynamo
+"""Decorator of a function that torch.compile is to call as it is: nothing in it can be traced."""
 
 _COUNT = [0]
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}

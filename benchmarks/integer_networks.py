@@ -1,0 +1,52 @@
+"""Recurrent networks of random integers, hidden neurons firing at some 5 to 10 % of the steps."""
+
+# The records take scalars and lists, and keep arrays.
+# pyright: reportArgumentType=false
+
+from __future__ import annotations
+
+import numpy as np
+from peers.shapes import Shape
+from srnn.export.network import (
+    AdaptiveLIF,
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Readout,
+    Synapses,
+)
+
+KINDS = ("LIF", "ALIF")
+"""CUBA LIF with a current of one step and hard reset; adaptive LIF with soft reset."""
+
+THRESHOLD_SHARE = {"N128": (1.0, 1.0), "N512": (1.0, 1.0), "ecg": (0.32, 0.08)}
+"""By shape, for LIF and ALIF, of the thresholds that suit 700 inputs."""
+
+
+def make_network(kind: str, shape: Shape) -> Network:
+    """Return a network of one recurrent layer and a leaky-integrator readout."""
+    (size,) = shape.hidden
+    rng = np.random.default_rng(size)
+    share = THRESHOLD_SHARE[shape.name][KINDS.index(kind)]
+    if kind == "ALIF":
+        neuron = AdaptiveLIF(
+            size,
+            rng.integers(100, 300, size),
+            rng.integers(10, 60, size),
+            (share * rng.integers(20000, 40000, size)).astype(int),
+            rng.integers(100, 9000, size),
+            rng.integers(0, 5, size),
+        )
+    else:
+        thresholds = (share * rng.integers(300, 600, size)).astype(int)
+        neuron = CubaLIF(size, 4096, rng.integers(100, 300, size), thresholds)
+    hidden = Layer(
+        "hidden",
+        Synapses(2 * rng.integers(-60, 61, (size, shape.inputs))),
+        neuron,
+        Synapses(2 * rng.integers(-30, 31, (size, size))),
+    )
+    readout = Synapses(2 * rng.integers(-60, 61, (shape.classes, size)))
+    last = Layer("readout", readout, LeakyIntegrator(shape.classes, 100))
+    return Network((hidden, last), Readout("mean_softmax"))

@@ -1,0 +1,1 @@
+"""Training steps of other frameworks and of ours, each in the Python environment that it needs."""

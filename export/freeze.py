@@ -1,0 +1,281 @@
+"""From float weights to a network of integers, the weight units given (docs/FIXED_POINT.md).
+
+The exporter finds the units by calibration (``quantize.py``) and freezes once; training on the grid
+freezes at every step. Both get the same integers from the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import grid
+from .config import LayerConfig, ModelConfig
+from .errors import InputError, index_list
+from .grid import FloatArray, IntArray
+from .integer_neurons import INTEGER_NEURONS, FloatLayer
+from .network import Layer, Network, Readout, Synapses
+
+SCALES = ("neuron", "layer")
+PARAMETER_LIMIT = 64
+"""How often a unit may be doubled so that thresholds and biases fit, which costs no simulation."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How to quantize.
+
+    ``scale``: one weight unit per ``neuron``, which costs nothing here, or one per ``layer``.
+    ``exponents``: input and recurrent weights of a layer have an exponent each, so that both use
+    their 8 bits; without, and always in a network of CUBA neurons, since stock lava-dl ignores
+    exponents, they share one unit.
+    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
+    rest is kept for samples not seen. ``weight_bits``: 3 to 8, the sign among them.
+    """
+
+    scale: str = "neuron"
+    exponents: bool = True
+    headroom: float = 0.8
+    weight_bits: int = grid.WEIGHT_BITS_MAX
+
+    def __post_init__(self) -> None:
+        if not 0 < self.headroom <= 1:
+            raise InputError(f"quantization: headroom {self.headroom} is outside 0..1")
+        if not grid.WEIGHT_BITS_MIN <= self.weight_bits <= grid.WEIGHT_BITS_MAX:
+            raise InputError(
+                f"quantization: weight_bits {self.weight_bits} is outside "
+                f"{grid.WEIGHT_BITS_MIN}..{grid.WEIGHT_BITS_MAX}"
+            )
+        if self.scale not in SCALES:
+            raise InputError(
+                f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """A network of integers and, by layer, what its float model was when it was frozen.
+
+    ``units`` (n,): the real value of one weight unit of a neuron; ``doublings`` (n,): how often it
+    was doubled; ``layers``: the float layers.
+    """
+
+    network: Network
+    layers: tuple[FloatLayer, ...]
+    units: tuple[FloatArray, ...]
+    doublings: tuple[IntArray, ...]
+
+
+def freeze(  # noqa: PLR0917
+    config: ModelConfig,
+    weights: Mapping[str, npt.NDArray[Any]],
+    task: Mapping[str, Any],
+    options: Quantization,
+    doublings: Sequence[npt.ArrayLike] | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Frozen:
+    """Return the network of integers that float weights mean.
+
+    Parameters
+    ----------
+    config, weights, task
+        As a ``model.pt`` holds them.
+    options
+        The scheme.
+    doublings
+        By layer, how often the weight unit of each neuron is doubled, integers (n,); none when
+        None. Parameters that do not fit may add to them.
+    provenance
+        What the network says about its origin.
+
+    Raises
+    ------
+    InputError
+        A layer that has no integer form, a weight matrix without content, parameters that fit at no
+        scale, doublings of another shape.
+    """
+    layers = float_layers(config, weights, task)
+    stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
+    if doublings is None:
+        doublings = [np.zeros(layer.config.size, np.int64) for layer in layers]
+    counts = [np.asarray(count, np.int64) for count in doublings]
+    sizes = [(layer.config.size,) for layer in layers]
+    if [count.shape for count in counts] != sizes:
+        raise InputError(
+            f"quantization: doublings {[count.shape for count in counts]}, needs {sizes}"
+        )
+    made = [
+        _freeze_layer(layer, options, stock, count)
+        for layer, count in zip(layers, counts, strict=True)
+    ]
+    network = Network(
+        layers=tuple(layer for layer, _, _ in made),
+        readout=Readout(config.readout, config.skip_steps, tuple(task.get("classes", ()))),
+        message_bits=int(task.get("message_bits", 0)),
+        input_scale=float(task.get("input_scale", 1.0)),
+        dt=task.get("dt"),
+        task=dict(task),
+        provenance=provenance or {},
+    )
+    return Frozen(
+        network,
+        layers,
+        tuple(unit for _, unit, _ in made),
+        tuple(count for _, _, count in made),
+    )
+
+
+def float_layers(
+    config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]], task: Mapping[str, Any]
+) -> tuple[FloatLayer, ...]:
+    """Return the layers of a float model, inputs in integer units.
+
+    Raises
+    ------
+    InputError
+        Layers that have no integer form, all of them named.
+    """
+    dense = [layer.neuron for layer in config.layers if layer.dense]
+    if dense:
+        raise InputError(
+            f"a dense baseline ({', '.join(dense)}) has no integer form; train the recipe without "
+            "its baseline"
+        )
+    refused = [
+        f"layer {index} ({layer.neuron}): {reason}"
+        for index, layer in enumerate(config.layers)
+        for reason in _obstacles(layer)
+    ]
+    if refused:
+        raise InputError("no integer form for " + "; ".join(refused))
+    layers = []
+    scale = float(task.get("input_scale", 1.0))
+    for index, layer in enumerate(config.layers):
+        prefix = f"layers.{index}."
+        own = {
+            name[len(prefix) :]: np.asarray(value, dtype=np.float64)
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+        layers.append(
+            FloatLayer(
+                name=f"{index}",
+                config=layer,
+                weight=own.pop("weight") * (scale if index == 0 else 1.0),
+                weight_rec=own.pop("weight_rec", None),
+                bias=own.pop("bias"),
+                parameters=own,
+            )
+        )
+    return tuple(layers)
+
+
+def _obstacles(layer: LayerConfig) -> list[str]:
+    found = []
+    if layer.neuron not in INTEGER_NEURONS:
+        found.append("graded activations do not exist on the chip; train alif instead")
+    if layer.bidirectional:
+        found.append("a bidirectional layer needs the sequence backwards, which no stream has")
+    return found
+
+
+def weight_units(
+    weight: FloatArray,
+    weight_rec: FloatArray | None,
+    scale: str,
+    exponents: bool,
+    bits: int = grid.WEIGHT_BITS_MAX,
+) -> tuple[FloatArray, int, int]:
+    """Return the unit k (n, 1) and the exponents of input and recurrent weights.
+
+    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive
+    exponent, which shifts its sums left and loses nothing, so that both use the 8 bits.
+    """
+    shifts = [0, 0]
+    peaks = [np.abs(weight).max(axis=1)]
+    if weight_rec is not None:
+        peaks.append(np.abs(weight_rec).max(axis=1))
+        tops = [float(p.max()) for p in peaks]
+        if exponents and min(tops) > 0:
+            gap = int(np.floor(np.log2(max(tops) / min(tops))))
+            shifts[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
+    per_neuron = np.max([p / 2.0**e for p, e in zip(peaks, shifts, strict=False)], axis=0)
+    top = float(per_neuron.max())
+    unit = per_neuron if scale == "neuron" else np.full_like(per_neuron, top)
+    # A neuron without any weight has no scale of its own.
+    unit = np.where(unit > 0, unit, top)
+    return unit[:, None] / grid.weight_max(bits), shifts[0], shifts[1]
+
+
+def _freeze_layer(
+    layer: FloatLayer, options: Quantization, stock: bool, doublings: IntArray
+) -> tuple[Layer, FloatArray, IntArray]:
+    """Return the layer of integers, its units, and the doublings (n,) that its parameters took."""
+    if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
+        raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
+    recurrent = layer.weight_rec
+    if recurrent is not None and not recurrent.any():
+        recurrent = None
+    finest, exponent, exponent_rec = weight_units(
+        layer.weight, recurrent, options.scale, options.exponents and not stock, options.weight_bits
+    )
+    for _ in range(PARAMETER_LIMIT):
+        unit = finest * 2.0 ** doublings[:, None]
+        values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
+        too_large = values.out_of_range()
+        if not too_large.any():
+            break
+        doublings = doublings + (too_large if options.scale == "neuron" else too_large.any())
+    else:
+        neurons = index_list(np.flatnonzero(too_large).tolist())
+        raise InputError(
+            f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
+            "beside their weights for any weight unit"
+        )
+    # Where the unit of every neuron grew, a smaller shift gives the coarser matrix its bits back.
+    spare = int(doublings.min())
+    exponent, exponent_rec = max(exponent - spare, 0), max(exponent_rec - spare, 0)
+    weights = _integer_weights(layer.weight, unit, exponent, stock, options.weight_bits)
+    if stock and not weights.any():
+        raise InputError(
+            f"layer {layer.name}: the input weights vanish beside the recurrent ones in the unit "
+            "that both share in a network of CUBA neurons; train with a larger weight_gain"
+        )
+    weights_rec = None
+    if recurrent is not None:
+        weights_rec = _integer_weights(recurrent, unit, exponent_rec, stock, options.weight_bits)
+    made = Layer(
+        name=layer.name,
+        synapses=Synapses(weights.astype(np.int32), exponent),
+        neuron=values.record(layer.config.size, **values.parameters),
+        recurrent=None
+        if weights_rec is None or not weights_rec.any()
+        else Synapses(weights_rec.astype(np.int32), exponent_rec),
+        state_scale=values.state_scale,
+    )
+    return made, unit[:, 0], doublings
+
+
+def _integer_weights(
+    weight: FloatArray, unit: FloatArray, exponent: int, stock: bool, bits: int
+) -> IntArray:
+    integers = grid.even_weights(weight, unit * 2.0**exponent, bits)
+    return avoid_lava_dl_defects(integers) if stock else integers
+
+
+def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
+    """Weaken the strongest weights by one even step where lava-dl would mangle the matrix.
+
+    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to
+    -256 and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0,
+    ``optimize_weight_bits``.
+    """
+    strongest = -int(weight.min())
+    while weight.max() <= 0 and strongest > 0 and strongest & (strongest - 1) == 0:
+        weight = np.where(weight == -strongest, 2 - strongest, weight)
+        strongest = -int(weight.min())
+    return weight

@@ -1,0 +1,331 @@
+"""From the records of a network to what the kernels read: packed weights, tables, scratch.
+
+Records are immutable and hash by identity, so what is made of a layer or network is made once and
+kept while it lives.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from ..export.grid import DECAY_ONE, STATE_SHIFT
+from ..export.network import (
+    AdaptiveLIF,
+    CubaLIF,
+    Layer,
+    LeakyIntegrator,
+    Network,
+    Neuron,
+    Synapses,
+    ThresholdRefractoryLIF,
+)
+from . import kernels, programs
+from .reference import initial_state
+from .rows import BLOCK, pack
+
+CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
+"""A chunk has at most so many steps, and fewer where its longest list would pass so many events."""
+
+_ALIGN = 64
+
+
+@dataclass(frozen=True)
+class Program:
+    """A neuron program of the kernels: its code and the fields that its parameters come from."""
+
+    code: int
+    parameters: tuple[str, ...]
+
+
+PROGRAMS: dict[type[Neuron], Program] = {
+    CubaLIF: Program(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
+    AdaptiveLIF: Program(
+        programs.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
+    ),
+    LeakyIntegrator: Program(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
+    ThresholdRefractoryLIF: Program(
+        programs.THRESHOLD_REFRACTORY_LIF,
+        ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
+    ),
+}
+"""The neuron programs by their record, as ``reference.STEPS``."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """Synapses as a kernel reads them, and the arrays that the addresses point to."""
+
+    values: dict[str, int]
+    kept: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedLayer:
+    """A layer as the kernels read it, narrow or wide.
+
+    ``record`` its fields of ``kernels.LAYER`` but the offsets; ``kept`` the arrays that addresses
+    in the record point to.
+    """
+
+    record: dict[str, int]
+    kept: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A network as the kernels read it.
+
+    ``layers`` records of ``kernels.LAYER``; ``prepared`` what they point to; ``counts`` the length
+    of the kernel's counts, and ``spikes`` where each layer's lie; ``scratch_bytes`` what a thread
+    needs beside them; ``scratch`` buffers that no run is using.
+    """
+
+    layers: npt.NDArray[Any]
+    prepared: tuple[PreparedLayer, ...]
+    wide: tuple[bool, ...]
+    chunk: int
+    values_offset: int
+    starts_offset: int
+    counts: int
+    spikes: tuple[slice, ...]
+    scratch_bytes: int
+    scratch: deque[npt.NDArray[np.uint8]] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bounds:
+    """Largest sums of weight magnitudes of a neuron, with their exponents; what forbids narrow."""
+
+    below: int
+    lateral: int
+    delayed: bool
+
+    def fits(self, layer: Layer, largest: int) -> bool:
+        """Whether all sums fit narrow arithmetic, for messages of at most ``largest``."""
+        if self.delayed:
+            return False
+        total = 0
+        for synapses, sums in (
+            (layer.synapses, self.below * largest),
+            (layer.recurrent, self.lateral),
+        ):
+            if sums > programs.NARROW_MAX:
+                return False
+            exponent = 0 if synapses is None else synapses.weight_exp
+            total += sums << (STATE_SHIFT + max(exponent, 0))
+        return total <= programs.NARROW_MAX
+
+
+_layers: WeakKeyDictionary[Layer, dict[bool, PreparedLayer]] = WeakKeyDictionary()
+_bounds: WeakKeyDictionary[Layer, _Bounds] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[Network, dict[tuple[bool, ...], Plan]] = WeakKeyDictionary()
+_chosen: WeakKeyDictionary[Network, dict[int, Plan]] = WeakKeyDictionary()
+
+
+def plan_of(network: Network, largest: int) -> Plan:
+    """Return the plan of a network for inputs of at most ``largest`` in magnitude."""
+    chosen = _chosen.get(network)
+    if chosen is None:
+        chosen = _chosen[network] = {}
+    # By bits, so that few plans serve all inputs.
+    bits = largest.bit_length()
+    plan = chosen.get(bits)
+    if plan is None:
+        wide = tuple(
+            not _bounds_of(layer).fits(layer, 1 if index else (1 << bits) - 1)
+            for index, layer in enumerate(network.layers)
+        )
+        plan = chosen[bits] = _plan(network, wide)
+    return plan
+
+
+def widened(network: Network, plan: Plan, index: int) -> Plan:
+    """Return the plan with layer ``index`` wide, which from now on takes the place of ``plan``."""
+    wide = tuple(w or i == index for i, w in enumerate(plan.wide))
+    better = _plan(network, wide)
+    chosen = _chosen[network]
+    for bits, old in list(chosen.items()):
+        if old is plan:
+            chosen[bits] = better
+    return better
+
+
+def prepare(layer: Layer, wide: bool) -> PreparedLayer:
+    """Return a layer as the kernels read it."""
+    ready = _layers.get(layer)
+    if ready is None:
+        ready = _layers[layer] = {}
+    if wide not in ready:
+        ready[wide] = _prepare(layer, wide)
+    return ready[wide]
+
+
+def _bounds_of(layer: Layer) -> _Bounds:
+    bounds = _bounds.get(layer)
+    if bounds is None:
+        sums = [
+            0 if s is None else int(np.abs(s.weight).sum(axis=1, dtype=np.int64).max())
+            for s in (layer.synapses, layer.recurrent)
+        ]
+        delayed = any(
+            s is not None and s.delay is not None for s in (layer.synapses, layer.recurrent)
+        )
+        # Lava's 1 + 4096 can make a decay negative; the narrow decay does not do that.
+        negative = isinstance(layer.neuron, ThresholdRefractoryLIF) and bool(
+            (layer.neuron.i_decay > DECAY_ONE).any()
+        )
+        bounds = _bounds[layer] = _Bounds(sums[0], sums[1], delayed or negative)
+    return bounds
+
+
+def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
+    program = PROGRAMS[type(layer.neuron)]
+    parameters = _padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
+    states = initial_state(layer.neuron, 1)
+    initial = _padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
+    make: Callable[[Synapses], _Matrix] = _wide_matrix if wide else _packed_matrix
+    below = make(layer.synapses)
+    lateral = None if layer.recurrent is None else make(layer.recurrent)
+    record = {
+        "program": program.code,
+        "n": layer.size,
+        "n_in": layer.synapses.n_in,
+        "blocks": parameters.shape[1] // BLOCK,
+        "states": len(layer.neuron.STATES),
+        "parameters": parameters.ctypes.data,
+        "initial": initial.ctypes.data,
+        "wide": int(wide),
+        "recurrent": int(lateral is not None),
+        **below.values,
+    }
+    if lateral is not None:
+        record |= {f"lateral_{name}": value for name, value in lateral.values.items()}
+    return PreparedLayer(
+        record,
+        (parameters, initial, below.kept, () if lateral is None else lateral.kept),
+    )
+
+
+def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
+    values = getattr(neuron, name)
+    if name.endswith("_decay"):
+        return DECAY_ONE - values
+    if isinstance(neuron, CubaLIF) and name == "v_threshold":
+        return values << STATE_SHIFT
+    return values
+
+
+def _padded(rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+    rest = -rows.shape[1] % BLOCK
+    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, rest))), dtype=np.int32)
+
+
+def _fan_out(synapses: Synapses) -> npt.NDArray[np.int64]:
+    return np.count_nonzero(synapses.weight, axis=0).astype(np.int64)
+
+
+def _packed_matrix(synapses: Synapses) -> _Matrix:
+    codes, scale, offset = pack(synapses.weight)
+    fan_out = _fan_out(synapses)
+    # A shift to the left is one of every term. One to the right acts on the sum, so it comes later.
+    exponent = synapses.weight_exp
+    rounds = exponent < 0
+    left = 0 if rounds else STATE_SHIFT + exponent
+    values = {
+        "weight": codes.ctypes.data,
+        "factor": scale << left,
+        "offset": offset << left,
+        "left": STATE_SHIFT if rounds else 0,
+        "right": -exponent if rounds else 0,
+        "fan_out": fan_out.ctypes.data,
+    }
+    return _Matrix(values, (codes, fan_out))
+
+
+def _wide_matrix(synapses: Synapses) -> _Matrix:
+    weight, fan_out = _padded(synapses.weight.T).astype(np.int16), _fan_out(synapses)
+    delay = None if synapses.delay is None else _padded(synapses.delay.T).astype(np.uint8)
+    exponent = synapses.weight_exp
+    values = {
+        "weight": weight.ctypes.data,
+        "left": STATE_SHIFT + max(exponent, 0),
+        "right": max(-exponent, 0),
+        "delay": 0 if delay is None else delay.ctypes.data,
+        "slots": 1 if delay is None else int(delay.max()) + 1,
+        "fan_out": fan_out.ctypes.data,
+    }
+    return _Matrix(values, (weight, delay, fan_out))
+
+
+def _plan(network: Network, wide: tuple[bool, ...]) -> Plan:
+    plans = _plans.get(network)
+    if plans is None:
+        plans = _plans[network] = {}
+    if wide not in plans:
+        plans[wide] = _make_plan(network, wide)
+    return plans[wide]
+
+
+class _Offsets:
+    """Places one after another in a buffer, each at the start of a cache line."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def take(self, count: int, size: int) -> int:
+        place = self.total
+        self.total += -(-count * size // _ALIGN) * _ALIGN
+        return place
+
+
+def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
+    channels = network.input_size
+    longest = max([channels, *(layer.size for layer in network.layers)])
+    chunk = max(min(CHUNK_STEPS, CHUNK_EVENTS // longest), 1)
+    offsets = _Offsets()
+    room = chunk * channels + programs.LIST_SLACK
+    offsets.take(room, 4)
+    values_offset = offsets.take(room if network.message_bits else 0, 4)
+    starts_offset = offsets.take(chunk + 2, 8)
+    sent, counts = 0, channels
+    prepared, spikes = [], []
+    layers = np.zeros(len(network.layers), kernels.LAYER)
+    for index, layer in enumerate(network.layers):
+        ready = prepare(layer, wide[index])
+        record = dict(ready.record)
+        width, size = record["blocks"] * BLOCK, 8 if wide[index] else 4
+        record["state"] = offsets.take(record["states"] * width, 4)
+        record["drive"] = offsets.take(width, size)
+        record["lateral_drive"] = offsets.take(width, size)
+        record["fired"] = offsets.take(width, 8)
+        record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
+        record["future"] = offsets.take(record.get("slots", 0) * width, 8)
+        record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
+        # Before the chunk's spikes there are those of the step before it.
+        record["sources"] = offsets.take((chunk + 1) * layer.size + programs.LIST_SLACK, 4)
+        record["starts"] = offsets.take(chunk + 2, 8)
+        record["sent"], record["counts"] = sent, counts
+        record["last_counts"] = counts + layer.size
+        spikes.append(slice(counts, counts + layer.size))
+        sent, counts = counts, counts + 2 * layer.size
+        for name, value in record.items():
+            layers[index][name] = value
+        prepared.append(ready)
+    return Plan(
+        layers,
+        tuple(prepared),
+        wide,
+        chunk,
+        values_offset,
+        starts_offset,
+        counts,
+        tuple(spikes),
+        offsets.total + _ALIGN,
+    )

@@ -1,0 +1,166 @@
+"""The neuron programs, one step of one sample's layer each, on vectors.
+
+Each computes the equations of its record (``export/network.py``) as ``reference.py`` does. It is
+written once and compiled for the widths of ``vectors.py``: with narrow vectors it is exact while
+drives and states stay below ``NARROW_MAX`` in magnitude, with wide ones always.
+
+Arguments, after ``kind``: ``n`` neurons, ``width`` of the padded rows; addresses of the parameters
+int32 (P, width) and states int32 (S, width), in the orders of ``simulator.PROGRAMS`` and of the
+record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, int64 a
+vector, which neurons spiked; of ``alarm``, a vector a state, which gathers the bits of the
+magnitudes of states that nothing limits. Neurons that spike are listed in int32 ``sources`` from
+``at`` on, and the end of the list is returned.
+"""
+
+# Compiled functions take their arguments by position.
+# ruff: noqa: PLR0917
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
+
+from __future__ import annotations
+
+from numba import njit
+
+from .vectors import (
+    LANES,
+    above_bits,
+    capped,
+    count_bits,
+    decayed,
+    decayed_magnitude,
+    get_int64,
+    kept_where,
+    load,
+    load_drive,
+    lowest_bit,
+    magnitude,
+    put_int32,
+    put_int64,
+    reach_bits,
+    saturated,
+    shifted_right,
+    store,
+    store_drive,
+    wrapped,
+    zeros,
+)
+
+CUBA_LIF, ADAPTIVE_LIF, LEAKY_INTEGRATOR, THRESHOLD_REFRACTORY_LIF = range(4)
+
+NARROW_MAX = (1 << 29) - 1
+"""With drives and states of at most this, no sum of a program leaves 32 bits."""
+
+LIST_SLACK = 4
+"""A list needs room for so many entries more than it will have."""
+
+
+@njit(forceinline=True)
+def append(bits, first, sources, at):
+    """List ``first`` + the places of the set bits from ``at`` on; return the end of the list."""
+    # Nearly all words have few bits. Writing four places without asking how many there are is
+    # cheaper than a branch that cannot be foreseen; what is too much is written over.
+    rest = bits
+    for e in range(LIST_SLACK):
+        put_int32(sources, at + e, first + lowest_bit(rest))
+        rest &= rest - 1
+    e = at + LIST_SLACK
+    while rest != 0:
+        put_int32(sources, e, first + lowest_bit(rest))
+        rest &= rest - 1
+        e += 1
+    return at + count_bits(bits)
+
+
+@njit(forceinline=True)
+def _valid(bits, i, n):
+    """Return the bits of the vector from ``i`` on without those of what only pads it."""
+    return bits if i + LANES <= n else bits & ((1 << (n - i)) - 1)
+
+
+@njit(forceinline=True)
+def _alert(kind, alarm, state, found):
+    at = state * LANES
+    store_drive(alarm, at, load_drive(kind, alarm, at) | found)
+
+
+@njit(forceinline=True)
+def _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at):
+    u_found = zeros(kind)
+    for i in range(0, n, LANES):
+        u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
+        u_found = u_found | magnitude(u)
+        v = decayed(load(kind, s, width + i), load(kind, p, width + i))
+        v = saturated(v + u + load(kind, p, 3 * width + i))
+        silent = above_bits(v, load(kind, p, 2 * width + i)) ^ -1
+        store(s, i, u)
+        store(s, width + i, kept_where(silent, v))
+        at = append(_valid(silent ^ -1, i, n), i, sources, at)
+    _alert(kind, alarm, 0, u_found)
+    return at
+
+
+@njit(forceinline=True)
+def _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at):
+    for i in range(0, n, LANES):
+        spiked = get_int64(fired, i // LANES)
+        d = decayed_magnitude(load(kind, s, i), load(kind, p, width + i))
+        d = capped(d + kept_where(spiked, load(kind, p, 3 * width + i)))
+        raised = shifted_right(d, load(kind, p, 4 * width + i))
+        threshold = load(kind, p, 2 * width + i) + raised
+        v = decayed(load(kind, s, width + i), load(kind, p, i))
+        v = v + load_drive(kind, drive, i) + load(kind, p, 5 * width + i)
+        v = saturated(v - kept_where(spiked, threshold))
+        bits = _valid(above_bits(v, threshold), i, n)
+        store(s, i, d)
+        store(s, width + i, v)
+        put_int64(fired, i // LANES, bits)
+        at = append(bits, i, sources, at)
+    return at
+
+
+@njit(forceinline=True)
+def _leaky_integrator(kind, n, width, p, s, drive):
+    for i in range(0, n, LANES):
+        v = decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i)
+        store(s, i, saturated(v + load(kind, p, width + i)))
+
+
+@njit(forceinline=True)
+def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
+    u_found, th_found, r_found = zeros(kind), zeros(kind), zeros(kind)
+    for i in range(0, n, LANES):
+        u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
+        v = decayed(load(kind, s, width + i), load(kind, p, width + i))
+        v = saturated(v + u + load(kind, p, 6 * width + i))
+        rest = load(kind, p, 4 * width + i)
+        th = load(kind, s, 2 * width + i) - rest
+        th = decayed(th, load(kind, p, 2 * width + i)) + rest
+        r = decayed(load(kind, s, 3 * width + i), load(kind, p, 3 * width + i))
+        spikes = reach_bits(v - r, th)
+        r = r + kept_where(spikes, th + th)
+        th = th + kept_where(spikes, load(kind, p, 5 * width + i))
+        u_found = u_found | magnitude(u)
+        th_found = th_found | magnitude(th)
+        r_found = r_found | magnitude(r)
+        store(s, i, u)
+        store(s, width + i, v)
+        store(s, 2 * width + i, th)
+        store(s, 3 * width + i, r)
+        at = append(_valid(spikes, i, n), i, sources, at)
+    _alert(kind, alarm, 0, u_found)
+    _alert(kind, alarm, 2, th_found)
+    _alert(kind, alarm, 3, r_found)
+    return at
+
+
+@njit(forceinline=True)
+def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
+    """Take one step of a neuron program."""
+    if program == CUBA_LIF:
+        return _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at)
+    if program == ADAPTIVE_LIF:
+        return _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at)
+    if program == LEAKY_INTEGRATOR:
+        _leaky_integrator(kind, n, width, p, s, drive)
+        return at
+    return _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at)

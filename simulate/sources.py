@@ -1,0 +1,14 @@
+"""A digest of the files that are compiled together."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+COMPILED = ("vectors.py", "rows.py", "programs.py", "events.py", "kernels.py")
+
+
+def source_digest() -> int:
+    """Return a checksum of the texts of ``COMPILED``."""
+    folder = Path(__file__).parent
+    return zlib.crc32(b"".join((folder / name).read_bytes() for name in COMPILED))

@@ -1,0 +1,10 @@
+"""The exact way through time for spiking layers on a CUDA device: fused Triton kernels.
+
+``load_stack()`` returns ``spiking_stack``, with the arguments of the CPU engine's, from
+``train/cuda/stack.py``. ``SRNN(config, engine="events").to("cuda")`` and
+``SpikingSequence(...).to("cuda")`` use it. The package imports without Triton and without a device.
+"""
+
+from .choice import load_stack, why_loop, why_not
+
+__all__ = ["load_stack", "why_loop", "why_not"]

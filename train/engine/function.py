@@ -1,0 +1,440 @@
+"""The autograd function behind a stack of layers: lays out arrays, runs kernels, sums gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import fields
+from .events import Events
+from .kernels import MASK_BITS, Sizes, run_back, run_forward
+from .memory import aligned
+from .replay import Replay
+from .rows import PANEL
+from .simd import LANES, LINE
+from .surrogates import Encoded
+from .threads import get_threads, run_shares, shares
+
+Floats = npt.NDArray[np.float32]
+
+TENSORS = 10
+"""Tensors of a layer, in the order of ``stack.NAMES``."""
+CACHED = 1 << 21
+"""Weights of a recurrent matrix beyond which its rows are no longer found in a cache; measured."""
+OUTPUTS = 5
+"""What the function returns of a layer: spikes, counts, and u, second and s after the last step."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """How a neuron of ``train/neurons.py`` maps to the compiled programs.
+
+    ``number`` in ``programs.py``; ``states``: places of the kernel's (u, second, s) that are the
+    neuron's states, in its order; ``planes``: how many of v and the second state are kept;
+    ``coefficients``: places of its coefficients among alpha, rho, threshold and adaptation;
+    ``spikes``: whether it has an output other than its membrane.
+    """
+
+    number: int
+    states: tuple[int, ...]
+    planes: int
+    coefficients: tuple[int, ...]
+    spikes: bool = True
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is no tensor in a call."""
+
+    programs: tuple[Program, ...]
+    surrogate: Encoded
+    events: Events | None
+    lengths: npt.NDArray[np.int64] | None
+    membranes: bool
+    spikes: bool
+    last_spikes: bool
+    counts: bool
+    needs_back: bool
+    replay: Sequence[Replay] | None = None
+
+
+@dataclass
+class _Layer:
+    """Arrays of a layer that both ways need, and its row of ``fields.py`` without addresses."""
+
+    n: int
+    width: int
+    channels: int
+    channels_width: int
+    row: npt.NDArray[np.int64]
+    kept: Floats | None
+    parameters: Floats
+    initial: Floats
+
+
+@dataclass
+class _Learnt:
+    """What the way back adds to for a layer: one entry a thread, but ``initial``."""
+
+    row: npt.NDArray[np.int64]
+    weight: Floats
+    weight_rec: Floats
+    parameters: Floats
+    initial: Floats
+    held: list[Any]
+
+
+class Stack(torch.autograd.Function):
+    """``spiking_stack`` without its checks; tensors of ``stack.NAMES``, layer after layer."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, call: Call, dense: Tensor | None, *flat: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        """Return the last layer's membranes and ``OUTPUTS`` of every layer."""
+        values = None if dense is None else _array(dense)
+        threads = get_threads()
+        recurrent = [flat[TENSORS * k + 1] for k in range(len(call.programs))]
+        largest = max((x.numel() for x in recurrent if x is not None), default=0)
+        sizes, lengths = _sizes(call, values, threads, largest)
+        layers, outputs, held, rows = [], [], [], []
+        membranes = None
+        for index, program in enumerate(call.programs):
+            tensors = flat[TENSORS * index : TENSORS * (index + 1)]
+            layer = _make_layer(program, tensors, sizes, call.needs_back)
+            last = index == sizes.layers - 1
+            layers.append(layer)
+            if call.replay is None:
+                row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
+                rows.append(row)
+                held += weights
+            else:
+                made = _replayed(call.replay[index], program, call, last)
+            membranes = made.pop(0)
+            outputs += made
+        parts = shares(_blocks(sizes), threads)
+        if call.replay is None:
+            stack, inputs = np.stack(rows), _inputs(values, call.events, None)
+            rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
+
+            def run(number: int, low: int, high: int) -> None:
+                of_thread, line, _ = rooms[number]
+                run_forward(sizes, _address(of_thread), _address(line), low, high)
+
+            run_shares(run, parts)
+        elif call.needs_back:
+            for layer, replay in zip(layers, call.replay, strict=True):
+                run_shares(lambda _, low, high, a=replay, b=layer: a.keep(b.kept, low, high), parts)
+        del held
+        if call.needs_back:
+            # Tensors are saved by torch, so that a change of them before the way back is an error.
+            weights = (flat[TENSORS * k + j] for k in range(sizes.layers) for j in (0, 1))
+            ctx.save_for_backward(dense, *weights)
+            ctx.call, ctx.sizes, ctx.layers, ctx.threads = call, sizes, layers, threads
+            ctx.values, ctx.lengths = values, lengths
+        ctx.set_materialize_grads(False)
+        return (membranes, *outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *outside: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Return the gradients of what ``forward`` took."""
+        call, sizes, layers = ctx.call, ctx.sizes, ctx.layers
+        weights = ctx.saved_tensors[1:]
+        parts = shares(_blocks(sizes), ctx.threads)
+        needs_inputs = ctx.needs_input_grad[1]
+        learnt = []
+        for index, layer in enumerate(layers):
+            from_above = outside[1 + OUTPUTS * index : 1 + OUTPUTS * (index + 1)]
+            made = _back(
+                layer,
+                weights[2 * index : 2 * index + 2],
+                (outside[0] if index == sizes.layers - 1 else None, *from_above),
+                sizes.batch,
+                len(parts),
+                reaches_below=index > 0 or needs_inputs,
+            )
+            learnt.append(made)
+        stack = np.stack([made.row for made in learnt])
+        d_inputs = aligned(ctx.values.shape, clear=False) if needs_inputs else None
+        inputs = _inputs(ctx.values, call.events, d_inputs)
+
+        rooms = [_with_room(stack, inputs, layers, sizes.samples, 8) for _ in parts]
+        for number, (rows, _, _) in enumerate(rooms):
+            for row, made in zip(rows, learnt, strict=True):
+                row[fields.D_WEIGHT] = _address(made.weight[number])
+                row[fields.D_WEIGHT_REC] = _address(made.weight_rec[number])
+                row[fields.D_PARAMETERS] = _address(made.parameters[number])
+        kind, factors = call.surrogate.kind, _address(call.surrogate.factors)
+
+        def run(number: int, low: int, high: int) -> None:
+            of_thread, line, _ = rooms[number]
+            run_back(sizes, _address(of_thread), _address(line), kind, factors, low, high)
+
+        run_shares(run, parts)
+        gradients: list[Tensor | None] = []
+        for index, (layer, made) in enumerate(zip(layers, learnt, strict=True)):
+            first = 2 + TENSORS * index
+            gradients += _gradients(layer, made, ctx.needs_input_grad[first : first + TENSORS])
+        return (None, _tensor(d_inputs), *gradients)
+
+
+def _sizes(
+    call: Call, values: Floats | None, threads: int, largest: int
+) -> tuple[Sizes, npt.NDArray[np.int64]]:
+    """Return the sizes of a call and the lengths whose address is in them."""
+    shape = values.shape if values is not None else cast(Events, call.events).shape
+    batch, steps = shape[:2]
+    lengths = np.full(batch, steps, np.int64) if call.lengths is None else call.lengths
+    samples = _block_size(batch, threads, largest)
+    return Sizes(len(call.programs), batch, steps, samples, _address(lengths)), lengths
+
+
+def _blocks(sizes: Sizes) -> int:
+    return -(-sizes.batch // sizes.samples)
+
+
+def _ahead(  # noqa: PLR0917
+    layer: _Layer,
+    program: Program,
+    weights: Sequence[Tensor | None],
+    call: Call,
+    sizes: Sizes,
+    last: bool,
+) -> tuple[npt.NDArray[np.int64], list[Tensor | None], list[Any]]:
+    """Return a layer's row on the way ahead, its membranes and ``OUTPUTS``, and what to hold."""
+    weight, weight_rec = (_turned(weight, layer.width) for weight in weights)
+    final = aligned((3, sizes.batch, layer.width), clear=False)
+    of_steps = (sizes.batch, sizes.steps, layer.n)
+    # What a layer without spikes sends on are its membranes.
+    as_spikes = call.last_spikes and program.spikes if last else call.spikes
+    membranes = aligned(of_steps, clear=False) if last and call.membranes else None
+    spikes = aligned(of_steps, clear=False) if as_spikes else None
+    counts = aligned((sizes.batch, layer.n)) if call.counts and program.spikes else None
+    row = layer.row.copy()
+    row[fields.WEIGHT], row[fields.WEIGHT_REC] = _address(weight), _address(weight_rec)
+    row[fields.FINAL], row[fields.COUNTS] = _address(final), _address(counts)
+    row[fields.MEMBRANES] = _address(membranes)
+    if spikes is not None:
+        row[fields.SPIKES if program.spikes else fields.MEMBRANES] = _address(spikes)
+    after = [torch.from_numpy(final[k, :, : layer.n]) for k in range(3)]
+    made = [_tensor(membranes), _tensor(spikes), _tensor(counts), *after]
+    return row, made, [weight, weight_rec]
+
+
+def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[Tensor | None]:
+    """Return membranes and ``OUTPUTS`` of a layer that ran elsewhere."""
+    sends_membranes = not program.spikes and not last
+    membranes = replay.membranes() if (last and call.membranes) or sends_membranes else None
+    spikes = membranes if sends_membranes else replay.spikes()
+    return [
+        _tensor(membranes) if last else None,
+        _tensor(spikes) if (call.last_spikes if last else call.spikes) else None,
+        _tensor(replay.counts()) if call.counts else None,
+        *(torch.from_numpy(state) for state in replay.final()),
+    ]
+
+
+def _back(
+    layer: _Layer,
+    weights: Sequence[Tensor | None],
+    outside: Sequence[Tensor | None],
+    batch: int,
+    threads: int,
+    *,
+    reaches_below: bool,
+) -> _Learnt:
+    """Lay out a layer's way back.
+
+    ``outside`` are the gradients of membranes, spikes, counts and the last states.
+    """
+    weight = _in_panels(weights[0], layer.channels_width) if reaches_below else None
+    weight_rec = _in_panels(weights[1], layer.width)
+    given = [None if x is None else _array(x) for x in outside[:3]]
+    final = _states(outside[3:], batch, layer.width)
+    initial = aligned((3, batch, layer.width), clear=False)
+    row = layer.row.copy()
+    row[fields.WEIGHT], row[fields.WEIGHT_REC] = _address(weight), _address(weight_rec)
+    row[fields.FINAL], row[fields.D_INITIAL] = _address(final), _address(initial)
+    for field, value in zip((fields.MEMBRANES, fields.SPIKES, fields.COUNTS), given, strict=True):
+        row[field] = _address(value)
+    eights = -(-layer.channels // 8) * 8
+    square = (layer.width, layer.width) if weight_rec is not None else (0, 0)
+    return _Learnt(
+        row,
+        aligned((threads, eights, layer.width)),
+        aligned((threads, *square)),
+        aligned((threads, 5, layer.width)),
+        initial,
+        [weight, weight_rec, given, final],
+    )
+
+
+def _gradients(layer: _Layer, learnt: _Learnt, needed: Sequence[bool]) -> list[Tensor | None]:
+    """Return the gradients of a layer's tensors, in the order of ``stack.NAMES``."""
+    n = layer.n
+    weight = learnt.weight.sum(0)[: layer.channels, :n].T
+    weight_rec = learnt.weight_rec.sum(0)[:n, :n].T if learnt.weight_rec.size else None
+    rows = learnt.parameters.sum(0)[:, :n]
+    every = [weight, weight_rec, *rows, *(learnt.initial[k, :, :n] for k in range(3))]
+    return [
+        torch.from_numpy(array) if wanted and array is not None else None
+        for array, wanted in zip(every, needed, strict=True)
+    ]
+
+
+def _make_layer(
+    program: Program, tensors: Sequence[Tensor | None], sizes: Sizes, keeps: bool
+) -> _Layer:
+    """Lay out parameters and states of a layer, and room for what it keeps."""
+    weight = tensors[0]
+    assert weight is not None
+    n, channels = weight.shape
+    width = _padded(n)
+    parameters = aligned((5, width))
+    for place, value in enumerate(tensors[2:7]):
+        if value is not None:
+            parameters[place, :n] = _array(value)
+    # Neurons of the padding never reach a threshold of 1.
+    parameters[3, n:] = 1
+    initial = _states(tensors[7:], sizes.batch, width)
+    of_steps = (_blocks(sizes), sizes.steps, program.planes, sizes.samples, width)
+    kept = aligned(of_steps, clear=False) if keeps else None
+    row = np.zeros(fields.FIELDS, np.int64)
+    for place, value in (
+        (fields.PROGRAM, program.number),
+        (fields.NEURONS, n),
+        (fields.WIDTH, width),
+        (fields.CHANNELS, channels),
+        (fields.CHANNELS_WIDTH, _padded(channels)),
+        (fields.PARAMETERS, _address(parameters)),
+        (fields.PLANES, program.planes),
+        (fields.KEPT, _address(kept)),
+        (fields.INITIAL, _address(initial)),
+    ):
+        row[place] = value
+    return _Layer(n, width, channels, _padded(channels), row, kept, parameters, initial)
+
+
+def _states(given: Sequence[Tensor | None], batch: int, width: int) -> Floats:
+    """Return (3, batch, width) of three states or gradients, zero where there is none."""
+    states = aligned((3, batch, width))
+    for place, state in enumerate(given):
+        if state is not None:
+            states[place, :, : state.shape[1]] = _array(state)
+    return states
+
+
+def _turned(weight: Tensor | None, width: int) -> Floats | None:
+    """Return a weight (n, inputs) as (inputs, width)."""
+    if weight is None:
+        return None
+    n, channels = weight.shape
+    turned = aligned((channels, width), clear=n != width)
+    turned[:, :n] = _array(weight).T
+    return turned
+
+
+def _in_panels(weight: Tensor | None, width: int) -> Floats | None:
+    """Return a weight (n, inputs), its rows padded to ``width``, in panels of ``rows.py``."""
+    if weight is None:
+        return None
+    n, channels = weight.shape
+    panels = aligned((n * width,), clear=channels != width)
+    values = _array(weight)
+    for first in range(0, channels, PANEL):
+        size = min(PANEL, width - first)
+        columns = values[:, first : first + size]
+        panel = panels[first * n : (first + size) * n].reshape(n, size)
+        panel[:, : columns.shape[1]] = columns
+    return panels
+
+
+def _inputs(
+    values: Floats | None, events: Events | None, d_inputs: Floats | None
+) -> npt.NDArray[np.int64]:
+    """Return the row of the input without its room."""
+    row = np.zeros(fields.INPUT_FIELDS, np.int64)
+    row[fields.DENSE], row[fields.D_INPUTS] = _address(values), _address(d_inputs)
+    if values is None and events is not None:
+        row[fields.STARTS] = _address(events.starts)
+        row[fields.SOURCES] = _address(events.sources)
+        row[fields.VALUES] = _address(events.values)
+    return row
+
+
+def _with_room(
+    stack: npt.NDArray[np.int64],
+    inputs: npt.NDArray[np.int64],
+    layers: list[_Layer],
+    samples: int,
+    planes: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
+    """Return the rows with one thread's room, and the array that holds all of it."""
+    rows, line = stack.copy(), inputs.copy()
+    channels = layers[0].channels_width
+    wanted = [
+        (line, fields.LINES, 3 * samples * channels),
+        (line, fields.FOUND, samples * channels),
+        (line, fields.FOUND_COUNTS, 2 * samples),
+    ]
+    for row, layer in zip(rows, layers, strict=True):
+        wanted += [
+            (row, fields.ROOM, planes * samples * layer.width),
+            (row, fields.FIRED, samples * layer.width),
+            (row, fields.FIRED_COUNTS, 2 * (samples + 1)),
+            (row, fields.BITS, 2 * samples * -(-layer.width // 64)),
+        ]
+        if row[fields.WEIGHT_REC] and layer.n**2 > CACHED:
+            wanted += [
+                (row, fields.MASKS, 2 * layer.n),
+                (row, fields.PAIRS, MASK_BITS),
+                (row, fields.RING, MASK_BITS * layer.width),
+            ]
+    # Lengths are in units of 4 bytes; every piece starts on a cache line.
+    lengths = [-(-length // LINE) * LINE for _, _, length in wanted]
+    room = aligned((sum(lengths),))
+    address = _address(room)
+    for (row, field, _), length in zip(wanted, lengths, strict=True):
+        row[field] = address
+        address += 4 * length
+    return rows, line, room
+
+
+def _address(array: npt.NDArray[Any] | None) -> int:
+    """Return where an array's elements begin, 0 for none; the caller keeps the array."""
+    return 0 if array is None else array.ctypes.data
+
+
+def _tensor(array: Floats | None) -> Tensor | None:
+    return None if array is None else torch.from_numpy(array)
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.detach().contiguous().numpy()
+
+
+def _padded(count: int) -> int:
+    return -(-count // LANES) * LANES
+
+
+def _block_size(batch: int, threads: int, weights: int) -> int:
+    """Return samples in a block.
+
+    8 use the product best, fewer let small batches be shared. Where a recurrent matrix of so many
+    ``weights`` outgrows the caches, more samples meet each row of it that is fetched.
+    """
+    if weights > CACHED:
+        for samples in (32, 16):
+            if batch >= samples * threads:
+                return samples
+    if batch >= 6 * threads:
+        return 8
+    return 4 if batch >= 3 * threads or (batch >= 3 and threads == 1) else 1

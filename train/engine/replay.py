@@ -1,0 +1,38 @@
+"""A way back over states that were computed elsewhere."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+class Replay(Protocol):
+    """A layer's run in place of the engine's own way ahead; n neurons padded to ``width``."""
+
+    def keep(self, kept: Floats, low: int, high: int) -> None:
+        """Fill blocks ``low`` to ``high`` of ``kept`` (blocks, time, planes, samples, width).
+
+        The first plane is the membrane minus its threshold (of ``li`` the membrane), the second b
+        of ``alif`` and i of ``cuba_lif``; what is padding does not fire.
+        """
+        ...
+
+    def membranes(self) -> Floats:
+        """Return the membranes (batch, time, n)."""
+        ...
+
+    def spikes(self) -> Floats | None:
+        """Return the spikes (batch, time, n), None of a layer without."""
+        ...
+
+    def counts(self) -> Floats | None:
+        """Return the spikes (batch, n) within each sample's length, None of a layer without."""
+        ...
+
+    def final(self) -> list[Floats]:
+        """Return u, the second state and s after the last step, each (batch, n)."""
+        ...

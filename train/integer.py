@@ -1,0 +1,250 @@
+"""Training on the chip's grid: the forward pass is the integer network, gradients go through.
+
+At every forward pass the float weights are frozen to the integers that the exporter would write
+(``export/freeze.py``), and those integers run in the simulator that is handed in. The gradient is
+that of the float equations of ``train/neurons.py`` at the de-quantized states, with the
+de-quantized parameters (W, alpha, rho, threshold, adaptation and bias as the integers mean them),
+and passes every rounding as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..export import grid
+from ..export.checkpoint import ModelConfig
+from ..export.errors import InputError
+from ..export.freeze import Frozen, Quantization, freeze
+from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron
+from ..export.quantize import calibrate
+from ..export.trace import LayerTrace, Trace
+from .engine.stack import StackLayer
+from .integer_kernels import keep_adaptive, keep_cuba, keep_scaled
+
+Floats = npt.NDArray[np.float32]
+Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
+"""``run(network, inputs, lengths) -> Trace`` with all states recorded."""
+
+
+class OnGrid:
+    """What a network needs to run on the grid: the scheme, the weight units so far, a simulator.
+
+    ``doublings``: by layer, how often the weight unit of each neuron is doubled, int64 (n,). The
+    rest of a unit follows from the weights, at every step anew.
+
+    Parameters
+    ----------
+    config
+        The network.
+    options
+        The scheme.
+    task
+        The task's description as in a ``model.pt``: input scale, message bits, classes.
+    run
+        The simulator.
+    """
+
+    def __init__(
+        self, config: ModelConfig, options: Quantization, task: dict[str, Any], run: Run
+    ) -> None:
+        self.config, self.options, self.task, self.run = config, options, task, run
+        self.doublings = [np.zeros(layer.size, np.int64) for layer in config.layers]
+
+    @property
+    def input_scale(self) -> float:
+        """Real value of an input of 1."""
+        return float(self.task.get("input_scale", 1.0))
+
+    def freeze(self, weights: dict[str, Floats]) -> Frozen:
+        """Return the integers of float weights; raises InputError where there are none."""
+        return freeze(self.config, weights, self.task, self.options, self.doublings)
+
+    def calibrate(
+        self,
+        weights: dict[str, Floats],
+        inputs: npt.NDArray[Any],
+        lengths: npt.NDArray[Any] | None = None,
+    ) -> None:
+        """Double weight units until no state on these samples comes near 24 bits; never halve one.
+
+        Raises
+        ------
+        InputError
+            A state that saturates whatever the unit.
+        """
+        frozen, _ = calibrate(
+            self.config, weights, self.task, self.options, self.run, inputs, lengths, self.doublings
+        )
+        self.doublings = list(frozen.doublings)
+
+    def integers(self, inputs: Tensor) -> npt.NDArray[np.integer[Any]]:
+        """Return real inputs (batch, time, channel) as the integers that the network receives.
+
+        Raises
+        ------
+        InputError
+            Inputs that are no multiples of the input scale.
+        """
+        units = inputs.detach().cpu() / self.input_scale
+        whole = units.round()
+        if units.numel() and (units - whole).abs().max() > 1e-3:
+            raise InputError(
+                f"inputs: not multiples of the input scale {self.input_scale:g}, as the grid needs"
+            )
+        kind = torch.int32 if self.task.get("message_bits", 0) else torch.uint8
+        return whole.to(kind).numpy()
+
+    def description(self) -> dict[str, Any]:
+        """Return what a ``model.pt`` keeps as ``quantization``."""
+        return {
+            "options": vars(self.options).copy(),
+            "doublings": [count.tolist() for count in self.doublings],
+        }
+
+
+@dataclass(frozen=True)
+class IntegerRun:
+    """A run of the integer network: the network, and its output int (batch, time, n_out)."""
+
+    network: Network
+    output: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+
+
+def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> StackLayer:
+    """Return a layer whose values are what the integers mean and whose gradients are the float's.
+
+    ``input_scale``: the real value of an input of 1, 1 for a layer that reads spikes.
+    """
+    neuron, scale = integer.neuron, integer.state_scale
+    unit = (scale * grid.STATE_ONE)[:, None]
+    synapses, recurrent = integer.synapses, integer.recurrent
+    weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
+    weight_rec = None if layer.weight_rec is None else np.zeros(layer.weight_rec.shape)
+    if recurrent is not None:
+        weight_rec = unit * recurrent.weight * 2.0**recurrent.weight_exp
+    values = _coefficients(neuron, scale)
+    if layer.neuron == "lif":
+        values = [values[0], values[2]]
+    return replace(
+        layer,
+        weight=_through(layer.weight, weight),
+        weight_rec=None if layer.weight_rec is None else _through(layer.weight_rec, weight_rec),
+        bias=_through(layer.bias, scale * _values(neuron, "bias")),
+        coefficients=tuple(
+            _through(real, meant) for real, meant in zip(layer.coefficients, values, strict=True)
+        ),
+    )
+
+
+def _values(neuron: Neuron, name: str) -> npt.NDArray[np.float64]:
+    return np.asarray(getattr(neuron, name), np.float64)
+
+
+def _coefficients(neuron: Neuron, scale: npt.NDArray[np.float64]) -> list[Any]:
+    """Return what the integers of a neuron mean, in the order of ``StackLayer.coefficients``."""
+    alpha = grid.decay_factor(_values(neuron, "v_decay"))
+    if isinstance(neuron, AdaptiveLIF):
+        b_decay = _values(neuron, "b_decay")
+        strength = _values(neuron, "b_step") * grid.DECAY_ONE / b_decay
+        adaptation = scale * strength / 2.0 ** _values(neuron, "b_exp")
+        threshold = scale * _values(neuron, "v_threshold")
+        return [alpha, grid.decay_factor(b_decay), threshold, adaptation]
+    if isinstance(neuron, CubaLIF):
+        threshold = scale * grid.STATE_ONE * _values(neuron, "v_threshold")
+        return [grid.decay_factor(_values(neuron, "i_decay")), alpha, threshold]
+    return [alpha]
+
+
+def _through(real: Tensor, meant: Any) -> Tensor:
+    """Return ``meant`` with the gradient of ``real``."""
+    value = torch.from_numpy(np.asarray(meant, np.float32))
+    return real + (value - real.detach()) if real.requires_grad else value
+
+
+@dataclass(frozen=True)
+class ReplayedLayer:
+    """A layer's run on the grid, as the engine reads it back (``engine/replay.py``)."""
+
+    layer: Layer
+    trace: LayerTrace
+    rho: Floats
+    initial_adaptation: float
+
+    def _state(self, name: str) -> npt.NDArray[np.int32]:
+        return self.trace.states[name]
+
+    def _parameter(self, name: str) -> npt.NDArray[np.int64]:
+        values = np.asarray(getattr(self.layer.neuron, name), np.int64)
+        return np.ascontiguousarray(np.broadcast_to(values, (self.layer.size,)))
+
+    def keep(self, kept: Floats, low: int, high: int) -> None:
+        """Fill blocks ``low`` to ``high`` of (blocks, time, planes, samples, width)."""
+        neuron, scale = self.layer.neuron, self.layer.state_scale
+        if isinstance(neuron, AdaptiveLIF):
+            d, exponent = self._state("d"), self._parameter("b_exp")
+            keep_adaptive(
+                kept, low, high, self._state("v"), d, self._parameter("v_threshold"), exponent,
+                scale, self._trace_scale(), self.rho, self.initial_adaptation,
+            )  # fmt: skip
+        elif isinstance(neuron, CubaLIF):
+            keep_cuba(
+                kept, low, high, self._state("v"), self._state("u"),
+                grid.DECAY_ONE - self._parameter("v_decay"), self._parameter("bias"),
+                self._parameter("v_threshold"), scale,
+            )  # fmt: skip
+        else:
+            keep_scaled(kept, low, high, self._state("v"), scale)
+
+    def _trace_scale(self) -> npt.NDArray[np.float64]:
+        """Return what turns d into b (n,), 0 where a neuron does not adapt."""
+        step = self._parameter("b_step")
+        strength = step * grid.DECAY_ONE / self._parameter("b_decay")
+        return np.where(step > 0, 1.0 / np.maximum(strength, 1.0), 0.0)
+
+    def membranes(self) -> Floats:
+        """Return the real membranes (batch, time, n)."""
+        return (self._state("v") * self.layer.state_scale).astype(np.float32)
+
+    def spikes(self) -> Floats | None:
+        """Return the spikes (batch, time, n), None of a layer without."""
+        return None if self.trace.spikes is None else self.trace.spikes.astype(np.float32)
+
+    def counts(self) -> Floats | None:
+        """Return the spikes (batch, n) within each sample's length."""
+        if self.trace.spikes is None:
+            return None
+        return self.trace.spikes.sum(axis=1, dtype=np.int64).astype(np.float32)
+
+    def final(self) -> list[Floats]:
+        """Return u, the second state and s after the last step, each (batch, n)."""
+        scale = self.layer.state_scale
+        u = (self._state("v")[:, -1] * scale).astype(np.float32)
+        second, s = np.zeros_like(u), np.zeros_like(u)
+        if isinstance(self.layer.neuron, AdaptiveLIF):
+            second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
+        elif isinstance(self.layer.neuron, CubaLIF):
+            second = (self._state("u")[:, -1] * scale).astype(np.float32)
+        if self.trace.spikes is not None:
+            s = self.trace.spikes[:, -1].astype(np.float32)
+        return [u, second, s]
+
+
+def replayed(frozen: Frozen, trace: Trace) -> Sequence[ReplayedLayer]:
+    """Return the layers of a run for the engine."""
+    made = []
+    for real, layer, recorded in zip(
+        frozen.layers, frozen.network.layers, trace.layers, strict=True
+    ):
+        rho = np.zeros(layer.size, np.float32)
+        if isinstance(layer.neuron, AdaptiveLIF):
+            rho = grid.decay_factor(_values(layer.neuron, "b_decay")).astype(np.float32)
+        made.append(ReplayedLayer(layer, recorded, rho, real.config.initial_adaptation))
+    return made

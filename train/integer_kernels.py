@@ -1,0 +1,98 @@
+"""From recorded integer states to what the engine keeps of a step: v minus threshold, and b or i.
+
+Arrays: ``kept`` float32 (blocks, time, planes, samples, width); states int32 (batch, time, n);
+parameters (n,). What is padding, neurons beyond n and samples beyond the batch, stays below every
+threshold.
+"""
+
+# Compiled functions take their arguments by position.
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
+
+_BELOW = np.float32(-1.0)
+_LOW_BITS = (1 << DECAY_BITS) - 1
+
+
+@njit(cache=True, nogil=True)
+def keep_adaptive(
+    kept, low, high, v, d, threshold, exponent, scale, trace_scale, rho, initial_adaptation
+):
+    """Keep ``AdaptiveLIF``: ``(v - B) scale`` and, given a second plane, ``b = d trace_scale``.
+
+    Where a neuron does not adapt, d is 0 and b follows from the spikes, for the gradient of the
+    adaptation.
+    """
+    batch, steps, n = v.shape
+    samples, planes = kept.shape[3], kept.shape[2]
+    for block in range(low, high):
+        for t in range(steps):
+            for r in range(samples):
+                b = block * samples + r
+                row = kept[block, t, 0, r]
+                if b >= batch:
+                    row[:] = _BELOW
+                    if planes > 1:
+                        kept[block, t, 1, r, :] = np.float32(0.0)
+                    continue
+                for i in range(n):
+                    limit = threshold[i] + (np.int64(d[b, t, i]) >> exponent[i])
+                    row[i] = np.float32((v[b, t, i] - limit) * scale[i])
+                row[n:] = _BELOW
+                if planes == 1:
+                    continue
+                trace = kept[block, t, 1, r]
+                trace[n:] = np.float32(0.0)
+                for i in range(n):
+                    if trace_scale[i] > 0:
+                        trace[i] = np.float32(d[b, t, i] * trace_scale[i])
+                    elif t == 0:
+                        trace[i] = np.float32(rho[i] * initial_adaptation)
+                    else:
+                        fired = np.float32(kept[block, t - 1, 0, r, i] > 0)
+                        trace[i] = fired + rho[i] * (kept[block, t - 1, 1, r, i] - fired)
+
+
+@njit(cache=True, nogil=True)
+def keep_cuba(kept, low, high, v, u, keep, bias, threshold, scale):
+    """Keep ``CubaLIF``: the membrane before its reset minus the threshold, and the current."""
+    batch, steps, n = v.shape
+    samples = kept.shape[3]
+    for block in range(low, high):
+        for t in range(steps):
+            for r in range(samples):
+                b = block * samples + r
+                row, current = kept[block, t, 0, r], kept[block, t, 1, r]
+                row[:] = _BELOW
+                current[:] = np.float32(0.0)
+                if b >= batch:
+                    continue
+                for i in range(n):
+                    before = np.int64(v[b, t - 1, i]) if t > 0 else np.int64(0)
+                    product = before * keep[i]
+                    leaked = (product + ((product >> 63) & _LOW_BITS)) >> DECAY_BITS
+                    x = min(max(leaked + u[b, t, i] + bias[i], -STATE_MAX), STATE_MAX)
+                    row[i] = np.float32((x - (threshold[i] << STATE_SHIFT)) * scale[i])
+                    current[i] = np.float32(u[b, t, i] * scale[i])
+
+
+@njit(cache=True, nogil=True)
+def keep_scaled(kept, low, high, v, scale):
+    """Keep a leaky integrator: its membrane."""
+    batch, steps, n = v.shape
+    samples = kept.shape[3]
+    for block in range(low, high):
+        for t in range(steps):
+            for r in range(samples):
+                b = block * samples + r
+                row = kept[block, t, 0, r]
+                row[:] = np.float32(0.0)
+                if b >= batch:
+                    continue
+                for i in range(n):
+                    row[i] = np.float32(v[b, t, i] * scale[i])

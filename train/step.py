@@ -1,0 +1,193 @@
+"""One batch of training: forward, loss, gradient, a step of the optimizer, and what is measured."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .batches import Batch, steps_of
+from .evaluate import Scored, batch_loss, spike_counts
+from .network import SRNN, Outputs
+from .parallel import ALONE, Processes
+from .readout import counted_steps, log_scores, loss, loss_terms, predictions
+from .recipe import TrainingConfig
+
+if TYPE_CHECKING:
+    from .engine.events import Events
+
+
+class Measured(NamedTuple):
+    """Sums over a batch, which add up over processes.
+
+    ``loss`` over its ``terms``, ``hits`` among ``answers``, ``spikes`` in ``updates`` of neurons.
+    """
+
+    loss: float
+    terms: float
+    hits: float
+    answers: float
+    spikes: float
+    updates: float
+
+    def means(self) -> dict[str, float]:
+        """Return loss, accuracy and firing rate."""
+        return {
+            "loss": self.loss / max(self.terms, 1),
+            "accuracy": self.hits / max(self.answers, 1),
+            "firing_rate": self.spikes / max(self.updates, 1),
+        }
+
+
+def train_batch(
+    model: SRNN,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    training: TrainingConfig,
+    *,
+    processes: Processes = ALONE,
+    weight: int = 1,
+) -> Measured:
+    """Take one optimizer step, or one per chunk when truncated.
+
+    Chunks in which no step counts yet are run without a step of the optimizer. With several
+    ``processes``, ``batch`` is this one's share, and it counts ``weight`` times (``Share``).
+
+    Raises
+    ------
+    FloatingPointError
+        The loss or its gradient is not finite; the weights are as before this step.
+    """
+    config = model.config
+    steps = batch.inputs.shape[1]
+    chunk = training.truncate_steps or steps
+    parts: list[Outputs] = []
+    losses: list[Scored] = []
+    for start in range(0, steps, chunk):
+        optimizer.zero_grad(set_to_none=True)
+        counts = config.readout == "last_membrane" or start + chunk > config.skip_steps
+        whole = chunk >= steps
+        inputs = batch.inputs if whole else steps_of(batch.inputs, start, start + chunk)
+        state = parts[-1].state if parts else None
+        with torch.set_grad_enabled(counts):
+            outputs: Outputs = model(inputs, _lengths_in(batch, start, inputs), state, spikes=False)
+        if counts:
+            if whole:
+                scored = batch_loss(model, outputs, batch, training.labelled_only)
+            else:
+                past = [part.output for part in parts]
+                scored = _chunk_loss(model, past, outputs, batch, training.labelled_only)
+            terms = scored.terms * weight
+            optimizer_step(
+                model,
+                optimizer,
+                scored.loss,
+                training.clip_gradient,
+                processes=processes,
+                terms=terms,
+            )
+            losses.append(Scored(scored.loss.detach(), terms, scored.scores.detach()))
+        parts.append(_detached(outputs))
+    return _measure(model, _joined(parts), losses, batch, weight)
+
+
+def _measure(
+    model: SRNN, outputs: Outputs, losses: list[Scored], batch: Batch, weight: int
+) -> Measured:
+    scores = losses[-1].scores
+    # A sequence's loss is that of its last chunk, which has seen all of it.
+    counted_losses = losses if scores.ndim == 3 else losses[-1:]
+    predicted = predictions(scores, outputs.output)
+    hits = predicted == batch.targets
+    answers = hits.numel()
+    if hits.ndim == 2:
+        counted = counted_steps(outputs.output, model.config.skip_steps, batch.lengths)
+        hits = hits & counted
+        answers = int(counted.sum())
+    spikes, updates = spike_counts(model, outputs, batch)
+    return Measured(
+        loss=sum(float(one.loss) * one.terms for one in counted_losses),
+        terms=sum(one.terms for one in counted_losses),
+        hits=float(hits.sum()) * weight,
+        answers=answers * weight,
+        spikes=sum(spikes) * weight,
+        updates=sum(updates) * weight,
+    )
+
+
+def optimizer_step(
+    model: SRNN,
+    optimizer: torch.optim.Optimizer,
+    value: Tensor,
+    clip_gradient: float,
+    *,
+    processes: Processes = ALONE,
+    terms: float = 1.0,
+) -> None:
+    """Step along the gradient of a mean loss over ``terms``, joined over processes, then clipped.
+
+    Raises
+    ------
+    FloatingPointError
+        The loss or its gradient is not finite; no step was taken.
+    """
+    value.backward()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    total = processes.join_gradients(parameters, value.detach(), terms).item()
+    # Checked after the sum over processes, so that all of them stop at the same place.
+    if not math.isfinite(total):
+        raise FloatingPointError(f"the loss became {total}")
+    # A gradient that is not finite would silence neurons for good while the loss stays finite.
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip_gradient or math.inf)
+    if not math.isfinite(norm.item()):
+        raise FloatingPointError(f"the gradient became {norm.item()}")
+    optimizer.step()
+
+
+def _chunk_loss(
+    model: SRNN, past: list[Tensor], outputs: Outputs, batch: Batch, labelled_only: bool
+) -> Scored:
+    """Return the loss of a chunk: its own steps for streaming labels, else the readout so far."""
+    config = model.config
+    so_far = torch.cat((*past, outputs.output), 1)
+    end = so_far.shape[1]
+    lengths = None if batch.lengths is None else batch.lengths.clamp(max=end)
+    scores = log_scores(config.readout, so_far, config.skip_steps, lengths)
+    if scores.ndim == 2:
+        return Scored(loss(scores, batch.targets), len(scores), scores)
+    counted = counted_steps(so_far, config.skip_steps, lengths)
+    if labelled_only and batch.valid is not None:
+        counted = counted & batch.valid[:, :end]
+    counted[:, : end - outputs.output.shape[1]] = False
+    terms = loss_terms(scores, counted)
+    return Scored(loss(scores, batch.targets[:, :end], counted), terms, scores)
+
+
+def _lengths_in(batch: Batch, start: int, inputs: Tensor | Events) -> Tensor | None:
+    """Return how many steps each sample has of a chunk."""
+    if batch.lengths is None:
+        return None
+    return (batch.lengths - start).clamp(0, inputs.shape[1])
+
+
+def _detached(outputs: Outputs) -> Outputs:
+    return Outputs(
+        outputs.output.detach(),
+        (),
+        tuple(tuple(part.detach() for part in layer) for layer in outputs.state),
+        tuple(None if counts is None else counts.detach() for counts in outputs.counts),
+    )
+
+
+def _joined(parts: list[Outputs]) -> Outputs:
+    if len(parts) == 1:
+        return parts[0]
+    counts = zip(*(part.counts for part in parts), strict=True)
+    return Outputs(
+        torch.cat([part.output for part in parts], 1),
+        (),
+        parts[-1].state,
+        tuple(None if any(c is None for c in layer) else sum(layer) for layer in counts),  # type: ignore[arg-type]
+    )
