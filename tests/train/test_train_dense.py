@@ -12,7 +12,7 @@ from srnn.export.checkpoint import LayerConfig, ModelConfig, expected_weights, r
 from srnn.export.cli import main as export
 from srnn.export.dense import DENSE_LAYERS, dense_operations
 from srnn.export.errors import InputError
-from srnn.export.freeze import freeze
+from srnn.export.freeze import Quantization, freeze
 from srnn.export.operations import step_operations
 from srnn.train.engine.events import Events
 from srnn.train.evaluate import evaluate
@@ -211,7 +211,7 @@ def test_export_refuses_a_baseline(
 def test_a_baseline_has_no_grid_to_train_on() -> None:
     network = model("gru")
     with pytest.raises(InputError, match=r"a dense baseline \(gru, gru, linear\) has no integer"):
-        freeze(network.config, network.weights(), {})
+        freeze(network.config, network.weights(), {}, Quantization())
 
 
 def test_a_saved_baseline_is_checked() -> None:
