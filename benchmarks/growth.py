@@ -234,12 +234,12 @@ def show(result: dict[str, Any]) -> None:
 
 def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw time over each quantity, with the time in proportion to the work."""
-    import matplotlib as mpl
+    import matplotlib as mpl  # pyright: ignore[reportMissingImports]
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "srnn"
     mpl.rcParams["svg.fonttype"] = "none"
-    from matplotlib import pyplot
+    from matplotlib import pyplot  # pyright: ignore[reportMissingImports]
 
     labels = {
         "batch": "batch",

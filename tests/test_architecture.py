@@ -25,8 +25,8 @@ PACKAGES = ("train", "export", "simulate", "deploy", "tasks")
 ALLOWED = {
     "deploy": {"simulate": "*", "export": "*", "tasks": {"cli", "inputs"}},
     "simulate": {"export": "*", "tasks": {"evaluate", "cli", "inputs"}},
-    "train": {"export": "*", "tasks": "*"},
-    # The command alone hands the simulator down, so that nothing below it looks upwards.
+    # The commands alone hand the simulator down, so that nothing below them looks upwards.
+    "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
     "export": {"simulate": {"cli"}},
     "tasks": {"export": "*"},
 }

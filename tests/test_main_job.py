@@ -75,3 +75,17 @@ def test_five_epochs_of_ecg(tmp_path: Path, data_dir: Path) -> None:
     )
     assert deployed["mismatches"] == 0
     assert deployed["steps"] == [1300, 1300, 1300]
+
+
+@pytest.mark.lava
+def test_what_training_on_the_grid_reports_is_what_every_later_stage_finds(tmp_path: Path) -> None:
+    trained, exported = chain(tmp_path, "digits", "--epochs", 2, "--threads", 1, "--quantize")
+    assert exported["parity"]["changed_predictions"] == 0
+    assert exported["parity"]["equal_spikes"] == {"0": 1.0}
+    for split in ("validation", "test"):
+        found = command(
+            "srnn-simulate", tmp_path / "model.net", "--task", "digits", "--split", split
+        )
+        assert found["accuracy"] == trained[split]["accuracy"]
+    deployed = command("srnn-deploy", tmp_path / "model.net", "--target", "lava", "--samples", 1)
+    assert deployed["mismatches"] == 0

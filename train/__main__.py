@@ -7,4 +7,10 @@ import sys
 from .cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if "torch" in sys.modules:
+        from .parallel import launched, leave
+
+        if launched():
+            leave(code)
+    sys.exit(code)

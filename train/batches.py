@@ -107,11 +107,11 @@ class Feed:
 
 def takes_events(model: SRNN, device: str) -> bool:
     """Return whether a network reads event lists: by the engine, on the CPU, in one direction."""
-    if any(layer.dense for layer in model.config.layers):
-        return False
     first = cast(SpikingLayer, model.layers[0])
     on_engine = model.engine == "events" and model.grid is None and device == "cpu"
-    return on_engine and first.back is None
+    # One dense layer, and the loop runs all of them.
+    spiking = all(isinstance(layer, SpikingLayer) for layer in model.layers)
+    return on_engine and spiking and first.back is None
 
 
 def make_feed(

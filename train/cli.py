@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..export.checkpoint import write_model
+from ..export.checkpoint import read_model, write_model
 from ..export.console import EXIT_NO, EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
 from ..export.errors import InputError
 from .recipe import Recipe, TrainingConfig, make_recipe, override, read_plain, recipe_names
@@ -23,6 +23,7 @@ EXAMPLE = """\
   srnn-train digits                         the embedded recipe, into runs/digits
   srnn-train ecg --data DIR --epochs 5      any setting of the recipe can be given
   srnn-train my.toml --layers.0.size 128 --out runs/wide
+  srnn-train ecg --quantize --start runs/ecg/model.pt --out runs/ecg-chip --epochs 50
   srnn-train --resume runs/ecg              continue after Ctrl-C, to the same bits
 
 settings: every field of the recipe's tables, for example --epochs, --batch-size, --learning-rate,
@@ -51,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--overwrite", action="store_true", help="start anew in a folder with a run"
     )
+    parser.add_argument(
+        "--quantize",
+        action="store_true",
+        help="train on the chip's integers: what is reported is what the chip gives",
+    )
+    parser.add_argument(
+        "--start", type=Path, metavar="MODEL", help="model.pt whose weights are the initial ones"
+    )
     parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
     words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(words)
@@ -76,7 +85,7 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 OWN_OPTIONS = {
     "--help", "--version", "--json", "--out", "--data", "--download", "--resume", "--overwrite",
-    "--show",
+    "--show", "--quantize", "--start",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 
@@ -118,6 +127,8 @@ def _recipe(
     else:
         plain = read_plain(arguments.recipe)
         name = Path(arguments.recipe).stem
+    if arguments.quantize:
+        settings = [*settings, ("training.quantize", "true")]
     return (
         make_recipe(override(plain, settings), arguments.recipe or str(arguments.out)),
         name,
@@ -209,6 +220,8 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
         model, state = fit(
             recipe, task, folder, resume,
             on_batch=display.on_batch, on_epoch=display.on_epoch, processes=processes,
+            simulate=_simulator() if recipe.training.quantize else None,
+            start=None if arguments.start is None else read_model(arguments.start),
         )  # fmt: skip
     test, validation = (
         evaluate(model, task, split, device=device, processes=processes)
@@ -236,6 +249,13 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     output.line(f"{seconds:.0f} s. Wrote {folder / MODEL}. Next: srnn-export {folder / MODEL}")
     output.result({"model": str(folder / MODEL), "seconds": seconds, **metrics})
     return EXIT_OK
+
+
+def _simulator() -> Any:
+    """Return the run of integers that training on the grid takes its forward pass from."""
+    from ..simulate.simulator import run
+
+    return lambda network, inputs, lengths: run(network, inputs, lengths, record="states")
 
 
 def _show(recipe: Recipe, output: Output) -> int:

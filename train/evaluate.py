@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..export.readout import predictions as integer_predictions
 from ..tasks.base import Split, Task
 from ..tasks.metrics import accuracy
 from .batches import Batch, Feed, make_feed
@@ -75,6 +76,14 @@ def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[list[floa
     return spikes, updates
 
 
+def _answers(outputs: Outputs, scores: Tensor) -> npt.NDArray[np.int64]:
+    """Return the classes; of integers as every later stage reads them, from float64."""
+    if outputs.integers is None:
+        return predictions(scores, outputs.output).cpu().numpy()
+    run = outputs.integers
+    return integer_predictions(run.network, run.output, run.lengths)
+
+
 @torch.no_grad()
 def evaluate(
     model: SRNN,
@@ -99,7 +108,7 @@ def evaluate(
     for batch in feed.in_order(batch_size, *processes.part(len(split))):
         outputs = model(batch.inputs, batch.lengths, spikes=False)
         scored = batch_loss(model, outputs, batch)
-        predicted.append(predictions(scored.scores, outputs.output).cpu().numpy())
+        predicted.append(_answers(outputs, scored.scores))
         spikes, updates = spike_counts(model, outputs, batch)
         sums += (float(scored.loss) * scored.terms, scored.terms, *spikes, *updates)
     total, terms, *counts = processes.sum(sums.tolist())

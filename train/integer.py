@@ -26,7 +26,7 @@ from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
 from .engine.stack import StackLayer
-from .integer_kernels import keep_adaptive, keep_cuba, keep_scaled
+from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, scaled
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
@@ -189,10 +189,13 @@ class ReplayedLayer:
         """Fill blocks ``low`` to ``high`` of (blocks, time, planes, samples, width)."""
         neuron, scale = self.layer.neuron, self.layer.state_scale
         if isinstance(neuron, AdaptiveLIF):
-            d, exponent = self._state("d"), self._parameter("b_exp")
+            threshold, exponent = (
+                self._parameter(name).astype(np.int32) for name in ("v_threshold", "b_exp")
+            )
             keep_adaptive(
-                kept, low, high, self._state("v"), d, self._parameter("v_threshold"), exponent,
-                scale, self._trace_scale(), self.rho, self.initial_adaptation,
+                kept, low, high, self._state("v"), self._state("d"), threshold, exponent,
+                scale.astype(np.float32), self._trace_scale().astype(np.float32), self.rho,
+                np.float32(self.initial_adaptation),
             )  # fmt: skip
         elif isinstance(neuron, CubaLIF):
             keep_cuba(
@@ -211,7 +214,10 @@ class ReplayedLayer:
 
     def membranes(self) -> Floats:
         """Return the real membranes (batch, time, n)."""
-        return (self._state("v") * self.layer.state_scale).astype(np.float32)
+        v = self._state("v")
+        out = np.empty(v.shape, np.float32)
+        scaled(v, self.layer.state_scale, out)
+        return out
 
     def spikes(self) -> Floats | None:
         """Return the spikes (batch, time, n), None of a layer without."""
@@ -221,7 +227,10 @@ class ReplayedLayer:
         """Return the spikes (batch, n) within each sample's length."""
         if self.trace.spikes is None:
             return None
-        return self.trace.spikes.sum(axis=1, dtype=np.int64).astype(np.float32)
+        batch, _, n = self.trace.spikes.shape
+        counts = np.zeros((batch, n), np.float32)
+        count_spikes(self.trace.spikes, counts)
+        return counts
 
     def final(self) -> list[Floats]:
         """Return u, the second state and s after the last step, each (batch, n)."""

@@ -6,13 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from ..export.checkpoint import ModelConfig, write_model
+from ..export.checkpoint import FloatModel, ModelConfig, write_model
 from ..export.errors import InputError
-from ..export.network import READOUTS
+from ..export.network import READOUTS, Network
+from ..export.trace import Trace
 from ..tasks.base import Task
 from .batches import Feed, epoch_order, make_feed
 from .evaluate import Evaluation, evaluate
@@ -24,8 +27,15 @@ from .save import float_model
 from .step import Measured, train_batch
 from .stopping import Stopped, stop_requests
 
+if TYPE_CHECKING:
+    from .integer import OnGrid
+
 __all__ = ["Report", "Stopped", "fit", "learning_rate", "make_optimizer"]
 
+CALIBRATION_SAMPLES = 64
+"""Training samples on which the weight units of the grid are chosen, at every epoch."""
+
+Simulate = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
 Report = Callable[[dict[str, float]], None]
 """Told of every batch: epoch, batch, batches, loss, accuracy, firing_rate of the epoch so far."""
 
@@ -61,7 +71,7 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
     return config.learning_rate * factor
 
 
-def fit(
+def fit(  # noqa: PLR0912, PLR0915
     recipe: Recipe,
     task: Task,
     folder: Path,
@@ -70,6 +80,8 @@ def fit(
     on_batch: Report | None = None,
     on_epoch: Report | None = None,
     processes: Processes = ALONE,
+    simulate: Simulate | None = None,
+    start: FloatModel | None = None,
 ) -> tuple[SRNN, RunState]:
     """Train, and return the model with its best weights on the validation split.
 
@@ -89,6 +101,10 @@ def fit(
         Told of progress.
     processes
         The processes that share the batches (``parallel.joined``); the first one writes the files.
+    simulate
+        ``run(network, inputs, lengths) -> Trace`` with all states; training on the grid needs it.
+    start
+        A trained model of the same layers whose weights are the initial ones.
 
     Raises
     ------
@@ -104,13 +120,19 @@ def fit(
     torch.manual_seed(training.seed)
     config = recipe.model.resolve(task.input_size, len(task.classes), task.skip_steps)
     _check_fit(config, training, task, processes)
-    model = SRNN(config, training.engine).to(device)
+    model = SRNN(config, training.engine)
+    if start is not None:
+        _start_from(model, start)
+    model = model.to(device)
+    if training.quantize:
+        model.grid = _grid(config, recipe, task, simulate)
     optimizer = make_optimizer(model, training)
     state = RunState()
     if resume:
         content = processes.from_first(lambda: read_run(folder))
         check_same_recipe(content["recipe"], recipe)
         state = restore(content, model, optimizer)
+        _set_doublings(model, state.doublings)
     processes.same_parameters(model)
     train, validation = (
         make_feed(split, task.input_scale, device, model=model)
@@ -128,6 +150,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
             model.train()
+            if state.batch == 0:
+                _calibrate(model, task, state)
             finished = _run_epoch(
                 model, optimizer, training, train, state,
                 processes=processes, stopping=stopping, on_batch=on_batch,
@@ -146,7 +170,7 @@ def fit(
             if score > (state.best_accuracy, -state.best_loss):
                 state.best_accuracy, state.best_loss = check.metrics["accuracy"], check.loss
                 state.best_epoch = state.epoch
-                state.best_weights = model.weights()
+                state.best_weights, state.best_doublings = model.weights(), state.doublings
                 if processes.first:
                     metrics = {"validation": check.metrics, "epochs": state.epoch + 1}
                     write_model(folder / MODEL, float_model(model, task, recipe, metrics))
@@ -161,8 +185,44 @@ def fit(
             if stop and state.epoch < training.epochs:
                 raise Stopped
     model.load_weights(state.best_weights)
+    _set_doublings(model, state.best_doublings)
     model.eval()
     return model, state
+
+
+def _grid(config: ModelConfig, recipe: Recipe, task: Task, simulate: Simulate | None) -> OnGrid:
+    if simulate is None:
+        raise ValueError("training on the grid needs a simulator")
+    from .integer import OnGrid
+
+    return OnGrid(config, recipe.quantization, task.description(), simulate)
+
+
+def _set_doublings(model: SRNN, doublings: list[list[int]]) -> None:
+    if model.grid is not None and doublings:
+        model.grid.doublings = [np.array(count, np.int64) for count in doublings]
+
+
+def _calibrate(model: SRNN, task: Task, state: RunState) -> None:
+    """Double the weight units that the weights have outgrown, so that no state saturates."""
+    if model.grid is None:
+        return
+    part = task.train.take(np.arange(min(CALIBRATION_SAMPLES, len(task.train))))
+    model.grid.calibrate(model.weights(), np.asarray(part.inputs), part.lengths)
+    state.doublings = [count.tolist() for count in model.grid.doublings]
+
+
+def _start_from(model: SRNN, start: FloatModel) -> None:
+    was, now = (
+        [(layer.neuron, layer.size, layer.recurrent, layer.bidirectional) for layer in layers]
+        for layers in (start.config.layers, model.config.layers)
+    )
+    if was != now or start.config.input_size != model.config.input_size:
+        raise InputError(
+            f"start: the model has {start.config.input_size} inputs and layers {was}, the recipe "
+            f"{model.config.input_size} and {now} (neuron, size, recurrent, bidirectional)"
+        )
+    model.load_weights(start.weights)
 
 
 def _check_fit(
@@ -172,6 +232,11 @@ def _check_fit(
         raise InputError(
             f"training.batch_size: {training.batch_size} is below the {processes.size} processes "
             "that share a batch; raise it or start fewer"
+        )
+    if training.rate_weight and processes.size > 1:
+        raise InputError(
+            f"training.rate_weight: {training.rate_weight:g} needs the firing rates of a whole "
+            "batch, which several processes do not join; start one"
         )
     if training.truncate_steps and any(layer.bidirectional for layer in config.layers):
         raise InputError(

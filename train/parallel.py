@@ -17,11 +17,12 @@ gloo carries tensors on the CPU, and all that steers the run; nccl carries tenso
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -212,6 +213,17 @@ ALONE = Processes()
 def launched() -> bool:
     """Return whether ``torchrun``, or one like it, started this process among several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def leave(code: int) -> NoReturn:
+    """End a process that was one of several, all its files being written.
+
+    Threads of torch's gloo may still run when Python takes the process down, which then now and
+    then aborts ("terminate called without an active exception") after all work was done.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager

@@ -195,6 +195,11 @@ class TrainingConfig:
             raise InputError(f"engine: {self.engine!r}{suggest(self.engine, ENGINES)}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
+        if self.rate_weight and self.truncate_steps:
+            raise InputError(
+                f"rate_weight: firing rates are those of whole sequences; set truncate_steps "
+                f"{self.truncate_steps} to 0"
+            )
         if self.quantize:
             self._check_grid()
 

@@ -32,7 +32,10 @@ CHECKPOINT, MODEL, METRICS = "checkpoint.pt", "model.pt", "metrics.csv"
 
 @dataclass
 class RunState:
-    """Where a run stands: in ``epoch``, before batch ``batch``, with that epoch's sums so far."""
+    """Where a run stands: in ``epoch``, before batch ``batch``, with that epoch's sums so far.
+
+    ``doublings``, and those of the best weights: of a run on the grid (``OnGrid``), else empty.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -42,6 +45,8 @@ class RunState:
     best_accuracy: float = -1.0
     best_loss: float = 0.0
     best_weights: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    doublings: list[list[int]] = field(default_factory=list)
+    best_doublings: list[list[int]] = field(default_factory=list)
 
 
 CHECKPOINT_SHARE = 0.05

@@ -56,6 +56,7 @@ def float_model(
             "torch": str(torch.__version__),
             "python": platform.python_version(),
         },
+        quantization={} if model.grid is None else model.grid.description(),
     )
 
 

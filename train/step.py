@@ -76,6 +76,7 @@ def train_batch(
         if counts:
             if whole:
                 scored = batch_loss(model, outputs, batch, training.labelled_only)
+                scored = scored._replace(loss=scored.loss + rate_penalty(outputs, batch, training))
             else:
                 past = [part.output for part in parts]
                 scored = _chunk_loss(model, past, outputs, batch, training.labelled_only)
@@ -91,6 +92,28 @@ def train_batch(
             losses.append(Scored(scored.loss.detach(), terms, scored.scores.detach()))
         parts.append(_detached(outputs))
     return _measure(model, _joined(parts), losses, batch, weight)
+
+
+def rate_penalty(outputs: Outputs, batch: Batch, training: TrainingConfig) -> Tensor | float:
+    """Return what firing rates add to the loss.
+
+    ``rate_weight`` times the sum over the spiking layers of the mean over their neurons of
+    ``(r - target_rate)^2``, unless the target is 0, plus ``max(0, r - largest_rate)^2``; r is a
+    neuron's spikes per step, averaged over the batch.
+    """
+    if not training.rate_weight:
+        return 0.0
+    samples, steps, _ = batch.inputs.shape
+    ran = samples * steps if batch.lengths is None else int(batch.lengths.sum())
+    total: Tensor | float = 0.0
+    for counts in outputs.counts:
+        if counts is None:
+            continue
+        rate = counts.sum(0) / max(ran, 1)
+        total = total + torch.relu(rate - training.largest_rate).square().mean()
+        if training.target_rate:
+            total = total + (rate - training.target_rate).square().mean()
+    return training.rate_weight * total
 
 
 def _measure(

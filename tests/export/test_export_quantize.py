@@ -406,3 +406,36 @@ def test_silent_and_restless_neurons_are_named() -> None:
 def test_schemes_that_make_no_sense(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Quantization(**settings)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"options": {}}, "needs the entries options and doublings"),
+        ({"options": {}, "doublings": 3}, "needs the entries options and doublings"),
+        ({"options": {"bits": 4}, "doublings": [[0]]}, "bits"),
+        ({"options": {"weight_bits": 2}, "doublings": [[0]]}, "weight_bits 2 is outside 3..8"),
+        ({"options": {}, "doublings": [["x"]]}, "doublings are not integers"),
+        ({"options": {}, "doublings": [[0]]}, "doublings"),
+    ],
+)
+def test_a_damaged_table_of_training_on_the_grid_is_one_line(table, message):
+    model = replace(float_model(LayerConfig("lif", 5), LI), quantization=table)
+    with pytest.raises(InputError) as raised:
+        quantize(model, None, reference.run, spikes(0, 2, 6))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("bits", [3, 4, 6, 8])
+def test_fewer_bits_are_a_coarser_grid(bits):
+    model = float_model(LayerConfig("alif", 12, recurrent=True), LI)
+    options = Quantization(weight_bits=bits)
+    network, reports = quantize(model, options, reference.run, spikes(0, 3, 12))
+    step = 2 ** (9 - bits)
+    for layer in network.layers:
+        assert (layer.synapses.weight % step == 0).all()
+        assert layer.synapses.weight.max() <= 256 - step
+    errors = [report.weight_error for report in reports]
+    assert max(errors) <= step / (256 - step)
+    assert max(errors) > step / 256 / 8

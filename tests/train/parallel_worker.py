@@ -14,7 +14,7 @@ from srnn.tasks import Task
 from srnn.train.batches import make_feed
 from srnn.train.evaluate import evaluate
 from srnn.train.network import SRNN
-from srnn.train.parallel import ALONE, Processes, joined
+from srnn.train.parallel import ALONE, Processes, joined, leave
 from srnn.train.recipe import TrainingConfig
 from srnn.train.step import Measured, train_batch
 from torch import Tensor
@@ -130,3 +130,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

@@ -168,6 +168,19 @@ def test_baselines_learn_through_the_same_loop(kind: str, readout: str, tmp_path
     assert np.array_equal(evaluate(again, data, data.test).predictions, found.predictions)
 
 
+def test_spiking_layers_below_a_dense_one_run_by_the_loop(tmp_path: Path) -> None:
+    plain = recipe(epochs=2)
+    hidden = dict(plain.model.layers[0])
+    mixed = replace(
+        plain.model, layers=(hidden, {"neuron": "gru", "size": 5}, {"neuron": "linear"})
+    )
+    data = task()
+    trained, state = fit(replace(plain, model=mixed), data, tmp_path)
+    assert trained.engine == "events"
+    assert trained.spiking_layers == [0]
+    assert 0 < state.history[-1]["train_firing_rate"] < 1
+
+
 def test_a_resumed_baseline_ends_in_the_same_bits(tmp_path: Path) -> None:
     made = baseline("lstm", epochs=4)
     data = task()

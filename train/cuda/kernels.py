@@ -26,8 +26,8 @@ from __future__ import annotations
 
 import math
 
-import triton
-import triton.language as tl
+import triton  # pyright: ignore[reportMissingImports]
+import triton.language as tl  # pyright: ignore[reportMissingImports]
 
 from ..engine import programs
 from . import plan
