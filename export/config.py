@@ -101,7 +101,7 @@ class LayerConfig:
     recurrent_init: str = "orthogonal"
     recurrent_gain: float = 1.0
 
-    def __post_init__(self) -> None:  # noqa: PLR0912
+    def __post_init__(self) -> None:
         if self.neuron not in {**FLOAT_NEURONS, **DENSE_LAYERS}:
             raise InputError(
                 f"layer: neuron {self.neuron!r} is not one of "
@@ -118,7 +118,7 @@ class LayerConfig:
             if not math.isfinite(getattr(self, name)):
                 raise InputError(f"layer: {name} {getattr(self, name)} is not a finite number")
         for name in ("threshold", "adaptation"):
-            if getattr(self, f"train_{name}") and name not in FLOAT_NEURONS[self.neuron]:
+            if getattr(self, f"train_{name}") and name not in FLOAT_NEURONS.get(self.neuron, ()):
                 raise InputError(f"layer: train_{name}: {self.neuron} has no {name}")
             if getattr(self, f"train_{name}") and getattr(self, name) == 0:
                 raise InputError(
@@ -126,6 +126,9 @@ class LayerConfig:
                 )
         if self.recurrent and self.neuron == "li":
             raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        self._check_inits()
+
+    def _check_inits(self) -> None:
         inits = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
         if self.weight_init not in inits:
             raise InputError(

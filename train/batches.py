@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -107,9 +107,11 @@ class Feed:
 
 def takes_events(model: SRNN, device: str) -> bool:
     """Return whether a network reads event lists: by the engine, on the CPU, in one direction."""
-    first = model.layers[0]
+    first = cast(SpikingLayer, model.layers[0])
     on_engine = model.engine == "events" and model.grid is None and device == "cpu"
-    return on_engine and isinstance(first, SpikingLayer) and first.back is None
+    # One dense layer, and the loop runs all of them.
+    spiking = all(isinstance(layer, SpikingLayer) for layer in model.layers)
+    return on_engine and spiking and first.back is None
 
 
 def make_feed(

@@ -45,9 +45,6 @@ class DenseLayer(nn.Module):
         Number of input channels.
     """
 
-    back = None
-    """There is no second direction of time."""
-
     def __init__(self, config: LayerConfig, inputs: int) -> None:
         super().__init__()
         self.name = config.neuron
@@ -74,7 +71,7 @@ class DenseLayer(nn.Module):
         """
         del lengths, spike_function, encoded, membranes_wanted
         if not isinstance(inputs, Tensor):
-            inputs = torch.from_numpy(inputs.to_dense())
+            inputs = torch.from_numpy(inputs.to_dense()).to(next(self.parameters()).device)
         if self.cell is None:
             output = self.linear(inputs)
             return output, output, ()

@@ -251,7 +251,7 @@ class SRNN(nn.Module):
                 f"inputs: shape {tuple(inputs.shape)}, needs (batch, time, "
                 f"{self.config.input_size})"
             )
-        encoded = None if self.config.layers[0].dense else self._encoded(inputs)
+        encoded = self._encoded(inputs)
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:
             return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
@@ -349,7 +349,7 @@ class SRNN(nn.Module):
 
     def _encoded(self, inputs: Tensor | Events) -> Encoded | None:
         """Return the surrogate for the engine, or None where the loop runs."""
-        if self.engine == "loop":
+        if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
             return None
         weight = cast(SpikingLayer, self.layers[0]).ahead.weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)

@@ -12,6 +12,7 @@ from srnn.export.checkpoint import LayerConfig, ModelConfig, expected_weights, r
 from srnn.export.cli import main as export
 from srnn.export.dense import DENSE_LAYERS, dense_operations
 from srnn.export.errors import InputError
+from srnn.export.freeze import Quantization, freeze
 from srnn.export.operations import step_operations
 from srnn.train.engine.events import Events
 from srnn.train.evaluate import evaluate
@@ -167,6 +168,19 @@ def test_baselines_learn_through_the_same_loop(kind: str, readout: str, tmp_path
     assert np.array_equal(evaluate(again, data, data.test).predictions, found.predictions)
 
 
+def test_spiking_layers_below_a_dense_one_run_by_the_loop(tmp_path: Path) -> None:
+    plain = recipe(epochs=2)
+    hidden = dict(plain.model.layers[0])
+    mixed = replace(
+        plain.model, layers=(hidden, {"neuron": "gru", "size": 5}, {"neuron": "linear"})
+    )
+    data = task()
+    trained, state = fit(replace(plain, model=mixed), data, tmp_path)
+    assert trained.engine == "events"
+    assert trained.spiking_layers == [0]
+    assert 0 < state.history[-1]["train_firing_rate"] < 1
+
+
 def test_a_resumed_baseline_ends_in_the_same_bits(tmp_path: Path) -> None:
     made = baseline("lstm", epochs=4)
     data = task()
@@ -207,6 +221,12 @@ def test_export_refuses_a_baseline(
     assert not (tmp_path / "model.net").exists()
 
 
+def test_a_baseline_has_no_grid_to_train_on() -> None:
+    network = model("gru")
+    with pytest.raises(InputError, match=r"a dense baseline \(gru, gru, linear\) has no integer"):
+        freeze(network.config, network.weights(), {}, Quantization())
+
+
 def test_a_saved_baseline_is_checked() -> None:
     made = baseline("gru")
     data = task()
@@ -226,6 +246,7 @@ def test_a_saved_baseline_is_checked() -> None:
         ([{"neuron": "li"}], "lstm", "lstm needs a hidden layer"),
         ([{"bidirectional": True}, {"neuron": "li"}], "gru", "layers.0: is bidirectional"),
         ([{"neuron": "lstm", "bidirectional": True}, {}], "none", "cannot be bidirectional"),
+        ([{"neuron": "gru", "train_threshold": True}, {}], "none", "gru has no threshold"),
         ([{"neuron": "linear"}, {"neuron": "li"}], "none", "layer 0: linear is a readout"),
         ([{"neuron": "lsmt"}, {"neuron": "li"}], "none", "'lsmt' is not one of"),
         ([{"neuron": "cuba_lif"}, {"neuron": "li"}], "relu", "cuba_lif has no graded form"),
