@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..export.checkpoint import read_model, write_model
 from ..export.console import EXIT_NO, EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
 from ..export.errors import InputError
-from .recipe import Recipe, TrainingConfig, make_recipe, override, read_plain, recipe_names
+from .recipe import Recipe, make_recipe, override, read_plain, recipe_names
 
 if TYPE_CHECKING:
     from .parallel import Processes
@@ -200,7 +200,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
 
     processes.from_first(check_folder)
     device = processes.device(recipe.training.device)
-    _set_threads(recipe.training, processes)
+    _set_threads(recipe, processes)
     processes.together(lambda: _check_device(device))
     task = processes.in_turn(
         lambda: tasks.load(
@@ -268,15 +268,17 @@ def _show(recipe: Recipe, output: Output) -> int:
     return EXIT_OK
 
 
-def _set_threads(training: TrainingConfig, processes: Processes) -> None:
+def _set_threads(recipe: Recipe, processes: Processes) -> None:
     import torch
 
     from .engine import set_threads
 
     # torchrun tells every process to use one thread, whatever the machine has.
     choice = torch.get_num_threads() if processes.size == 1 else processes.threads()
+    training = recipe.training
     threads = training.threads or choice
-    on_engine = training.engine == "events" and training.device == "cpu"
+    spiking = recipe.model.baseline in {"none", "relu"}
+    on_engine = training.engine == "events" and training.device == "cpu" and spiking
     # Where the engine does the work, torch's own threads would only spin on its cores.
     torch.set_num_threads(1 if on_engine else threads)
     set_threads(threads)

@@ -23,7 +23,7 @@ from ..export.checkpoint import load_plain
 from ..export.errors import InputError
 from ..export.files import replace_file
 from .network import SRNN
-from .recipe import Recipe
+from .recipe import ModelRecipe, Recipe, TaskConfig
 
 FORMAT = "srnn-run"
 FORMAT_VERSION = 1
@@ -211,7 +211,11 @@ def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
     free = {"training.device", "training.threads", "training.engine", "description"}
     if recipe.training.schedule in {"constant", "step"}:
         free.add("training.epochs")
-    was, now = _flat(stored), _flat(asdict(recipe))
+    # Settings that the run's srnn did not have yet are as if left out then.
+    was, now = (
+        {**_flat(asdict(Recipe(TaskConfig(""), ModelRecipe(())))), **_flat(stored)},
+        _flat(asdict(recipe)),
+    )
     changed = [
         f"{name} was {was.get(name)!r}, is {now.get(name)!r}"
         for name in sorted(set(was) | set(now))

@@ -141,6 +141,20 @@ def test_a_real_interrupt_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     same_runs(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_from_before_a_setting_existed_is_resumed(tmp_path: Path) -> None:
+    base = recipe(epochs=1, schedule="constant")
+    fit(base, task(), tmp_path)
+    content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    del content["recipe"]["quantization"], content["recipe"]["model"]["baseline"]
+    del content["recipe"]["training"]["rate_weight"]
+    torch.save(content, tmp_path / CHECKPOINT)
+    longer = replace(base, training=replace(base.training, epochs=2))
+    assert fit(longer, task(), tmp_path, resume=True)[1].epoch == 2
+    other = replace(longer, training=replace(longer.training, rate_weight=1.0))
+    with pytest.raises(InputError, match=r"training.rate_weight was 0\.0, is 1\.0"):
+        fit(other, task(), tmp_path, resume=True)
+
+
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     base = recipe(epochs=2, schedule="cosine")
     fit(base, task(), tmp_path)
