@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..tasks.base import Split
 from .event_table import EventTable, density
-from .network import SRNN, SpikingLayer
+from .layers import SpikingLayer
+from .network import SRNN
 
 if TYPE_CHECKING:
     from .engine.events import Events

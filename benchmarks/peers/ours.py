@@ -11,7 +11,8 @@ from typing import Any, cast
 import torch
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.train.engine import Events, set_threads
-from srnn.train.network import SRNN, Direction, SpikingLayer
+from srnn.train.layers import Direction, SpikingLayer
+from srnn.train.network import SRNN
 from srnn.train.readout import loss_and_scores
 from srnn.train.surrogate import make_surrogate, spike
 from torch import Tensor

@@ -14,7 +14,8 @@ from srnn.export.errors import InputError
 from srnn.train.cuda import load_stack, why_loop, why_not
 from srnn.train.cuda.plan import MAX_WIDTH
 from srnn.train.engine.stack import PROGRAMS
-from srnn.train.network import SRNN, SpikingLayer
+from srnn.train.layers import SpikingLayer
+from srnn.train.network import SRNN
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 ALIF = LayerConfig("alif", 7, recurrent=True)

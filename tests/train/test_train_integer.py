@@ -18,7 +18,8 @@ from srnn.simulate import reference
 from srnn.simulate.simulator import run
 from srnn.train.engine.stack import StackLayer
 from srnn.train.integer import OnGrid, straight_through
-from srnn.train.network import SRNN, SpikingLayer
+from srnn.train.layers import SpikingLayer
+from srnn.train.network import SRNN
 from srnn.train.surrogate import make_surrogate, spike
 from torch import Tensor
 

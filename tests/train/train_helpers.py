@@ -10,7 +10,8 @@ import pytest
 import torch
 from srnn.export.config import Init, LayerConfig, ModelConfig
 from srnn.tasks import Split, Task
-from srnn.train.network import SRNN, Direction, SpikingLayer
+from srnn.train.layers import Direction, SpikingLayer
+from srnn.train.network import SRNN
 from srnn.train.recipe import Recipe, make_recipe
 
 NAMES = ("alif", "alif_relu", "lif", "cuba_lif", "li")

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ...export.config import LayerConfig, SurrogateConfig
 from ...export.errors import InputError
-from ..network import Direction
+from ..layers import Direction
 from ..neurons import State
 from ..surrogate import make_surrogate
 from .events import Events

@@ -1,0 +1,186 @@
+"""A spiking layer over a sequence: weights and neurons, run by the engine or step by step.
+
+In the loop a layer's input product is computed for the whole sequence at once and then taken apart
+step by step with ``unbind``: indexing it would make the backward pass quadratic in time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..export.checkpoint import LayerConfig
+from ..export.errors import InputError
+from .neurons import NEURONS, State
+
+if TYPE_CHECKING:
+    from .engine.events import Events
+    from .engine.stack import StackLayer, StackResult
+    from .engine.surrogates import Encoded
+
+
+class Direction(nn.Module):
+    """Weights and neurons of a layer in one direction of time."""
+
+    def __init__(self, config: LayerConfig, inputs: int) -> None:
+        super().__init__()
+        n = config.size
+        self.weight = nn.Parameter(torch.empty(n, inputs))
+        self.bias = nn.Parameter(torch.zeros(n))
+        self.neuron = NEURONS[config.neuron](config)
+        _initialise(self.weight, config.weight_init, config.weight_gain)
+        if config.recurrent:
+            self.weight_rec = nn.Parameter(torch.empty(n, n))
+            _initialise(self.weight_rec, config.recurrent_init, config.recurrent_gain)
+        else:
+            self.register_parameter("weight_rec", None)
+
+    def forward(
+        self,
+        inputs: Tensor | Events,
+        state: State | None,
+        spike_function: Any,
+        encoded: Encoded | None = None,
+        membranes_wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor, State]:
+        """Run over (batch, time, inputs): membranes and spikes (batch, time, n), and the state.
+
+        With ``encoded``, the surrogate as ``train/engine`` reads it, the engine runs the sequence;
+        it leaves out membranes that are not wanted, and returns None for them.
+        """
+        neuron = self.neuron
+        if encoded is not None:
+            layer = self.on_engine(inputs.shape[0], state)
+            spiking_stack = stack_on(self.weight.device)
+            made = spiking_stack((layer,), inputs, encoded, membranes=membranes_wanted)
+            return made.membranes, cast(Tensor, made.spikes[0]), made.states[0]
+        if not isinstance(inputs, Tensor):
+            raise InputError(
+                'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
+            )
+        weight, weight_rec, bias = self._with_gain()
+        coefficients = neuron.coefficients()
+        if neuron.bias_after_current:
+            coefficients, bias = (*coefficients, self.bias), None
+        drive = functional.linear(inputs, weight, bias).unbind(1)
+        if state is None:
+            state = neuron.initial_state(drive[0])
+        recurrent = None if weight_rec is None else weight_rec.t()
+        membrane = neuron.states.index("u")
+        membranes, spikes = [], []
+        for current in drive:
+            if recurrent is not None:
+                current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
+            state = neuron.step(state, current, coefficients, spike_function)
+            membranes.append(state[membrane])
+            spikes.append(state[-1])
+        return torch.stack(membranes, 1), torch.stack(spikes, 1), state
+
+    def _with_gain(self) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return weights, recurrent weights and bias, each times the gain of the current."""
+        gain = self.neuron.current_gain()
+        if gain is None:
+            return self.weight, self.weight_rec, self.bias
+        recurrent = None if self.weight_rec is None else gain[:, None] * self.weight_rec
+        return gain[:, None] * self.weight, recurrent, gain * self.bias
+
+    def on_engine(self, batch: int, state: State | None) -> StackLayer:
+        """Return the layer as ``train/engine`` takes it, for ``batch`` samples."""
+        from .engine.stack import StackLayer
+
+        weight, weight_rec, bias = self._with_gain()
+        if state is None:
+            state = self.neuron.initial_state(weight.new_zeros(batch, self.neuron.size))
+        return StackLayer(
+            self.neuron.name, weight, weight_rec, bias, self.neuron.coefficients(), state
+        )
+
+
+class SpikingLayer(nn.Module):
+    """A layer: one direction of time, or two whose outputs are concatenated."""
+
+    def __init__(self, config: LayerConfig, inputs: int) -> None:
+        super().__init__()
+        self.ahead = Direction(config, inputs)
+        self.back = Direction(config, inputs) if config.bidirectional else None
+
+    def forward(  # noqa: PLR0917
+        self,
+        inputs: Tensor | Events,
+        lengths: Tensor | None,
+        state: State | None,
+        spike_function: Any,
+        encoded: Encoded | None = None,
+        membranes_wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor, State]:
+        """Return membranes and spikes (batch, time, width), and the state of the forward direction.
+
+        Raises
+        ------
+        ValueError
+            A state to continue from, with a second direction, which needs the whole sequence.
+        """
+        how = (spike_function, encoded, membranes_wanted)
+        membrane, spikes, after = self.ahead(inputs, state, *how)
+        if self.back is None:
+            return membrane, spikes, after
+        if state is not None:
+            raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
+        if not isinstance(inputs, Tensor):
+            raise InputError("layer: a bidirectional layer reads tensors, no event lists")
+        order = _reversed_steps(inputs, lengths)
+        turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
+        back_membrane, back_spikes, _ = self.back(turned, None, *how)
+        order = order.expand(-1, -1, back_spikes.shape[2])
+        spikes = torch.cat((spikes, torch.gather(back_spikes, 1, order)), 2)
+        if membrane is None or back_membrane is None:
+            return None, spikes, after
+        return torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2), spikes, after
+
+    def directions(self) -> dict[str, Direction]:
+        """Return the directions by the part of their weights' names."""
+        if self.back is None:
+            return {"": self.ahead}
+        return {"forward.": self.ahead, "backward.": self.back}
+
+
+def stack_on(device: torch.device) -> Callable[..., StackResult]:
+    """Return ``spiking_stack`` for a kind of device."""
+    if device.type == "cuda":
+        from .cuda import load_stack
+
+        return load_stack()
+    from .engine.stack import spiking_stack
+
+    return spiking_stack
+
+
+def _reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
+    batch, steps, _ = signal.shape
+    step = torch.arange(steps, device=signal.device)
+    if lengths is None:
+        lengths = torch.full((batch,), steps, device=signal.device)
+    ends = lengths.to(signal.device)[:, None]
+    return torch.where(step < ends, ends - 1 - step, step)[:, :, None]
+
+
+def _initialise(weight: Tensor, kind: str, gain: float) -> None:
+    if kind == "xavier_uniform":
+        nn.init.xavier_uniform_(weight)
+    elif kind == "xavier_normal":
+        nn.init.xavier_normal_(weight)
+    elif kind == "kaiming_normal":
+        nn.init.kaiming_normal_(weight)
+    elif kind == "orthogonal":
+        nn.init.orthogonal_(weight)
+    elif kind == "zero":
+        nn.init.zeros_(weight)
+    else:
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+    with torch.no_grad():
+        weight.mul_(gain)
