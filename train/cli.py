@@ -60,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--start", type=Path, metavar="MODEL", help="model.pt whose weights are the initial ones"
     )
+    parser.add_argument(
+        "--no-test",
+        action="store_true",
+        help="leave the test split unread: for runs among which the validation split chooses",
+    )
     parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
     words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(words)
@@ -85,7 +90,7 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 OWN_OPTIONS = {
     "--help", "--version", "--json", "--out", "--data", "--download", "--resume", "--overwrite",
-    "--show", "--quantize", "--start",
+    "--show", "--quantize", "--start", "--no-test",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 
@@ -223,28 +228,27 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
             simulate=_simulator() if recipe.training.quantize else None,
             start=None if arguments.start is None else read_model(arguments.start),
         )  # fmt: skip
-    test, validation = (
-        evaluate(model, task, split, device=device, processes=processes)
-        for split in (task.test, task.validation)
-    )
-    metrics = {
-        "validation": validation.metrics,
-        "test": test.metrics,
-        "test_firing_rate": test.firing_rate,
-        "test_layer_rates": list(test.layer_rates),
-        "best_epoch": state.best_epoch + 1,
-        "epochs": state.epoch,
+    splits = {"validation": task.validation} | ({} if arguments.no_test else {"test": task.test})
+    results = {
+        part: evaluate(model, task, split, device=device, processes=processes)
+        for part, split in splits.items()
     }
+    metrics: dict[str, Any] = {part: result.metrics for part, result in results.items()}
+    for part, result in results.items():
+        metrics[f"{part}_firing_rate"] = result.firing_rate
+        metrics[f"{part}_layer_rates"] = list(result.layer_rates)
+    metrics |= {"best_epoch": state.best_epoch + 1, "epochs": state.epoch}
     if processes.first:
         write_model(folder / MODEL, float_model(model, task, recipe, metrics))
     seconds = time.perf_counter() - started
     output.table(
         f"{name}: epoch {state.best_epoch + 1} of {state.epoch} was best on validation",
-        ("split", *(key.replace("_", " ") for key in test.metrics), "firing rate"),
-        [
-            ("validation", *validation.metrics.values(), validation.firing_rate),
-            ("test", *test.metrics.values(), test.firing_rate),
-        ],
+        (
+            "split",
+            *(key.replace("_", " ") for key in results["validation"].metrics),
+            "firing rate",
+        ),
+        [(part, *result.metrics.values(), result.firing_rate) for part, result in results.items()],
     )
     output.line(f"{seconds:.0f} s. Wrote {folder / MODEL}. Next: srnn-export {folder / MODEL}")
     output.result({"model": str(folder / MODEL), "seconds": seconds, **metrics})

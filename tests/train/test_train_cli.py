@@ -8,10 +8,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from srnn.export.checkpoint import read_model
+from srnn.tasks.base import Split, Task
+from srnn.train import evaluate
 from srnn.train.cli import OWN_OPTIONS, main
+from srnn.train.evaluate import Evaluation
+from srnn.train.network import SRNN
 
 TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
 SMALL = ("digits", "--epochs", "1", "--threads", "1", "--batch-size", "256", "--layers.0.size", "4")
@@ -43,6 +48,25 @@ def test_a_run_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "\x1b" not in printed.out + printed.err
     assert "epoch   1  loss" in printed.out
     assert printed.err == ""
+
+
+def test_the_test_split_can_be_left_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    real = evaluate.evaluate
+
+    def watched(model: SRNN, task: Task, split: Split, **options: Any) -> Evaluation:
+        read.append(len(split))
+        return real(model, task, split, **options)
+
+    monkeypatch.setattr(evaluate, "evaluate", watched)
+    assert main([*SMALL, "--out", str(tmp_path), "--no-test", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "test" not in result
+    assert set(result["validation"]) == {"accuracy"}
+    assert read == [360]
+    assert "test" not in read_model(result["model"]).metrics
 
 
 def test_show_prints_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
