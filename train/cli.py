@@ -148,6 +148,7 @@ def _train(
     output: Output,
     lost: list[str],
 ) -> int:
+    from .faults import DivergedError
     from .parallel import ProcessLostError, joined
     from .run import CHECKPOINT
     from .stopping import Stopped
@@ -164,6 +165,9 @@ def _train(
                 f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}"
             )
             return EXIT_STOPPED
+        except DivergedError as error:
+            output.note(f"srnn-train: {error}")
+            return EXIT_NO
         except ProcessLostError:
             if processes.speaks_for_the_others():
                 then = (

@@ -63,7 +63,21 @@ class OnGrid:
         return float(self.task.get("input_scale", 1.0))
 
     def freeze(self, weights: dict[str, Floats]) -> Frozen:
-        """Return the integers of float weights; raises InputError where there are none."""
+        """Return the integers of float weights.
+
+        Raises
+        ------
+        FloatingPointError
+            A weight is not finite.
+        InputError
+            There are no such integers.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            # One sum an array costs next to nothing; what it cannot tell is looked at closely.
+            doubtful = [name for name, w in weights.items() if not np.isfinite(w.sum())]
+        for name in doubtful:
+            if not np.isfinite(weights[name]).all():
+                raise FloatingPointError(f"{name} is not finite")
         return freeze(self.config, weights, self.task, self.options, self.doublings)
 
     def calibrate(
@@ -76,9 +90,12 @@ class OnGrid:
 
         Raises
         ------
+        FloatingPointError
+            A weight is not finite.
         InputError
             A state that saturates whatever the unit.
         """
+        self.freeze(weights)
         frozen, _ = calibrate(
             self.config, weights, self.task, self.options, self.run, inputs, lengths, self.doublings
         )
