@@ -372,8 +372,12 @@ def _largest_parameter(model: SRNN, layer: int | None = None) -> tuple[int, str,
 def _state_hint(model: SRNN, layer: int, below: float, training: TrainingConfig) -> str:
     _, name, size = _largest_parameter(model, layer)
     if below > max(size, LARGE):
-        where = "the inputs reach" if layer == 0 else f"layer {layer - 1} sends up to"
-        return f"{where} {below:.3g}: scale the data down, or lower {_rate(training)}"
+        if layer == 0:
+            return f"the inputs reach {below:.3g}: scale the data down"
+        return (
+            f"layer {layer - 1} sends up to {below:.3g}: lower {_rate(training)}, or raise its "
+            "threshold"
+        )
     if size > LARGE:
         return (
             f"its {name} reaches {size:.3g}: lower {_rate(training)}, or start from other weights"

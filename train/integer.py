@@ -72,7 +72,7 @@ class OnGrid:
         InputError
             There are no such integers.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _overflowing():
             # One sum an array costs next to nothing; what it cannot tell is looked at closely.
             doubtful = [name for name, w in weights.items() if not np.isfinite(w.sum())]
         for name in doubtful:
@@ -180,9 +180,15 @@ def _coefficients(neuron: Neuron, scale: npt.NDArray[np.float64]) -> list[Any]:
     return [alpha]
 
 
+def _overflowing() -> np.errstate:
+    """Let large values become infinite without a warning: the loss or its gradient shows them."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def _through(real: Tensor, meant: Any) -> Tensor:
     """Return ``meant`` with the gradient of ``real``."""
-    value = torch.from_numpy(np.asarray(meant, np.float32))
+    with _overflowing():
+        value = torch.from_numpy(np.asarray(meant, np.float32))
     return real + (value - real.detach()) if real.requires_grad else value
 
 
@@ -250,12 +256,13 @@ class ReplayedLayer:
     def final(self) -> list[Floats]:
         """Return u, the second state and s after the last step, each (batch, n)."""
         scale = self.layer.state_scale
-        u = (self._state("v")[:, -1] * scale).astype(np.float32)
-        second, s = np.zeros_like(u), np.zeros_like(u)
-        if isinstance(self.layer.neuron, AdaptiveLIF):
-            second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
-        elif isinstance(self.layer.neuron, CubaLIF):
-            second = (self._state("u")[:, -1] * scale).astype(np.float32)
+        with _overflowing():
+            u = (self._state("v")[:, -1] * scale).astype(np.float32)
+            second, s = np.zeros_like(u), np.zeros_like(u)
+            if isinstance(self.layer.neuron, AdaptiveLIF):
+                second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
+            elif isinstance(self.layer.neuron, CubaLIF):
+                second = (self._state("u")[:, -1] * scale).astype(np.float32)
         if self.trace.spikes is not None:
             s = self.trace.spikes[:, -1].astype(np.float32)
         return [u, second, s]

@@ -32,6 +32,8 @@ ENGINES = ("events", "loop")
 ``loop``: plain PyTorch operations, step by step."""
 SCHEDULES = ("constant", "step", "cosine", "linear")
 SEED_MAX = 2**63 - 1
+RATE_MAX = 1e6
+"""Beyond this no step makes sense, and products of rates could leave float32."""
 GRADIENT_MAX = 1e18
 """Largest ``largest_gradient``: the square that Adam keeps is still a float32."""
 
@@ -182,6 +184,9 @@ class TrainingConfig:
         ):
             if getattr(self, name) < low:
                 raise InputError(f"{name}: {getattr(self, name)} is below {low}")
+        for name in ("learning_rate", "tau_rate", "weight_decay"):
+            if getattr(self, name) > RATE_MAX:
+                raise InputError(f"{name}: {getattr(self, name):g} is above {RATE_MAX:g}")
         for name in ("learning_rate", "schedule_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is not above 0")
