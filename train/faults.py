@@ -79,7 +79,7 @@ class Fault:
         return CAUSES.index(self.cause), self.step or 0, self.layer or 0
 
     def describe(self, config: ModelConfig, split: str) -> str:
-        """Write where it began, for samples that are numbered within a split."""
+        """Write where it began and what was found there; ``split``: whose samples are numbered."""
         layer, places = self.layer, []
         if layer is not None:
             places.append(f"layer {layer} ({config.layers[layer].neuron})")
@@ -87,11 +87,11 @@ class Fault:
             places.append(f"{split} sample {self.sample}")
         if self.step is not None:
             places.append(f"step {self.step}")
-        return ", ".join((*places, self.what))
+        return f"it began in {', '.join((*places, self.what))}" if places else self.what
 
 
 class _Seen(NamedTuple):
-    """A state (batch, n) of a layer after a time step (batch,)."""
+    """A state (batch, n) of a layer after a time step (batch,), in the order of computation."""
 
     layer: int
     name: str
@@ -276,7 +276,7 @@ def _walk(
 ) -> tuple[Fault | None, list[float]]:
     """Return where the first state that is not finite is, and by layer the largest |state|."""
     largest = [0.0] * len(model.layers)
-    faults: list[Fault] = []
+    faults: dict[int, Fault] = {}
     device = next(model.parameters()).device
     seen = (
         _float_states(model, inputs.to(device), lengths, state)
@@ -285,19 +285,19 @@ def _walk(
     )
     for layer, name, values, steps in seen:
         bad = torch.nonzero(~torch.isfinite(values)).tolist()
-        if bad:
-            sample, neuron = min(bad, key=lambda at: int(steps[at[0]]))
+        if bad and layer not in faults:
+            sample, neuron = bad[0]
             what = f"{_STATES.get(name, name)} of neuron {neuron} is "
             what += _shown(values[sample, neuron])
-            faults.append(Fault("state", what, "", layer, sample, int(steps[sample])))
-        else:
+            faults[layer] = Fault("state", what, "", layer, sample, int(steps[sample]))
+        elif not bad:
             largest[layer] = max(largest[layer], float(values.abs().max()))
     if not faults:
         return None, largest
     if any(layer.bidirectional for layer in model.config.layers):
         # What reads a layer that runs both ways has seen its last step from the first one on.
-        return min(faults, key=lambda fault: (fault.layer, fault.step)), largest
-    return first_fault(faults), largest
+        return faults[min(faults)], largest
+    return first_fault(list(faults.values())), largest
 
 
 def _float_states(

@@ -119,8 +119,7 @@ class Watch:
         words = [f"training: {symptom} in {where}"]
         first = first_fault(faults) if faults else None
         if first is not None:
-            words.append(f"it began in {first.describe(self.model.config, split)}")
-            words.append(first.hint)
+            words += [first.describe(self.model.config, split), first.hint]
         words.append(self._kept())
         raise DivergedError("; ".join(words), first) from None
 

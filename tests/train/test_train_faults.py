@@ -99,7 +99,7 @@ def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
     assert fault.what in {"membrane u of neuron 3 is inf", "current i of neuron 3 is inf"}
     assert "its weight reaches 3e+38: lower --learning-rate (it is 0.01)" in fault.hint
     said = fault.describe(model.config, "training")
-    assert said == f"layer 0 ({neuron}), training sample 4, step 5, {fault.what}"
+    assert said == f"it began in layer 0 ({neuron}), training sample 4, step 5, {fault.what}"
 
 
 def test_it_began_in_the_layer_above() -> None:
@@ -116,7 +116,9 @@ def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
     model = model_of("alif", "li")
     spoil(model, 0)
     given = quiet_batch()
-    late = Split(given.inputs * np.where(np.arange(9) >= 7, 200, 0).astype(np.uint8)[:, None], given.targets)
+    late = Split(
+        given.inputs * np.where(np.arange(9) >= 7, 200, 0).astype(np.uint8)[:, None], given.targets
+    )
     batch = make_batch(late, np.arange(6), 1.0)
     # Steps are taken before the chunk that fails, which must not move what it fails by.
     training = TrainingConfig(truncate_steps=3, learning_rate=1e-12)
@@ -213,7 +215,7 @@ def test_an_input_that_is_not_finite(value: float, as_events: bool) -> None:
     fault = found(diverge(model, batch))
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("input", None, 4, 6)
     assert fault.describe(model.config, "training") == (
-        f"training sample 4, step 6, input channel 2 is {value}"
+        f"it began in training sample 4, step 6, input channel 2 is {value}"
     )
 
 
