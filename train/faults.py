@@ -258,10 +258,10 @@ def _dense(inputs: Tensor | Events) -> Tensor:
 
 def _input_fault(inputs: Tensor | Events, first_step: int) -> Fault | None:
     dense = _dense(inputs)
-    bad = torch.nonzero(~torch.isfinite(dense)).tolist()
-    if not bad:
+    bad = torch.nonzero(~torch.isfinite(dense))
+    if not len(bad):
         return None
-    sample, step, channel = min(bad, key=lambda at: at[1])
+    sample, step, channel = bad[bad[:, 1].argmin()].tolist()
     return Fault(
         "input",
         f"input channel {channel} is {_shown(dense[sample, step, channel])}",
@@ -284,13 +284,13 @@ def _walk(
         else _integer_states(model, inputs, lengths)
     )
     for layer, name, values, steps in seen:
-        bad = torch.nonzero(~torch.isfinite(values)).tolist()
-        if bad and layer not in faults:
-            sample, neuron = bad[0]
+        bad = torch.nonzero(~torch.isfinite(values))
+        if len(bad) and layer not in faults:
+            sample, neuron = bad[0].tolist()
             what = f"{_STATES.get(name, name)} of neuron {neuron} is "
             what += _shown(values[sample, neuron])
             faults[layer] = Fault("state", what, "", layer, sample, int(steps[sample]))
-        elif not bad:
+        elif not len(bad):
             largest[layer] = max(largest[layer], float(values.abs().max()))
     if not faults:
         return None, largest
