@@ -31,6 +31,7 @@ settings: every field of the recipe's tables, for example --epochs, --batch-size
 
 several processes (gloo on cpu, nccl on cuda, one GPU each):
   torchrun --nproc-per-node 2 -m srnn.train ecg
+(with --start: torchrun ... -m -- srnn.train ..., since torchrun has options of that beginning)
 share every batch of the recipe's size, with the gradient that one process has on the whole batch.
 The first one writes the run's folder. Each has its part of the cores, or --threads. If a process
 is killed, all end, and --resume continues from the last checkpoint, on any number of processes:
@@ -153,6 +154,7 @@ def _train(
     output: Output,
     lost: list[str],
 ) -> int:
+    from .faults import DivergedError
     from .parallel import ProcessLostError, joined
     from .run import CHECKPOINT
     from .stopping import Stopped
@@ -169,6 +171,9 @@ def _train(
                 f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}"
             )
             return EXIT_STOPPED
+        except DivergedError as error:
+            output.note(f"srnn-train: {error}")
+            return EXIT_NO
         except ProcessLostError:
             if processes.speaks_for_the_others():
                 then = (

@@ -56,7 +56,8 @@ class EventTable:
     ) -> EventTable:
         """Make the table from arrays (sample, time, channel), one after the other.
 
-        A value is ``float32(integer) * float32(input_scale)``, as in a dense input.
+        A value is ``float32(integer) * float32(input_scale)``, as in a dense input; one that no
+        float32 holds becomes infinite.
         """
         ends, sources, values = [], [], []
         channels = 0
@@ -68,7 +69,8 @@ class EventTable:
             counts = np.bincount(step, minlength=samples * steps).reshape(samples, steps)
             ends.append(np.cumsum(counts, axis=1, dtype=np.int32))
             sources.append(source.astype(np.int32))
-            values.append(flat[where].astype(np.float32) * np.float32(input_scale))
+            with np.errstate(over="ignore"):
+                values.append(flat[where].astype(np.float32) * np.float32(input_scale))
         every_end, every_value = np.concatenate(ends), np.concatenate(values)
         return cls(
             offsets=np.concatenate(([0], np.cumsum(every_end[:, -1], dtype=np.int64))),

@@ -63,7 +63,21 @@ class OnGrid:
         return float(self.task.get("input_scale", 1.0))
 
     def freeze(self, weights: dict[str, Floats]) -> Frozen:
-        """Return the integers of float weights; raises InputError where there are none."""
+        """Return the integers of float weights.
+
+        Raises
+        ------
+        FloatingPointError
+            A weight is not finite.
+        InputError
+            There are no such integers.
+        """
+        with _overflowing():
+            # One sum an array costs next to nothing; what it cannot tell is looked at closely.
+            doubtful = [name for name, w in weights.items() if not np.isfinite(w.sum())]
+        for name in doubtful:
+            if not np.isfinite(weights[name]).all():
+                raise FloatingPointError(f"{name} is not finite")
         return freeze(self.config, weights, self.task, self.options, self.doublings)
 
     def calibrate(
@@ -76,9 +90,12 @@ class OnGrid:
 
         Raises
         ------
+        FloatingPointError
+            A weight is not finite.
         InputError
             A state that saturates whatever the unit.
         """
+        self.freeze(weights)
         frozen, _ = calibrate(
             self.config, weights, self.task, self.options, self.run, inputs, lengths, self.doublings
         )
@@ -163,9 +180,15 @@ def _coefficients(neuron: Neuron, scale: npt.NDArray[np.float64]) -> list[Any]:
     return [alpha]
 
 
+def _overflowing() -> np.errstate:
+    """Let large values become infinite without a warning: the loss or its gradient shows them."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def _through(real: Tensor, meant: Any) -> Tensor:
     """Return ``meant`` with the gradient of ``real``."""
-    value = torch.from_numpy(np.asarray(meant, np.float32))
+    with _overflowing():
+        value = torch.from_numpy(np.asarray(meant, np.float32))
     return real + (value - real.detach()) if real.requires_grad else value
 
 
@@ -233,12 +256,13 @@ class ReplayedLayer:
     def final(self) -> list[Floats]:
         """Return u, the second state and s after the last step, each (batch, n)."""
         scale = self.layer.state_scale
-        u = (self._state("v")[:, -1] * scale).astype(np.float32)
-        second, s = np.zeros_like(u), np.zeros_like(u)
-        if isinstance(self.layer.neuron, AdaptiveLIF):
-            second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
-        elif isinstance(self.layer.neuron, CubaLIF):
-            second = (self._state("u")[:, -1] * scale).astype(np.float32)
+        with _overflowing():
+            u = (self._state("v")[:, -1] * scale).astype(np.float32)
+            second, s = np.zeros_like(u), np.zeros_like(u)
+            if isinstance(self.layer.neuron, AdaptiveLIF):
+                second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
+            elif isinstance(self.layer.neuron, CubaLIF):
+                second = (self._state("u")[:, -1] * scale).astype(np.float32)
         if self.trace.spikes is not None:
             s = self.trace.spikes[:, -1].astype(np.float32)
         return [u, second, s]

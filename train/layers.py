@@ -7,7 +7,7 @@ step by step with ``unbind``: indexing it would make the backward pass quadratic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -53,7 +53,6 @@ class Direction(nn.Module):
         With ``encoded``, the surrogate as ``train/engine`` reads it, the engine runs the sequence;
         it leaves out membranes that are not wanted, and returns None for them.
         """
-        neuron = self.neuron
         if encoded is not None:
             layer = self.on_engine(inputs.shape[0], state)
             spiking_stack = stack_on(self.weight.device)
@@ -63,6 +62,18 @@ class Direction(nn.Module):
             raise InputError(
                 'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
             )
+        membrane = self.neuron.states.index("u")
+        membranes, spikes = [], []
+        for after in self.steps(inputs, state, spike_function):
+            membranes.append(after[membrane])
+            spikes.append(after[-1])
+            state = after
+        assert state is not None
+        return torch.stack(membranes, 1), torch.stack(spikes, 1), state
+
+    def steps(self, inputs: Tensor, state: State | None, spike_function: Any) -> Iterator[State]:
+        """Yield the state after each step of (batch, time, inputs), computed one by one."""
+        neuron = self.neuron
         weight, weight_rec, bias = self._with_gain()
         coefficients = neuron.coefficients()
         if neuron.bias_after_current:
@@ -71,15 +82,11 @@ class Direction(nn.Module):
         if state is None:
             state = neuron.initial_state(drive[0])
         recurrent = None if weight_rec is None else weight_rec.t()
-        membrane = neuron.states.index("u")
-        membranes, spikes = [], []
         for current in drive:
             if recurrent is not None:
                 current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
             state = neuron.step(state, current, coefficients, spike_function)
-            membranes.append(state[membrane])
-            spikes.append(state[-1])
-        return torch.stack(membranes, 1), torch.stack(spikes, 1), state
+            yield state
 
     def _with_gain(self) -> tuple[Tensor, Tensor | None, Tensor]:
         """Return weights, recurrent weights and bias, each times the gain of the current."""
@@ -133,7 +140,7 @@ class SpikingLayer(nn.Module):
             raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
         if not isinstance(inputs, Tensor):
             raise InputError("layer: a bidirectional layer reads tensors, no event lists")
-        order = _reversed_steps(inputs, lengths)
+        order = reversed_steps(inputs, lengths)
         turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
         back_membrane, back_spikes, _ = self.back(turned, None, *how)
         order = order.expand(-1, -1, back_spikes.shape[2])
@@ -160,7 +167,11 @@ def stack_on(device: torch.device) -> Callable[..., StackResult]:
     return spiking_stack
 
 
-def _reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
+def reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return for (batch, time, n) the step (batch, time, 1) that each becomes when time turns.
+
+    A sample turns around its own end; steps beyond it stay where they are.
+    """
     batch, steps, _ = signal.shape
     step = torch.arange(steps, device=signal.device)
     if lengths is None:

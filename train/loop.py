@@ -26,6 +26,7 @@ from .run import MODEL, Checkpoints, RunState, check_same_recipe, read_run, rest
 from .save import float_model
 from .step import Measured, train_batch
 from .stopping import Stopped, stop_requests
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .integer import OnGrid
@@ -109,7 +110,10 @@ def fit(  # noqa: PLR0912, PLR0915
     Raises
     ------
     InputError
-        Settings that do not fit, a checkpoint that cannot be resumed, a loss that is not finite.
+        Settings that do not fit, a checkpoint that cannot be resumed.
+    DivergedError
+        A loss, gradient or weight that is not finite, or a gradient that exploded; the line says
+        where that began. The files are those of the last checkpoint.
     Stopped
         Ctrl-C in any process, after everything was saved.
     ProcessLostError
@@ -138,6 +142,7 @@ def fit(  # noqa: PLR0912, PLR0915
         make_feed(split, task.input_scale, device, model=model)
         for split in (task.train, task.validation)
     )
+    watch = Watch(model, training, processes, folder)
     checkpoints = Checkpoints(folder, recipe, model, optimizer, writes=processes.first)
 
     with (
@@ -151,18 +156,23 @@ def fit(  # noqa: PLR0912, PLR0915
                 group["lr"] = rate * group["factor"]
             model.train()
             if state.batch == 0:
-                _calibrate(model, task, state)
+                _calibrate(model, task, state, watch)
             finished = _run_epoch(
                 model, optimizer, training, train, state,
-                processes=processes, stopping=stopping, on_batch=on_batch,
+                watch=watch, stopping=stopping, on_batch=on_batch,
             )  # fmt: skip
+            watch.weights(state)
             if not finished:
                 checkpoints.save(state)
                 raise Stopped
             model.eval()
-            check = evaluate(
-                model, task, task.validation, device=device, feed=validation, processes=processes
-            )
+            with watch.integers(state, initial=False):
+                check = evaluate(
+                    model, task, task.validation,
+                    device=device, feed=validation, processes=processes,
+                )  # fmt: skip
+            if not math.isfinite(check.loss):
+                watch.validation(validation, check.loss, state)
             row = _epoch_row(state, check, rate, time.perf_counter() - started)
             state.history.append(row)
             # Among epochs of equal accuracy the one with the smaller loss is the safer choice.
@@ -203,12 +213,13 @@ def _set_doublings(model: SRNN, doublings: list[list[int]]) -> None:
         model.grid.doublings = [np.array(count, np.int64) for count in doublings]
 
 
-def _calibrate(model: SRNN, task: Task, state: RunState) -> None:
+def _calibrate(model: SRNN, task: Task, state: RunState, watch: Watch) -> None:
     """Double the weight units that the weights have outgrown, so that no state saturates."""
     if model.grid is None:
         return
     part = task.train.take(np.arange(min(CALIBRATION_SAMPLES, len(task.train))))
-    model.grid.calibrate(model.weights(), np.asarray(part.inputs), part.lengths)
+    with watch.integers(state, initial=state.epoch == 0):
+        model.grid.calibrate(model.weights(), np.asarray(part.inputs), part.lengths)
     state.doublings = [count.tolist() for count in model.grid.doublings]
 
 
@@ -259,26 +270,22 @@ def _run_epoch(
     feed: Feed,
     state: RunState,
     *,
-    processes: Processes,
+    watch: Watch,
     stopping: Callable[[], bool],
     on_batch: Report | None,
 ) -> bool:
     """Train from ``state.batch`` to the end of the epoch; False when a stop was asked for."""
+    processes = watch.processes
     order = epoch_order(len(feed), training.seed, state.epoch)
     batches = math.ceil(len(order) / training.batch_size)
     for index in range(state.batch, batches):
         chosen = order[index * training.batch_size : (index + 1) * training.batch_size]
         share = processes.share(chosen)
         batch = feed.batch(share.indices)
-        try:
+        with watch.batch(state, share.indices):
             own = train_batch(
                 model, optimizer, batch, training, processes=processes, weight=share.weight
             )
-        except FloatingPointError as error:
-            raise InputError(
-                f"training: {error} in epoch {state.epoch + 1}, batch {index + 1}; the last "
-                "checkpoint is kept as it is; lower --learning-rate or set --clip-gradient 1.0"
-            ) from None
         for name, value in Measured(*processes.sum(own)).means().items():
             state.sums[name] = state.sums.get(name, 0.0) + value * len(chosen)
         state.sums["samples"] = state.sums.get("samples", 0.0) + len(chosen)

@@ -64,6 +64,8 @@ class SRNN(nn.Module):
     ----------
     grid
         Set, the forward pass computes the integers of the network (``train/integer.py``).
+    spike_function
+        The spike with its surrogate gradient, as a neuron's ``step`` takes it.
 
     Raises
     ------
@@ -80,7 +82,7 @@ class SRNN(nn.Module):
         self.grid: OnGrid | None = None
         surrogate = make_surrogate(config.surrogate)
         self._surrogate = surrogate
-        self._spike = lambda v: spike(v, surrogate)
+        self.spike_function = lambda v: spike(v, surrogate)
         self.layers = nn.ModuleList(
             (DenseLayer if layer.dense else SpikingLayer)(layer, config.input_width(index))
             for index, layer in enumerate(config.layers)
@@ -130,7 +132,9 @@ class SRNN(nn.Module):
         for index, layer in enumerate(layers):
             before = None if state is None else state[index]
             wanted = index == len(layers) - 1 and self.config.readout != "spike_count"
-            membrane, sent, after = layer(signal, lengths, before, self._spike, encoded, wanted)
+            membrane, sent, after = layer(
+                signal, lengths, before, self.spike_function, encoded, wanted
+            )
             final.append(after)
             signal = sent
             all_spikes.append(sent)

@@ -32,6 +32,10 @@ ENGINES = ("events", "loop")
 ``loop``: plain PyTorch operations, step by step."""
 SCHEDULES = ("constant", "step", "cosine", "linear")
 SEED_MAX = 2**63 - 1
+RATE_MAX = 1e6
+"""Beyond this no step makes sense, and products of rates could leave float32."""
+GRADIENT_MAX = 1e18
+"""Largest ``largest_gradient``: the square that Adam keeps is still a float32."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class TrainingConfig:
     ``tau_rate``: learning rate of the time constants relative to ``learning_rate`` (on the raw
     scale of ``train/time_constants.py``). ``schedule``: ``constant``; ``step``, times
     ``schedule_factor`` every ``schedule_epochs``; ``cosine`` or ``linear`` to zero over all epochs.
-    ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``truncate_steps``: backward
+    ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``largest_gradient``: norm,
+    after clipping, above which training stops. ``truncate_steps``: backward
     and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
     unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
     ``model.pt`` with the model's answers. ``threads``: CPU threads of a process, 0 for torch's
@@ -154,6 +159,7 @@ class TrainingConfig:
     schedule_epochs: int = 100
     schedule_factor: float = 0.5
     clip_gradient: float = 0.0
+    largest_gradient: float = 1e9
     truncate_steps: int = 0
     labelled_only: bool = False
     bundle_samples: int = 16
@@ -178,6 +184,9 @@ class TrainingConfig:
         ):
             if getattr(self, name) < low:
                 raise InputError(f"{name}: {getattr(self, name)} is below {low}")
+        for name in ("learning_rate", "tau_rate", "weight_decay"):
+            if getattr(self, name) > RATE_MAX:
+                raise InputError(f"{name}: {getattr(self, name):g} is above {RATE_MAX:g}")
         for name in ("learning_rate", "schedule_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is not above 0")
@@ -187,6 +196,11 @@ class TrainingConfig:
         for name in ("tau_rate", "weight_decay", "clip_gradient", "rate_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}: {getattr(self, name)} is below 0")
+        if not 0 < self.largest_gradient <= GRADIENT_MAX:
+            raise InputError(
+                f"largest_gradient: {self.largest_gradient:g} is outside 0..{GRADIENT_MAX:g}, "
+                "beyond which optimizers cannot square it in float32"
+            )
         if self.seed > SEED_MAX:
             raise InputError(f"seed: {self.seed} is above {SEED_MAX}")
         if self.optimizer not in OPTIMIZERS:

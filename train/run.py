@@ -179,7 +179,7 @@ def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimiz
     Raises
     ------
     InputError
-        Its weights or entries are not those of such a run.
+        Its weights or entries are not those of such a run, or a weight is not finite.
     """
     values = content["state"]
     try:
@@ -194,14 +194,19 @@ def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimiz
             f"resume: the checkpoint does not fit this network ({reason}); start anew with "
             "--overwrite"
         ) from None
+    for name, values in content["model"].items():
+        if not bool(torch.isfinite(values).all()):
+            raise InputError(
+                f"resume: {name} in the checkpoint is not finite; start anew with --overwrite"
+            )
     return state
 
 
 def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
     """Refuse to resume under settings that would have made another run.
 
-    Epochs may grow under a schedule that does not depend on them; device, threads and engine may
-    change.
+    Epochs may grow under a schedule that does not depend on them; device, threads, engine and the
+    gradient at which training stops may change.
 
     Raises
     ------
@@ -209,6 +214,7 @@ def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
         A setting differs, with both values.
     """
     free = {"training.device", "training.threads", "training.engine", "description"}
+    free.add("training.largest_gradient")
     if recipe.training.schedule in {"constant", "step"}:
         free.add("training.epochs")
     # Settings that the run's srnn did not have yet are as if left out then.

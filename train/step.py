@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .batches import Batch, steps_of
 from .evaluate import Scored, batch_loss, spike_counts
+from .faults import DivergedError, find_fault, gradient_norm, integers_needed
 from .network import SRNN, Outputs
 from .parallel import ALONE, Processes
 from .readout import counted_steps, log_scores, loss, loss_terms, predictions
@@ -57,8 +58,9 @@ def train_batch(
 
     Raises
     ------
-    FloatingPointError
-        The loss or its gradient is not finite; the weights are as before this step.
+    DivergedError
+        The loss or its gradient is not finite, or the gradient exploded; where that began is looked
+        for in this process's share (``faults.py``). The step was not taken.
     """
     config = model.config
     steps = batch.inputs.shape[1]
@@ -71,8 +73,9 @@ def train_batch(
         whole = chunk >= steps
         inputs = batch.inputs if whole else steps_of(batch.inputs, start, start + chunk)
         state = parts[-1].state if parts else None
-        with torch.set_grad_enabled(counts):
-            outputs: Outputs = model(inputs, _lengths_in(batch, start, inputs), state, spikes=False)
+        lengths = _lengths_in(batch, start, inputs)
+        with torch.set_grad_enabled(counts), integers_needed(model, training):
+            outputs: Outputs = model(inputs, lengths, state, spikes=False)
         if counts:
             if whole:
                 scored = batch_loss(model, outputs, batch, training.labelled_only)
@@ -81,14 +84,22 @@ def train_batch(
                 past = [part.output for part in parts]
                 scored = _chunk_loss(model, past, outputs, batch, training.labelled_only)
             terms = scored.terms * weight
-            optimizer_step(
-                model,
-                optimizer,
-                scored.loss,
-                training.clip_gradient,
-                processes=processes,
-                terms=terms,
-            )
+            try:
+                optimizer_step(
+                    model,
+                    optimizer,
+                    scored.loss,
+                    training.clip_gradient,
+                    training.largest_gradient,
+                    processes=processes,
+                    terms=terms,
+                )
+            except DivergedError as error:
+                of_gradient = error.of_gradient
+                fault = find_fault(
+                    model, inputs, lengths, state, training, start, of_gradient=of_gradient
+                )
+                raise DivergedError(str(error), fault, of_gradient=of_gradient) from None
             losses.append(Scored(scored.loss.detach(), terms, scored.scores.detach()))
         parts.append(_detached(outputs))
     return _measure(model, _joined(parts), losses, batch, weight)
@@ -145,6 +156,7 @@ def optimizer_step(
     optimizer: torch.optim.Optimizer,
     value: Tensor,
     clip_gradient: float,
+    largest_gradient: float = math.inf,
     *,
     processes: Processes = ALONE,
     terms: float = 1.0,
@@ -153,19 +165,29 @@ def optimizer_step(
 
     Raises
     ------
-    FloatingPointError
-        The loss or its gradient is not finite; no step was taken.
+    DivergedError
+        The loss or its gradient is not finite, or the norm of the clipped gradient is above
+        ``largest_gradient``; no step was taken, and the parameters hold the gradient.
     """
     value.backward()
     parameters = [p for p in model.parameters() if p.requires_grad]
     total = processes.join_gradients(parameters, value.detach(), terms).item()
     # Checked after the sum over processes, so that all of them stop at the same place.
     if not math.isfinite(total):
-        raise FloatingPointError(f"the loss became {total}")
-    # A gradient that is not finite would silence neurons for good while the loss stays finite.
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip_gradient or math.inf)
-    if not math.isfinite(norm.item()):
-        raise FloatingPointError(f"the gradient became {norm.item()}")
+        raise DivergedError(f"the loss became {total}")
+    limit = clip_gradient or math.inf
+    try:
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=True).item()
+    except RuntimeError:
+        # A gradient that is not finite would silence neurons for good while the loss stays finite.
+        norm, limit = gradient_norm(model), math.inf
+        if not math.isfinite(norm):
+            raise DivergedError(f"the gradient became {norm}", of_gradient=True) from None
+    if min(norm, limit) > largest_gradient:
+        raise DivergedError(
+            f"the gradient exploded (norm {norm:.3g}, largest_gradient {largest_gradient:g})",
+            of_gradient=True,
+        )
     optimizer.step()
 
 
