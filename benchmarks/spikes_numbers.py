@@ -23,10 +23,9 @@ from srnn.export.grid import DECAY_ONE, decay_factor, weight_max, weight_step
 from srnn.export.network import Network
 from srnn.export.operations import step_operations
 from srnn.export.quantize import quantize
-from srnn.export.readout import predictions
 from srnn.export.trace import Trace
 from srnn.export.verify import Parity, compare_with_float
-from srnn.simulate import run, run_with_activity
+from srnn.simulate import run
 from srnn.simulate.activity import Activity
 from srnn.simulate.evaluate import evaluate as simulate_split
 from srnn.tasks import Task, load
@@ -99,7 +98,6 @@ class Trained:
     saved: FloatModel
     validation: float
     test: float
-    rate: float
 
 
 def simulate(network: Network, inputs: Any, lengths: Any) -> Trace:
@@ -115,9 +113,7 @@ def train(task: Task, settings: Sequence[tuple[str, str]]) -> Trained:
         model, state = fit(recipe, task, Path(folder), simulate=simulate)
     found = evaluate(model, task, task.test)
     saved = float_model(model, task, recipe, sample_count=PARITY_SAMPLES)
-    return Trained(
-        model, saved, state.best_accuracy, found.metrics["accuracy"], float(found.firing_rate)
-    )
+    return Trained(model, saved, state.best_accuracy, found.metrics["accuracy"])
 
 
 class Inference(NamedTuple):
@@ -437,14 +433,12 @@ def _rate(value: float) -> str:
 
 
 def example_digit(trained: Trained, network: Network) -> dict[str, Any]:
-    """Return float and integer spikes (time, n) of the first bundled sample, and both answers."""
+    """Return float and integer spikes (time, n) of the first bundled sample."""
     inputs = trained.saved.samples["inputs"][:1]
-    trace, _ = run_with_activity(network, inputs)
+    trace = run(network, inputs)
     whole = trace.layers[0].spikes
     assert whole is not None
     return {
-        "target": int(trained.saved.samples["targets"][0]),
-        "answer": int(predictions(network, trace.output)[0]),
         "float": float_spikes(trained.saved, inputs.shape[1])[0],
         "integer": whole[0].astype(bool),
     }

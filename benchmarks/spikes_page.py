@@ -1,8 +1,9 @@
 """Make the figures and the tables of ``docs/SPIKES_FOR_PYTORCH_USERS.md``.
 
 Trains some 12 small networks on scikit-learn's digits, a few minutes, and writes SVG files and, in
-the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->``. The same machine makes
-the same bytes again. Needs matplotlib: ``pip install -e '.[bench]'``. Run:
+the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->``, and what its Python
+prints. A machine makes the same bytes again. Needs matplotlib: ``pip install -e '.[bench]'``.
+Run:
 
     python benchmarks/spikes_page.py [--figures docs/figures]
         [--page docs/SPIKES_FOR_PYTORCH_USERS.md] [--epochs 20] [--neurons 64] [--json]
@@ -11,8 +12,11 @@ the same bytes again. Needs matplotlib: ``pip install -e '.[bench]'``. Run:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -307,6 +311,19 @@ def fill(page: str, tables: dict[str, list[list[str]]]) -> str:
     return page
 
 
+def print_again(page: str) -> str:
+    """Return the page with what its Python prints, run from top to bottom in this folder."""
+    names: dict[str, Any] = {}
+
+    def block(match: re.Match[str]) -> str:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(match[1], "page", "exec"), names)
+        return f"```python\n{match[1]}```\n\n```text\n{printed.getvalue()}```"
+
+    return re.sub(r"```python\n(.+?)```\n\n```text\n.*?```", block, page, flags=re.DOTALL)
+
+
 def main() -> None:
     """Train, draw, and fill the page."""
     parser = argparse.ArgumentParser(
@@ -325,8 +342,10 @@ def main() -> None:
     exported = numbers.export_all(networks)
     tables = numbers.tables(networks, exported)
     written = draw_all(arguments.figures, networks, exported)
-    page = fill(arguments.page.read_text(encoding="utf-8"), tables)
-    arguments.page.write_text(page, encoding="utf-8")
+    target = arguments.page.resolve()
+    page = fill(target.read_text(encoding="utf-8"), tables)
+    os.chdir(DOCS.parent)
+    target.write_text(print_again(page), encoding="utf-8")
     if arguments.json:
         json.dump({"figures": [str(path) for path in written], "tables": tables}, sys.stdout)
         print()
