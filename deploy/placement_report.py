@@ -204,10 +204,12 @@ def print_report(output: Output, report: Report, target: str) -> None:
     )
     _print_cores(output, report)
     _print_traffic(output, report)
-    for name, names in (("not known", unchecked(board)), ("not verified", unverified(board))):
+    for what, names in (
+        ("limits not known, so not checked", unchecked(board)),
+        ("limits not verified", unverified(board)),
+    ):
         if names:
-            what = "limits not known, so not checked" if name == "not known" else "not verified"
-            output.line(f"{what}: {', '.join(LABELS[entry] for entry in names)}")
+            output.line(f"{what}: {', '.join(LABELS[name] for name in names)}")
     for row in report.violations:
         output.line(f"violation: {row}")
     output.line(_verdict(report))
@@ -235,8 +237,14 @@ def _print_layers(output: Output, report: Report) -> None:
         ["layer", "neuron", "program", "neurons", "synapses", "cores", "bound by"],
         rows,
     )
-    for layer in report.network.layers:
+    for index, layer in enumerate(report.network.layers):
         found = support(placement.board.chip, type(layer.neuron))
+        cores, fewer = placement.layer_cores(index), placement.without_profiles[index]
+        if fewer < cores:
+            output.line(
+                f"layer {layer.name}: on {fewer:,} instead of {cores:,} cores if its neurons had "
+                "equal parameters; --cluster N merges them to N profiles"
+            )
         if found.kind == MICROCODE or (found.kind == NATIVE and layer.neuron.TYPE != "CUBA"):
             output.line(f"layer {layer.name}: {found.kind}: {found.reason}")
 

@@ -149,7 +149,7 @@ def _write(wish: Wish, network: Network) -> Path:
 def _print_cluster(output: Output, merged: list[Merged], cost: Cost, written: str) -> None:
     output.table(
         "clustered parameters",
-        ["layer", "profiles", "now", "largest decay change", "smallest weight scale"],
+        ["layer", "profiles", "now", "decay change, median", "smallest weight scale"],
         [
             [row.layer, row.before, row.after, f"{row.decay_change:.1%}", row.weight_scale]
             for row in merged
@@ -186,7 +186,7 @@ def _cluster_dict(merged: list[Merged], cost: Cost, written: str) -> dict[str, A
                 "layer": row.layer,
                 "profiles_before": row.before,
                 "profiles_after": row.after,
-                "largest_decay_change": row.decay_change,
+                "median_decay_change": row.decay_change,
                 "smallest_weight_scale": row.weight_scale,
             }
             for row in merged
