@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from typing import Any
@@ -27,16 +28,16 @@ from srnn.deploy.mapping import place
 from srnn.deploy.violations import violations
 from srnn.export.network import CubaLIF, Layer, Network, Readout, Synapses
 
-NARROW = 50
+PAIR = 10_000
+"""Neurons of a pair."""
 
 
 def stack(neurons: int, synapses: int, density: float, profiles: int) -> Network:
     """Return a network of that many neurons and, before zeros, synapses, within a few per cent."""
     rng = np.random.default_rng(0)
-    fan_in = synapses / neurons
-    narrow = max(1, round(fan_in / 2))
-    wide = max(narrow, round(narrow * fan_in / (2 * narrow - fan_in + 1e-9)))
-    wide = min(wide, 10000 - narrow, max(neurons - narrow, 1))
+    # A pair of n and m neurons has 2 n m synapses.
+    narrow = max(1, math.ceil(synapses / neurons / 2 * 1.01))
+    wide = max(1, min(PAIR - narrow, neurons - narrow))
     pairs = max(1, round(neurons / (wide + narrow)))
     layers: list[Layer] = []
     below = narrow

@@ -17,6 +17,8 @@ from .traffic import Traffic
 from .violations import Violation
 
 CORES_SHOWN = 12
+MEMORY = "synapse_bits_per_core"
+KBIT = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,10 +195,10 @@ def print_report(output: Output, report: Report, target: str) -> None:
         ["resource", "fullest core", "", "all cores", "of the board"],
         [
             [
-                LABELS[row.name],
-                "-" if row.name == "cores" else _of(row.peak, row.limit),
+                "synapse kbit" if row.name == MEMORY else LABELS[row.name],
+                "-" if row.name == "cores" else _of(row, row.peak, row.limit),
                 "-" if row.name == "cores" else _share(row.peak, row.limit),
-                _of(row.used, row.available),
+                _of(row, row.used, row.available),
                 _share(row.used, row.available),
             ]
             for row in resources(placement)
@@ -257,34 +259,26 @@ def _print_cores(output: Output, report: Report) -> None:
         [
             str(core),
             placement.layers[placement.layer_of[core]],
-            *(used[name][core] for name in PER_CORE[:4]),
+            *(_shown(name, int(used[name][core])) for name in PER_CORE[:4]),
             f"{profiles[0][core]}, {profiles[1][core]}",
             None if traffic is None else f"{traffic.sent[core]:.2f}",
             None if traffic is None else f"{traffic.received[core]:.2f}",
         ]
         for core in range(min(placement.cores, CORES_SHOWN))
     ]
-    limits = [placement.board.limit(name).value for name in PER_CORE]
-    shown = ["?" if value is None else f"{value:,}" for value in limits]
-    rows.append(["limit", "", *shown[:4], f"{shown[4]}, {shown[5]}", "", ""])
+    limits = [_shown(name, placement.board.limit(name).value) for name in PER_CORE]
+    rows.append(["limit", "", *limits[:4], f"{limits[4]}, {limits[5]}", "", ""])
     output.table(
         "cores",
-        [
-            "core",
-            "layer",
-            "neurons",
-            "synapse bits",
-            "axons in",
-            "axons out",
-            "profiles",
-            "sent a step",
-            "received",
-        ],
+        ["core", "layer", "neurons", "kbit", "in", "out", "profiles", "sent", "recv"],
         rows,
     )
     if placement.cores > CORES_SHOWN:
         output.line(f"and {placement.cores - CORES_SHOWN:,} more cores; --json lists all")
-    output.line("profiles: of decays, of thresholds; sent, received: messages of other cores")
+    output.line(
+        "kbit: synapse memory; in, out: axons; profiles: of decays, of thresholds; sent, recv: "
+        "messages a step to and from other cores"
+    )
 
 
 def _print_traffic(output: Output, report: Report) -> None:
@@ -321,8 +315,14 @@ def _verdict(report: Report) -> str:
     return f"DOES NOT FIT: {count} violation{'s' if count > 1 else ''}; {text}"
 
 
-def _of(used: int, available: int | None) -> str:
-    return f"{used:,} / {'?' if available is None else f'{available:,}'}"
+def _of(row: Resource, used: int, available: int | None) -> str:
+    return f"{_shown(row.name, used)} / {_shown(row.name, available)}"
+
+
+def _shown(name: str, value: int | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value / KBIT:,.0f}" if name == MEMORY else f"{value:,}"
 
 
 def _share(used: int, available: int | None) -> str:
