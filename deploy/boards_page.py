@@ -62,7 +62,8 @@ _HOW = """\
   neuron, one each. Zero weights are no synapses.
 - Synapse memory: for every input axon a list of entries, in whole words, dense or with indices,
   whichever is smaller. Weights take the smallest width that holds them exactly, delays their bits.
-- A threshold that no 24-bit membrane reaches is stored as the largest that there is.
+- A threshold that no 24-bit membrane reaches is stored as the largest that there is, which only a
+  membrane within 63 of saturation exceeds.
 - Cores fill chips in order, layer by layer. Equal networks give equal placements.
 
 ## Clustered time constants

@@ -113,7 +113,7 @@ def _common_shift(synapses: Synapses) -> int:
 
 
 def with_scaled_rows(synapses: Synapses, ratio: FloatArray) -> Synapses:
-    """Return the synapses with every neuron's weights times its ratio, rounded to the 8-bit grid.
+    """Return the synapses with every neuron's weights times its ratio, as coarse as they were.
 
     Rows whose ratio is 1 keep their weights. ``ratio`` is float64 (n_out,).
     """
@@ -121,5 +121,7 @@ def with_scaled_rows(synapses: Synapses, ratio: FloatArray) -> Synapses:
     if changed.size == 0:
         return synapses
     weight = np.array(synapses.weight)
-    weight[changed] = grid.even_weights(weight[changed] * ratio[changed, None], 1.0)
+    bits = grid.WEIGHT_BITS_MAX + 1 - _common_shift(synapses)
+    bits = min(max(bits, grid.WEIGHT_BITS_MIN), grid.WEIGHT_BITS_MAX)
+    weight[changed] = grid.even_weights(weight[changed] * ratio[changed, None], 1.0, bits)
     return replace(synapses, weight=weight)

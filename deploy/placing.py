@@ -77,7 +77,7 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
         No such board, a boards file that cannot be used, or nothing to measure clustering on.
     """
     board = chosen_board(wish)
-    ran = None if inputs is None else stream(network, inputs.inputs, inputs.lengths)
+    ran = None if inputs is None else _simulate(network, inputs, output)
     merged: list[Merged] = []
     cost = written = None
     if wish.clusters is not None:
@@ -87,7 +87,7 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
                 "(--task NAME --data DIR)"
             )
         clustered, merged = cluster(network, wish.clusters)
-        after = stream(clustered, inputs.inputs, inputs.lengths)
+        after = _simulate(clustered, inputs, output)
         cost = _cost(inputs, ran, after)
         written = _write(wish, clustered)
         network, ran = clustered, after
@@ -112,6 +112,17 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
         }
     )
     return EXIT_NO if found else EXIT_OK
+
+
+def _simulate(network: Network, inputs: Inputs, output: Output) -> Stream:
+    with output.progress() as bar:
+        row = bar.add_task("simulating", total=len(inputs.inputs))
+        return stream(
+            network,
+            inputs.inputs,
+            inputs.lengths,
+            progress=lambda done: bar.advance(row, done),
+        )
 
 
 def _cost(inputs: Inputs, before: Stream, after: Stream) -> Cost:

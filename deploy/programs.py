@@ -58,7 +58,8 @@ PROGRAM: dict[type[Neuron], Program] = {
     ),
     LeakyIntegrator: Program(
         native_as="CUBA",
-        how="a CUBA neuron whose current decays at once and whose threshold is out of reach",
+        how="a CUBA neuron whose current decays at once and whose threshold is out of reach, equal "
+        "while its synaptic sum stays within 24 bits",
         lacks="needs a voltage that is never reset",
         decays=("v_decay",),
         thresholds=(),

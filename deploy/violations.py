@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..export.errors import index_list
-from ..export.grid import IntArray
+from ..export.grid import WEIGHT_BITS_MIN, IntArray
 from ..export.network import Layer, Network
 from .boards import LABELS, PER_CORE, Board
 from .connectivity import connectivity, largest_delay, stored_weight_bits, weight_bits
@@ -89,14 +89,13 @@ def _widths(layer: Layer, board: Board) -> Iterator[Violation]:
     for name, synapses in groups:
         needed = weight_bits(synapses)
         limit = board.limit("weight_bits").value
-        fewer = f" --weight-bits {max(limit, 3)}" if limit is not None else ""
-        mend = f"{name} weights: export or train with fewer bits (srnn-export{fewer})"
         if limit is not None and needed > limit:
+            mend = f"{name} weights: {_fewer_bits(limit)}"
             yield from _over(board, "weight_bits", layer, needed, mend)
         elif stored_weight_bits(synapses, board.chip.synapse_format.weight_widths) is None:
             widest = board.chip.synapse_format.weight_widths[-1]
             verified = board.chip.synapse_format.verified
-            mend = f"{name} weights with exponent {synapses.weight_exp}: {mend.split(': ')[1]}"
+            mend = f"{name} weights with exponent {synapses.weight_exp}: {_fewer_bits(widest)}"
             yield Violation("weight_bits", layer.name, needed, widest, verified, mend)
         delay = largest_delay(synapses)
         mend = f"{name} synapses: delays of fewer than {delay} steps"
@@ -108,6 +107,12 @@ def _widths(layer: Layer, board: Board) -> Iterator[Violation]:
     if support(board.chip, type(layer.neuron)).kind == NATIVE:
         yield from _thresholds(layer, board)
         yield from _biases(layer, board)
+
+
+def _fewer_bits(limit: int) -> str:
+    if limit < WEIGHT_BITS_MIN:
+        return f"no network here has fewer than {WEIGHT_BITS_MIN} bits; take another board"
+    return f"export or train with fewer bits (srnn-export --weight-bits {limit})"
 
 
 def _decays(layer: Layer, board: Board) -> Iterator[Violation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from deploy_networks import adaptive, cuba, integrator, spikes, stack, threshold
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.deploy.cluster import SHAPES, cluster
+from srnn.deploy.connectivity import weight_bits
 from srnn.deploy.loads import distinct, profiles
 from srnn.deploy.programs import PROGRAM
 from srnn.export.errors import InputError
@@ -87,6 +89,17 @@ def test_the_steady_response_stays_within_the_rounding_of_weights(seed: int, mos
         known = np.isfinite(unit[:, 0])
         error = np.abs(steady(after) - steady(before))[known]
         assert (error <= 1.0001 * unit[known]).all()
+
+
+def test_weights_stay_as_coarse_as_they_were() -> None:
+    made = network(7)
+    coarse = tuple(
+        replace(layer, synapses=Synapses(layer.synapses.weight // 32 * 32), recurrent=None)
+        for layer in made.layers
+    )
+    found, _ = cluster(replace(made, layers=coarse), 4)
+    assert [weight_bits(layer.synapses) for layer in coarse] == [4] * 4
+    assert [weight_bits(layer.synapses) for layer in found.layers] == [4] * 4
 
 
 def test_a_readout_keeps_its_gain() -> None:

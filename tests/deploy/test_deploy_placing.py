@@ -17,6 +17,7 @@ from srnn.export.samples import Samples
 from srnn.simulate import reference
 from srnn.simulate.cli import main as simulate
 
+ZOO = Path(__file__).resolve().parents[2] / "zoo"
 STEPS, LENGTHS = 30, (30, 12, 30, 25)
 
 
@@ -228,3 +229,13 @@ def test_clustering_needs_samples_and_spares_the_model(
     assert main([str(model), *arguments, "-o", str(model)]) == 2
     assert "is the model itself" in capsys.readouterr().err
     assert model.read_bytes() == content
+
+
+def test_samples_of_a_task(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(ZOO / "digits.net"), "--target", "loihi2", "--dry-run", "--task", "digits"]
+    assert main([*arguments, "--samples", "5", "--json"]) == 0
+    found = result(capsys)["traffic"]
+    assert found["source"] == "digits, test split, 5 samples"
+    assert found["steps"] == 5 * 64
+    assert main([*arguments, "--samples", "5", "--steps", "7", "--json"]) == 0
+    assert result(capsys)["traffic"]["steps"] == 35

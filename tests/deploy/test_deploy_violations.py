@@ -46,6 +46,7 @@ def found(made: Network, target: Board) -> list[Violation]:
         (network(message_bits=6), {"graded_payload_bits": 0}, ("graded_payload_bits", None, 7, 0),
          "encode the inputs as spikes"),
         (network(), {"weight_bits": 4}, ("weight_bits", "in", 8, 4), "--weight-bits 4"),
+        (network(), {"weight_bits": 2}, ("weight_bits", "in", 8, 2), "take another board"),
         (network(delay=40), {"delay_bits": 5}, ("delay_bits", "in", 6, 5), "fewer than 40 steps"),
         (network(), {"state_bits": 16}, ("state_bits", "in", 24, 16), "same bits"),
         (network(i_decay=0), {"decay_bits": 12}, ("decay_bits", "in", 13, 12),
