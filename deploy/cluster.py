@@ -120,7 +120,10 @@ def cluster(network: Network, count: int) -> tuple[Network, list[Merged]]:
         before = distinct(_profiles(layer.neuron))
         changed, change, scale = layer, 0.0, 1.0
         if before > count:
-            changed, ratio = _merge(layer, count)
+            try:
+                changed, ratio = _merge(layer, count)
+            except InputError as error:
+                raise InputError(f"layer {layer.name}: {error}") from None
             scale = float(ratio.min())
             change = _decay_change(layer.neuron, changed.neuron)
         layers.append(changed)
@@ -163,17 +166,17 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
             0 < silent[groups == group].sum() < (groups == group).sum() for group in set(groups)
         ):
             raise InputError(
-                f"layer {layer.name}: has neurons that spike and neurons whose threshold is out of "
-                "reach; they need 2 profiles at least"
+                "has neurons that spike and neurons whose threshold is out of reach; they need 2 "
+                "profiles at least"
             )
         # A member's threshold times its leak is its weight unit's inverse; the largest unit of the
         # cluster is taken, so that no weight leaves the grid.
-        reach = old[shape.threshold] * leak
-        shared = _whole(_minima(reach, groups)[groups] / leak_new)
+        threshold = np.maximum(old[shape.threshold], 1)
+        reach = threshold * leak
+        shared = np.maximum(_whole(_minima(reach, groups)[groups] / leak_new), 1)
         new[shape.threshold] = np.where(silent, old[shape.threshold], shared)
-        spiking = ~silent & (old[shape.threshold] > 0)
-        moved = np.where(spiking, shared / np.maximum(old[shape.threshold], 1), moved)
-        ratio = np.where(spiking, moved * leak_new / leak, 1.0)
+        moved = np.where(silent, moved, shared / threshold)
+        ratio = np.where(silent, 1.0, moved * leak_new / leak)
     _rescale(new, old, shape, groups, moved)
     # A bias joins v behind the leak of the current, where there is one.
     new["bias"] = _whole(old["bias"] * moved * new["v_decay"] / np.maximum(old["v_decay"], 1))

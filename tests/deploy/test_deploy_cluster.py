@@ -128,8 +128,18 @@ def test_neurons_that_never_spike_stay_so() -> None:
     thresholds = mixed.layers[0].neuron.v_threshold  # type: ignore[attr-defined]
     assert (thresholds[:6] == THRESHOLD_MANTISSA_NEVER).all()
     assert (thresholds[6:] < 1000).all()
-    with pytest.raises(InputError, match="2 profiles at least"):
+    with pytest.raises(InputError, match=r"layer out: has neurons that spike.*2 profiles at least"):
         cluster(never(20, 6), 1)
+
+
+def test_thresholds_of_0_share_a_cluster() -> None:
+    rng = np.random.default_rng(4)
+    neuron = CubaLIF(20, np.array(4096), rng.integers(20, 900, 20), np.arange(20) * 5)
+    weight = 2 * rng.integers(-90, 90, (20, 5))
+    made = Network((Layer("out", Synapses(weight), neuron),), Readout("membrane"))
+    found, _ = cluster(made, 1)
+    assert found.layers[0].neuron.v_threshold.min() >= 1  # type: ignore[attr-defined]
+    assert np.isfinite(found.layers[0].state_scale).all()
 
 
 def test_a_count_below_1_is_refused() -> None:
