@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from ..export.errors import InputError
 from ..export.network import Network, check_inputs
-from ..export.netx import read_net
+from ..export.netx import read_net, read_samples
 from .backends import DEFAULT_TIMEOUT, TARGETS, RunOptions, pick
+from .boards import read_boards
 from .check import Check, check
 from .errors import RunError
 from .inputs import Inputs, bundled_inputs, task_inputs
+from .placing import Wish, chosen_board, dry_run
 
 DEFAULT_SAMPLES = 3
 
@@ -22,14 +25,21 @@ _DESCRIPTION = """\
 Run a network of integers on a target and compare it with the simulator.
 
 Every spike and every state of every layer is compared at every step. Lava adds one
-step a layer: layer l is read l steps later. The command fails on any difference."""
+step a layer: layer l is read l steps later. The command fails on any difference.
+
+With --dry-run place the network on the cores of a board instead: what every core needs,
+the expected spike traffic, and everything that keeps it off the board."""
 
 _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
   srnn-deploy model.net --data ~/data          test data of the task it was trained on
   srnn-deploy model.net --target lava --task ecg --split validation --samples 5 --steps 200
+  srnn-deploy model.net --target loihi2 --dry-run
+  srnn-deploy model.net --target loihi1 --dry-run --cluster 8 -o clustered.net
+  srnn-deploy model.net --board my.toml --dry-run --json
 
-exit codes: 0 all equal, 1 a difference or a run that failed, 2 bad input"""
+exit codes: 0 all equal, or it fits; 1 a difference, a run that failed, or it does not fit;
+2 bad input"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("srnn-deploy", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("model", metavar="model.net", help="the network, from srnn-export")
     parser.add_argument(
-        "--target", choices=TARGETS, default="auto", help="where to run (default: the best here)"
+        "--target",
+        metavar="NAME",
+        help=f"where to run: {', '.join(TARGETS)} (the best here, the default); with --dry-run a "
+        f"board: {', '.join(read_boards().names())}",
     )
     parser.add_argument(
         "--task",
@@ -60,9 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--samples",
         type=int,
-        default=DEFAULT_SAMPLES,
         metavar="N",
-        help=f"run the first N samples (default {DEFAULT_SAMPLES})",
+        help=f"run the first N samples (default {DEFAULT_SAMPLES}; with --dry-run all)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="cut samples after N steps")
     parser.add_argument(
@@ -72,12 +84,35 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help=f"end a run in which no step finishes for S seconds (default {DEFAULT_TIMEOUT:g})",
     )
+    placing = parser.add_argument_group("placement on a board")
+    placing.add_argument(
+        "--dry-run", action="store_true", help="place the network on the cores of a board"
+    )
+    placing.add_argument(
+        "--board", type=Path, metavar="FILE", help="take boards of this TOML file (docs/BOARDS.md)"
+    )
+    placing.add_argument(
+        "--cluster",
+        type=int,
+        metavar="N",
+        help="first merge the time constants and thresholds of each layer to N profiles, measure "
+        "what that costs, and write the network",
+    )
+    placing.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where --cluster writes (default: the model's name with -N-profiles.net)",
+    )
     return parser
 
 
 def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
     network = read_net(arguments.model)
+    if arguments.dry_run:
+        return _dry_run(arguments, network, output)
     inputs = _inputs(arguments, network)
     head = {"model": arguments.model, "samples": len(inputs.inputs), "source": inputs.source}
     try:
@@ -103,27 +138,58 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
-    for name, low in (("samples", 1), ("steps", 1)):
+    for name, low in (("samples", 1), ("steps", 1), ("cluster", 1)):
         value = getattr(arguments, name)
         if value is not None and value < low:
             raise InputError(f"--{name}: {value} is below {low}")
     if not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
+    if not arguments.dry_run:
+        for name in ("board", "cluster", "output"):
+            if getattr(arguments, name) is not None:
+                raise InputError(f"--{name}: is about placement; add --dry-run")
+        target = arguments.target
+        if target is not None and target not in TARGETS and target in read_boards().names():
+            raise InputError(
+                f"--target: {target} is a board; add --dry-run to place the network on it, or run "
+                f"on one of {', '.join(TARGETS)}"
+            )
+    if arguments.output is not None and arguments.cluster is None:
+        raise InputError("--output: needs --cluster N, whose network it holds")
+
+
+def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    wish = Wish(
+        Path(arguments.model),
+        arguments.target,
+        arguments.board,
+        arguments.cluster,
+        arguments.output,
+    )
+    # A board that is not there is found before a long simulation starts.
+    chosen_board(wish)
+    named = arguments.task or arguments.data or arguments.split or arguments.download
+    inputs = _inputs(arguments, network) if named or read_samples(arguments.model) else None
+    return dry_run(wish, network, inputs, output)
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
+    count = arguments.samples
+    if count is None and not arguments.dry_run:
+        count = DEFAULT_SAMPLES
     if arguments.task or arguments.data or arguments.split or arguments.download:
         inputs = task_inputs(
             network,
             name=arguments.task,
             data=arguments.data,
             split=arguments.split or "test",
-            count=arguments.samples,
+            count=count,
             download=arguments.download,
         )
     else:
-        inputs = bundled_inputs(arguments.model)
-    inputs = inputs.cut(arguments.samples, arguments.steps)
+        skip_steps = int(network.task.get("skip_steps", 0))
+        inputs = bundled_inputs(arguments.model, skip_steps)
+    inputs = inputs.cut(count, arguments.steps)
     check_inputs(network, inputs.inputs)
     return inputs
 
@@ -139,7 +205,7 @@ def _run(
         def advance(done: int, steps: int) -> None:
             bar.update(task, completed=int(ends[done]) + steps)
 
-        picked = pick(arguments.target, RunOptions(arguments.timeout, advance))
+        picked = pick(arguments.target or "auto", RunOptions(arguments.timeout, advance))
         output.line(f"target: {picked.reason}")
         return check(network, picked.backend, inputs.inputs, inputs.lengths), picked.reason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,35 @@ class Inputs:
 
     ``inputs`` int32 (batch, time, channel), ``lengths`` int64 (batch,); ``output`` the bundled
     expected output int32 (batch, time, n_out), or None; ``source`` says where they are from.
+    ``targets`` int64 (batch,) or (batch, time) are labels, ``valid`` bool (batch, time) the steps
+    that are labelled, or None; accuracies leave out the first ``skip_steps``.
     """
 
     inputs: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int64]
     output: npt.NDArray[np.int32] | None
     source: str
+    targets: npt.NDArray[np.int64] | None = None
+    valid: npt.NDArray[np.bool_] | None = None
+    skip_steps: int = 0
+
+    def accuracy(self, predictions: npt.NDArray[np.int64]) -> dict[str, float]:
+        """Return the accuracies of class indices, (batch,) or (batch, time).
+
+        Empty where there are no labels, labels of another kind than the answers, or a sample
+        without a step that counts.
+        """
+        from ..tasks.base import Split
+        from ..tasks.metrics import accuracy
+
+        targets = self.targets
+        if targets is None or targets.shape != predictions.shape:
+            return {}
+        if self.lengths.min() <= self.skip_steps:
+            return {}
+        valid = self.valid if targets.ndim == 2 else None
+        split = Split(self.inputs, targets, self.lengths, valid)
+        return accuracy(predictions, split, self.skip_steps)
 
     def cut(self, samples: int | None, steps: int | None) -> Inputs:
         """Return the first ``samples`` samples and the first ``steps`` steps of each."""
@@ -35,11 +58,21 @@ class Inputs:
         output = None if self.output is None else self.output[:count, :longest].copy()
         if output is not None:
             output[np.arange(output.shape[1])[None] >= lengths[:, None]] = 0
-        return Inputs(self.inputs[:count, :longest], lengths, output, self.source)
+        targets = None if self.targets is None else self.targets[:count]
+        if targets is not None and targets.ndim == 2:
+            targets = targets[:, :longest]
+        return replace(
+            self,
+            inputs=self.inputs[:count, :longest],
+            lengths=lengths,
+            output=output,
+            targets=targets,
+            valid=None if self.valid is None else self.valid[:count, :longest],
+        )
 
 
-def bundled_inputs(path: str | os.PathLike[str]) -> Inputs:
-    """Return the samples that a ``model.net`` carries.
+def bundled_inputs(path: str | os.PathLike[str], skip_steps: int = 0) -> Inputs:
+    """Return the samples that a ``model.net`` carries; accuracies leave out ``skip_steps``.
 
     Raises
     ------
@@ -51,7 +84,15 @@ def bundled_inputs(path: str | os.PathLike[str]) -> Inputs:
         raise InputError(
             f"{os.fspath(path)}: carries no samples; name a task (--task NAME --data DIR)"
         )
-    return Inputs(samples.inputs, samples.lengths, samples.output, "bundled samples")
+    return Inputs(
+        samples.inputs,
+        samples.lengths,
+        samples.output,
+        "bundled samples",
+        samples.targets,
+        samples.valid,
+        skip_steps,
+    )
 
 
 def task_inputs(
@@ -60,13 +101,14 @@ def task_inputs(
     name: str | None,
     data: str | os.PathLike[str] | None,
     split: str,
-    count: int,
+    count: int | None,
     download: bool = False,
 ) -> Inputs:
     """Return the first ``count`` samples of a task's split, encoded as the network was trained on.
 
-    ``name`` None stands for the task that the network's file names; the options in the file are
-    used where it was trained on that task. ``split`` is train, validation or test.
+    ``count`` None stands for all. ``name`` None stands for the task that the network's file names;
+    the options in the file are used where it was trained on that task. ``split`` is train,
+    validation or test.
 
     Raises
     ------
@@ -94,10 +136,13 @@ def task_inputs(
             "version of srnn that trained it"
         )
     whole = task.splits()[split]
-    part = whole.take(np.arange(min(count, len(whole))))
+    part = whole.take(np.arange(len(whole) if count is None else min(count, len(whole))))
     return Inputs(
         np.asarray(part.inputs).astype(np.int32),
         part.step_counts(),
         None,
         f"{name}, {split} split",
+        part.targets,
+        part.valid,
+        task.skip_steps,
     )

@@ -107,3 +107,24 @@ def test_memory_is_measured_in_a_fresh_process() -> None:
     assert [row["engine"] for row in rows] == ["events"]
     for row in rows:
         assert row["resident_bytes"] > row["before_bytes"] > 5e7
+
+
+def test_placement_of_a_small_network() -> None:
+    found = run("placement.py", "--neurons", "20000", "--synapses", "400000", "--density", "0.5")
+    assert found["neurons"] == pytest.approx(20000, rel=0.05)
+    assert found["synapses"] == pytest.approx(200000, rel=0.15)
+    assert found["fits"] is True
+    assert 0 < found["cores"] < found["layers"] * 10
+    assert found["place_s"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--density", "0.5"], ["--profiles", "3000"]])
+def test_a_million_neurons_are_placed_in_under_a_minute(more: list[str]) -> None:
+    board = ["--board", "nahuku"] if "--profiles" in more else []
+    found = run("placement.py", *more, *board)
+    assert found["neurons"] >= 1_000_000
+    assert found["synapses"] >= (5e7 if "--density" in more else 1e8)
+    assert found["place_s"] + found["check_s"] < 60
+    # The weights alone are 0.4 GB.
+    assert found["placing_bytes"] < 0.4e9

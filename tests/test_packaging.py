@@ -39,3 +39,13 @@ def test_every_runtime_requirement_is_pinned_for_ci() -> None:
     }
     names = {requirement.split(";")[0].split(">")[0].split("=")[0] for requirement in wanted}
     assert {name.strip() for name in names} <= pins
+
+
+def test_every_data_file_is_in_the_package() -> None:
+    given = project()["tool"]["setuptools"]["package-data"]
+    found = {
+        "srnn." + ".".join(file.parent.relative_to(ROOT).parts)
+        for part in PARTS
+        for file in (ROOT / part).rglob("*.toml")
+    }
+    assert {name for name, patterns in given.items() if "*.toml" in patterns} == found
