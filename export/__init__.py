@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .network import (
         AdaptiveLIF,
+        Convolution,
         CubaLIF,
         Layer,
         LeakyIntegrator,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AdaptiveLIF": "network",
+    "Convolution": "network",
     "CubaLIF": "network",
     "FloatModel": "checkpoint",
     "InputError": "errors",
@@ -53,6 +55,7 @@ _HOME = {
 
 __all__ = [
     "AdaptiveLIF",
+    "Convolution",
     "CubaLIF",
     "FloatModel",
     "InputError",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .checkpoint import FloatModel, read_model
+from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
@@ -30,10 +31,13 @@ EXAMPLE = """\
   srnn-export runs/digits/model.pt                      writes runs/digits/model.net
   srnn-export model.pt -o ecg.net --max-accuracy-loss 1.0
   srnn-export model.pt --dry-run --json                 check only, for a script
+  srnn-export --inspect any.net                         what a file holds, and what can load it
 
 exit codes: 0 exported; 1 the accuracy loss is above the limit (nothing is written); 2 bad input"""
 
 BUNDLED_SAMPLES = 8
+FOR_EXPORT = ("output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run")
+"""Arguments that have no meaning beside ``--inspect``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "NetX-style HDF5 description.",
         EXAMPLE,
     )
-    parser.add_argument("model", type=Path, help="model.pt of srnn-train")
+    parser.add_argument(
+        "model", type=Path, help="model.pt of srnn-train; with --inspect a .net file"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, help="file to write (default: the model's name with .net)"
     )
@@ -71,10 +77,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="fail when the integers lose more percentage points than this",
     )
     parser.add_argument("--dry-run", action="store_true", help="do everything but write")
+    parser.add_argument(
+        "--inspect",
+        action="store_true",
+        help="print what a .net file holds, of srnn or of lava-dl, and whether stock lava-dl can "
+        "load it; nothing is written",
+    )
     return run_command(parser, _export, argv)
 
 
 def _export(arguments: argparse.Namespace, output: Output) -> int:
+    if arguments.inspect:
+        given = [name for name in FOR_EXPORT if getattr(arguments, name)]
+        if given:
+            option = f"--{given[0].replace('_', '-')}"
+            raise InputError(f"{option}: is for exporting a model; --inspect takes a file alone")
+        return inspect(arguments.model, output)
     from ..simulate.simulator import run
 
     target = arguments.output or arguments.model.with_suffix(".net")

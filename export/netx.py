@@ -43,7 +43,7 @@ def write_net(
     """
     values = file_values(network, samples)
     with replacing(path) as temporary:
-        write_contents(temporary, values, file_attributes())
+        write_contents(temporary, values, file_attributes(network))
 
 
 def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Network:

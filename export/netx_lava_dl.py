@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +16,45 @@ import numpy.typing as npt
 from . import grid
 from .errors import InputError
 from .grid import IntArray
-from .network import CubaLIF, Layer, Network, Neuron, Readout, Synapses, ThresholdRefractoryLIF
-from .netx_stock import BIAS_MAX, BIAS_MIN, BIAS_UNIT, NEVER_SPIKES
+from .network import Convolution, CubaLIF, Layer, Network, Readout, Synapses
+from .netx_lava_dl_neurons import Block, read_bias, read_neuron
+from .netx_stock import NEVER_SPIKES
 from .netx_values import Contents, layer_indices, located, whole
 
-LAYERS_READ = ("input", "flatten", "dense", "dense_rec")
-_OURS = ("SRNN_", "ATRLIF")
+INPUT_BITS = 8
+"""Message bits of a network that begins with an input block: a pixel of a byte."""
+
+INPUT_WEIGHT = 64
+"""What netx takes for the weight of an input block that has none: 1 in SLAYER's units."""
+
+_GEOMETRY_MAX = 1 << 24
+
+
+@dataclass
+class _Walk:
+    """What was read so far: layers, the shape that the last group gives, and its average."""
+
+    contents: Contents
+    layers: list[Layer] = field(default_factory=list)
+    shape: tuple[int, ...] | None = None
+    flat: bool = True
+    populations: int = 0
+
+    @property
+    def width(self) -> int | None:
+        return None if self.shape is None else math.prod(self.shape)
+
+    def add(self, layer: Layer, shape: tuple[int, ...]) -> None:
+        self.layers.append(layer)
+        self.shape, self.flat = shape, math.prod(shape[1:]) == 1
 
 
 def network_of_lava_dl(contents: Contents, num_layers: int | None = None) -> Network:
     """Build a network from the standard part of a file, its first ``num_layers`` groups or all.
 
-    Input channels of a (C, H, W) shape are taken in C order, as a flatten layer gives them. The
-    readout counts spikes, or is the membrane where the last layer cannot spike.
+    Channels of a (C, H, W) shape are taken in C order, as a flatten layer gives them. The readout
+    counts spikes, or is the membrane where the last layer cannot spike; an average layer at the end
+    makes populations of it.
 
     Raises
     ------
@@ -39,66 +66,140 @@ def network_of_lava_dl(contents: Contents, num_layers: int | None = None) -> Net
         if not 1 <= num_layers <= len(indices):
             raise InputError(f"/layer: num_layers {num_layers} is outside 1..{len(indices)}")
         indices = indices[:num_layers]
-    layers: list[Layer] = []
-    width: int | None = None
+    walk = _Walk(contents)
+    graded = False
     for index in indices:
         base = f"/layer/{index}"
         kind = contents.text(f"{base}/type")
-        if kind in {"input", "flatten"}:
-            width = _passing(contents, base, kind, index, width)
-        elif kind in {"dense", "dense_rec"}:
-            layers.append(_dense(contents, base, kind, index, width))
-            width = layers[-1].size
-        else:
-            raise InputError(_unsupported(base, kind, index))
+        if kind not in _READERS:
+            raise InputError(
+                f"{base}/type: {kind!r} layers are not read; supported are {', '.join(_READERS)}"
+            )
+        if walk.populations:
+            raise InputError(f"{base}/type: {kind!r} after an average layer, which must come last")
+        _READERS[kind](walk, base, index)
+        graded |= kind == "input" and bool(walk.layers)
         contents.refuse_unasked(base)
-    if not layers:
-        raise InputError("/layer: has no dense layer")
-    last = layers[-1].neuron
+    if not walk.layers:
+        raise InputError("/layer: has no layer of neurons")
+    last = walk.layers[-1].neuron
     silent = isinstance(last, CubaLIF) and bool((last.v_threshold >= NEVER_SPIKES).all())
     return Network(
-        tuple(layers),
-        Readout("membrane" if silent else "spike_count"),
+        tuple(walk.layers),
+        Readout("membrane" if silent else "spike_count", populations=walk.populations),
+        message_bits=INPUT_BITS if graded else 0,
         provenance={"format": "NetX of lava-dl"},
     )
 
 
-def _unsupported(base: str, kind: str, index: int) -> str:
-    text = f"{base}/type: {kind!r} layers are not read; supported are {', '.join(LAYERS_READ)}"
-    if kind == "average" and index > 0:
-        return f"{text}; read with num_layers={index} to stop before it and average on the host"
-    return text
-
-
-def _passing(contents: Contents, base: str, kind: str, index: int, width: int | None) -> int | None:
-    if kind == "input" and index:
+def _input(walk: _Walk, base: str, index: int) -> None:
+    contents = walk.contents
+    if index:
         raise InputError(f"{base}/type: an input layer must come first")
+    if f"{base}/neuron" in contents.groups:
+        _input_block(walk, base)
+        return
+    _only_shape(contents, base, "input layers without a neuron")
+    walk.shape = _shape(contents, base)
+
+
+def _input_block(walk: _Walk, base: str) -> None:
+    """Read an affine input with neurons: each channel drives one of them, by one weight.
+
+    netx has the host put ``weight x + bias`` on the neuron's bias, SLAYER on its current. With a
+    current that lasts one step both are the same.
+    """
+    contents, shape = walk.contents, _shape(walk.contents, base)
+    if shape is None:
+        raise InputError(f"{base}/shape: missing; an input layer with neurons needs it")
+    block = Block(math.prod(shape), shape[0])
+    weight = _scalar(contents, f"{base}/weight", -grid.STATE_MAX, INPUT_WEIGHT)
+    bias = contents.values.get(f"{base}/bias")
+    if bias is not None and not isinstance(bias, str) and bias.size != 1:
+        raise InputError(f"{base}/bias: shape {bias.shape}, needs a scalar")
+    neuron = read_neuron(
+        contents, f"{base}/neuron", block, read_bias(contents, f"{base}/bias", block)
+    )
+    decay = getattr(neuron, "i_decay", None)
+    if not isinstance(neuron, CubaLIF) or (decay != grid.DECAY_ONE).any():
+        raise InputError(
+            f"{base}/neuron: input layers are read with CUBA or LOIHI neurons of iDecay "
+            f"{grid.DECAY_ONE} only; with others netx and SLAYER put the input in different places"
+        )
+    channels, rows, columns = (*shape, 1, 1)[:3]
+    kernel = np.full((channels, 1, 1, 1), weight)
+    with located(base):
+        synapses = Convolution(kernel, (channels, rows, columns), groups=channels)
+        walk.add(Layer("input", synapses, neuron), shape)
+
+
+def _flatten(walk: _Walk, base: str, _index: int) -> None:
+    _only_shape(walk.contents, base, "flatten layers")
+    shape, width = _shape(walk.contents, base), walk.width
+    if shape is not None and width is not None and math.prod(shape) != width:
+        raise InputError(
+            f"{base}/shape: {math.prod(shape)} values, but the layer before has {width}"
+        )
+    size = math.prod(shape) if shape is not None else width
+    walk.shape, walk.flat = None if size is None else (size,), True
+
+
+def _average(walk: _Walk, base: str, _index: int) -> None:
+    _only_shape(walk.contents, base, "average layers")
+    shape = _shape(walk.contents, base)
+    if shape is None:
+        raise InputError(f"{base}/shape: missing; its first number is the number of populations")
+    if not walk.layers:
+        raise InputError(f"{base}/type: an average layer needs a layer of neurons before it")
+    size = walk.layers[-1].size
+    if math.prod(shape[1:]) != 1 or size % shape[0]:
+        raise InputError(f"{base}/shape: {list(shape)} does not average {size} neurons in groups")
+    walk.populations = shape[0]
+
+
+def _only_shape(contents: Contents, base: str, what: str) -> None:
     for name in contents.names(base):
         if name not in {"type", "shape"}:
-            raise InputError(
-                f"{base}/{name}: {kind} layers are read only with a shape and nothing else; "
-                "feed the spikes that this block would send"
-            )
-    size = _shape_size(contents, base)
-    if size is not None and width is not None and size != width:
-        raise InputError(f"{base}/shape: {size} values, but the layer before has {width}")
-    return width if size is None else size
+            raise InputError(f"{base}/{name}: {what} are read only with a shape and nothing else")
 
 
-def _shape_size(contents: Contents, base: str) -> int | None:
+def _shape(contents: Contents, base: str) -> tuple[int, ...] | None:
     path = f"{base}/shape"
     if path not in contents.values:
         return None
-    shape = whole(contents.numbers(path), path, 1, 1 << 24)
-    return math.prod(int(size) for size in shape.reshape(-1))
+    shape = whole(contents.numbers(path), path, 1, 1 << 24).reshape(-1)
+    if shape.size > 3 or math.prod(shape.tolist()) > 1 << 24:
+        raise InputError(
+            f"{path}: {shape.tolist()[:8]} is not [neurons] or [channels, rows, columns]"
+        )
+    return tuple(shape.tolist())
 
 
-def _dense(contents: Contents, base: str, kind: str, index: int, width: int | None) -> Layer:
+def _dense(walk: _Walk, base: str, index: int) -> None:
+    walk.add(*_dense_layer(walk, base, index, None))
+
+
+def _dense_rec(walk: _Walk, base: str, index: int) -> None:
+    contents = walk.contents
+    weight = _matrix(contents, base, "weight_rec")
+    n = _matrix(contents, base, "weight").shape[0]
+    if weight.shape != (n, n):
+        raise InputError(f"{base}/weight_rec: shape {weight.shape}, needs ({n}, {n})")
+    with located(f"{base}/weight_rec"):
+        recurrent = Synapses(*_on_grid(weight))  # type: ignore[arg-type]
+    walk.add(*_dense_layer(walk, base, index, recurrent))
+
+
+def _dense_layer(
+    walk: _Walk, base: str, index: int, recurrent: Synapses | None
+) -> tuple[Layer, tuple[int, ...]]:
+    contents = walk.contents
     weight = _matrix(contents, base, "weight")
     n_out, n_in = weight.shape
+    shape = _shape(contents, base)
     for path, found, wanted in (
-        (f"{base}/weight", n_in, width),
-        (f"{base}/shape", n_out, _shape_size(contents, base)),
+        (f"{base}/weight", n_in, walk.width),
+        (f"{base}/shape", n_out, None if shape is None else math.prod(shape)),
         (f"{base}/inFeatures", n_in, _count(contents, f"{base}/inFeatures")),
         (f"{base}/outFeatures", n_out, _count(contents, f"{base}/outFeatures")),
     ):
@@ -106,43 +207,114 @@ def _dense(contents: Contents, base: str, kind: str, index: int, width: int | No
             raise InputError(
                 f"{path}: weights {weight.shape} do not fit, {wanted} needed in place of {found}"
             )
-    bias = _bias(contents, f"{base}/bias", n_out)
-    neuron = _neuron(contents, f"{base}/neuron", n_out, bias)
+    if not walk.flat:
+        raise InputError(f"{base}/type: a dense layer over {walk.shape} needs a flatten layer")
+    block = Block(n_out, n_out)
+    neuron = read_neuron(
+        contents, f"{base}/neuron", block, read_bias(contents, f"{base}/bias", block)
+    )
     delay = _delay(contents, f"{base}/delay", weight.shape)
-    recurrent = None
-    if kind == "dense_rec":
-        if delay.any():
-            raise InputError(
-                f"{base}/delay: delays in a recurrent layer are not read; SLAYER delays the "
-                "output, netx the inputs"
-            )
-        weight_rec = _matrix(contents, base, "weight_rec")
-        if weight_rec.shape != (n_out, n_out):
-            raise InputError(
-                f"{base}/weight_rec: shape {weight_rec.shape}, needs ({n_out}, {n_out})"
-            )
-        with located(f"{base}/weight_rec"):
-            recurrent = _on_grid(weight_rec, np.zeros((), np.int64))
+    if recurrent is not None and delay.any():
+        raise InputError(
+            f"{base}/delay: delays in a recurrent layer are not read; SLAYER delays the "
+            "output, netx the inputs"
+        )
     with located(f"{base}/weight"):
-        synapses = _on_grid(weight, delay)
-    return Layer(f"layer{index}", synapses, neuron, recurrent)
+        kept, exponent = _on_grid(weight)
+        synapses = Synapses(kept, exponent, delay)  # type: ignore[arg-type]
+    return Layer(f"layer{index}", synapses, neuron, recurrent), (n_out,)
+
+
+def _conv(walk: _Walk, base: str, index: int) -> None:
+    contents, below = walk.contents, walk.shape
+    if below is None or len(below) != 3:
+        raise InputError(
+            f"{base}/type: a conv layer needs the shape [channels, rows, columns] of what it "
+            f"reads; the layer before gives {'none' if below is None else list(below)}"
+        )
+    kernel = _kernel(contents, f"{base}/weight")
+    for name, found in (
+        ("inChannels", below[0]), ("outChannels", kernel.shape[0]),
+    ):  # fmt: skip
+        wanted = _count(contents, f"{base}/{name}")
+        if wanted is not None and wanted != found:
+            raise InputError(f"{base}/{name}: {wanted}, but there are {found}")
+    pairs = {
+        name: _pair(contents, f"{base}/{name}", low)
+        for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
+    }
+    if f"{base}/kernelSize" in contents.values:
+        size = _pair(contents, f"{base}/kernelSize", 1)
+        if size != kernel.shape[2:]:
+            raise InputError(f"{base}/kernelSize: {size}, but the weights are {kernel.shape}")
+    contents.value(f"{base}/groups")
+    groups = _count(contents, f"{base}/groups") or 1
+    delay = _delay(contents, f"{base}/delay", (kernel.shape[0], 1))
+    with located(f"{base}/weight"):
+        kept, exponent = _on_grid(kernel)
+        convolution = Convolution(
+            kept, below, **pairs, groups=groups, weight_exp=exponent, delay=delay.reshape(-1)
+        )  # type: ignore[arg-type]
+    shape = _shape(contents, base)
+    if shape is not None and shape != convolution.shape_out:
+        raise InputError(
+            f"{base}/shape: {list(shape)}, but the convolution gives {list(convolution.shape_out)}"
+        )
+    block = Block(convolution.n_out, kernel.shape[0])
+    bias = read_bias(contents, f"{base}/bias", block)
+    if convolution.delay is not None and bias.any():
+        raise InputError(
+            f"{base}/delay: delays and a bias in a conv layer are not read; SLAYER delays the "
+            "output, netx nothing"
+        )
+    neuron = read_neuron(contents, f"{base}/neuron", block, bias)
+    walk.add(Layer(f"layer{index}", convolution, neuron), convolution.shape_out)
+
+
+_READERS: dict[str, Callable[[_Walk, str, int], None]] = {
+    "input": _input,
+    "flatten": _flatten,
+    "dense": _dense,
+    "dense_rec": _dense_rec,
+    "conv": _conv,
+    "average": _average,
+}
+LAYERS_READ = tuple(_READERS)
 
 
 def _count(contents: Contents, path: str) -> int | None:
     if path not in contents.values:
         return None
+    return _scalar(contents, path, 1, None)
+
+
+def _scalar(contents: Contents, path: str, low: int, default: int | None) -> int:
+    if default is not None and path not in contents.values:
+        return default
     values = contents.numbers(path)
     if values.size != 1:
         raise InputError(f"{path}: shape {values.shape}, needs a scalar")
-    return int(whole(values, path, 1, grid.STATE_MAX).reshape(-1)[0])
+    return int(whole(values, path, low, grid.STATE_MAX).reshape(-1)[0])
+
+
+def _pair(contents: Contents, path: str, low: int) -> tuple[int, int]:
+    values = whole(contents.numbers(path), path, low, _GEOMETRY_MAX)
+    if values.shape not in {(), (1,), (2,)}:
+        raise InputError(f"{path}: shape {values.shape}, needs a scalar or (rows, columns)")
+    row, column = np.broadcast_to(values.reshape(-1), (2,)).tolist()
+    return row, column
+
+
+def _weights(contents: Contents, path: str) -> npt.NDArray[np.generic]:
+    if path in contents.groups:
+        raise InputError(f"{path}: complex weights are not read, only real ones")
+    return contents.numbers(path)
 
 
 def _matrix(contents: Contents, base: str, name: str) -> IntArray:
     path = f"{base}/{name}"
-    if path in contents.groups:
-        raise InputError(f"{path}: complex weights are not read, only real ones")
-    values = contents.numbers(path)
-    rows = _shape_size(contents, base)
+    values, shape = _weights(contents, path), _shape(contents, base)
+    rows = None if shape is None else math.prod(shape)
     if values.ndim == 1 and rows and values.size % rows == 0:
         values = values.reshape(rows, -1)
     if values.ndim != 2:
@@ -150,22 +322,23 @@ def _matrix(contents: Contents, base: str, name: str) -> IntArray:
     return whole(values, path, grid.WEIGHT_MIN, grid.WEIGHT_MAX_ONE_SIGN)
 
 
-def _on_grid(weight: IntArray, delay: IntArray) -> Synapses:
+def _kernel(contents: Contents, path: str) -> IntArray:
+    values = _weights(contents, path)
+    if values.ndim == 5 and values.shape[4] == 1:
+        values = values[..., 0]
+    if values.ndim != 4:
+        raise InputError(
+            f"{path}: shape {values.shape}, needs (channels out, channels in, rows, columns)"
+        )
+    return whole(values, path, grid.WEIGHT_MIN, grid.WEIGHT_MAX_ONE_SIGN)
+
+
+def _on_grid(weight: IntArray) -> tuple[IntArray, int]:
     mixed = weight.min() < 0 < weight.max()
     # netx keeps odd weights of both signs exactly, up to 7 bits, by a shift; so does (2 W s) >> 1.
     if mixed and (weight % 2).any() and np.abs(2 * weight + 1).max() < -grid.WEIGHT_MIN:
-        return Synapses(2 * weight, -1, delay)  # type: ignore[arg-type]
-    return Synapses(weight, 0, delay)  # type: ignore[arg-type]
-
-
-def _bias(contents: Contents, path: str, size: int) -> IntArray:
-    if path not in contents.values:
-        return np.zeros(size, np.int64)
-    values = contents.numbers(path)
-    if values.shape not in {(), (1,), (size,)}:
-        raise InputError(f"{path}: shape {values.shape}, needs a scalar or ({size},)")
-    mantissa = whole(values, path, BIAS_MIN, BIAS_MAX)
-    return np.broadcast_to(mantissa.reshape(-1), (size,)) * BIAS_UNIT
+        return 2 * weight, -1
+    return weight, 0
 
 
 def _delay(contents: Contents, path: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -184,96 +357,3 @@ def _delay(contents: Contents, path: str, shape: tuple[int, ...]) -> npt.NDArray
     if steps.shape == shape:
         return steps
     raise InputError(f"{path}: shape {steps.shape}, needs ({shape[0]},), ({shape[1]},) or {shape}")
-
-
-def _cuba(contents: Contents, base: str, size: int, bias: IntArray) -> Neuron:
-    threshold = _parameter(contents, base, "vThMant", size, grid.THRESHOLD_MANTISSA_NEVER)
-    for name in ("tauRho", "scaleRho"):  # of the surrogate gradient, no part of the dynamics
-        if f"{base}/{name}" in contents.values:
-            contents.numbers(f"{base}/{name}")
-    _fixed(contents, f"{base}/theta", threshold * grid.STATE_ONE)
-    return CubaLIF(
-        size,
-        i_decay=_parameter(contents, base, "iDecay", size, grid.DECAY_ONE),
-        v_decay=_parameter(contents, base, "vDecay", size, grid.DECAY_ONE),
-        v_threshold=threshold,
-        bias=bias,
-    )
-
-
-def _adaptive(contents: Contents, base: str, size: int, bias: IntArray) -> Neuron:
-    i_decay = _parameter(contents, base, "iDecay", size, grid.DECAY_ONE)
-    if bias.any() and (i_decay != grid.DECAY_ONE).any():
-        raise InputError(
-            f"{base}/type: ALIF with a bias is read only with iDecay {grid.DECAY_ONE}; SLAYER adds "
-            "the bias before the current's filter, which Lava's ATRLIF cannot"
-        )
-    limit = grid.STATE_MAX // grid.STATE_ONE
-    return ThresholdRefractoryLIF(
-        size,
-        i_decay=i_decay,
-        v_decay=_parameter(contents, base, "vDecay", size, grid.DECAY_ONE),
-        th_decay=_parameter(contents, base, "thDecay", size, grid.DECAY_ONE),
-        r_decay=_parameter(contents, base, "refDecay", size, grid.DECAY_ONE),
-        th_init=_parameter(contents, base, "vThMant", size, limit) * grid.STATE_ONE,
-        th_step=_parameter(contents, base, "vThStep", size, limit) * grid.STATE_ONE,
-        bias=bias,
-    )
-
-
-_NEURONS: dict[str, Callable[[Contents, str, int, IntArray], Neuron]] = {
-    "CUBA": _cuba,
-    "LOIHI": _cuba,
-    "ALIF": _adaptive,
-}
-
-
-def _neuron(contents: Contents, base: str, size: int, bias: IntArray) -> Neuron:
-    if base not in contents.groups:
-        if base in contents.values:
-            raise InputError(f"{base}: is a dataset, needs a group")
-        # What netx takes for an affine block: no decay of the current, no spikes.
-        return CubaLIF(
-            size,
-            i_decay=np.zeros((), np.int64),
-            v_decay=np.array(grid.DECAY_ONE, np.int64),
-            v_threshold=np.array(NEVER_SPIKES, np.int64),
-            bias=bias,
-        )
-    kind = contents.text(f"{base}/type")
-    if kind not in _NEURONS:
-        ours = kind.startswith(_OURS)
-        raise InputError(
-            f"{base}/type: {kind!r} neurons are "
-            + ("read with the /srnn part only, which this file lacks" if ours else "not read")
-            + f"; supported are {', '.join(_NEURONS)}"
-        )
-    _fixed(contents, f"{base}/refDelay", np.int64(1))
-    _fixed(contents, f"{base}/gradedSpike", np.int64(0))
-    _fixed(contents, f"{base}/wgtExp", np.int64(0))
-    _fixed(contents, f"{base}/weight_exp", np.int64(0))
-    return _NEURONS[kind](contents, base, size, bias)
-
-
-def _fixed(contents: Contents, path: str, value: npt.NDArray[np.int64] | np.int64) -> None:
-    """Refuse another value than the one that Lava computes with, where the file has one."""
-    if path not in contents.values:
-        return
-    found = contents.numbers(path)
-    if found.size != 1 and found.shape != np.shape(value):
-        raise InputError(f"{path}: shape {found.shape}, needs a scalar")
-    bad = np.flatnonzero(np.atleast_1d(found.astype(np.float64) != value))
-    if bad.size:
-        shown = found.reshape(-1)[min(int(bad[0]), found.size - 1)]
-        wanted = np.broadcast_to(value, np.broadcast_shapes(found.shape, np.shape(value)))
-        raise InputError(
-            f"{path}: {shown} is not read, only {wanted.reshape(-1)[bad[0]]}: netx ignores the key"
-        )
-
-
-def _parameter(contents: Contents, base: str, key: str, size: int, high: int) -> IntArray:
-    path = f"{base}/{key}"
-    values = contents.numbers(path)
-    if values.shape not in {(), (1,), (size,)}:
-        raise InputError(f"{path}: shape {values.shape}, needs a scalar or ({size},)")
-    return np.broadcast_to(whole(values, path, 0, high).reshape(-1), (size,))

@@ -15,7 +15,18 @@ import numpy.typing as npt
 from . import grid
 from .errors import InputError
 from .grid import FloatArray
-from .network import NEURONS, Layer, Network, Neuron, Readout, Synapses
+from .network import (
+    NEURON_COUNT_MAX,
+    NEURONS,
+    Convolution,
+    CubaLIF,
+    Layer,
+    Network,
+    Neuron,
+    Readout,
+    Synapses,
+)
+from .netx_standard import standard_part
 from .netx_values import (
     Contents,
     Value,
@@ -27,10 +38,10 @@ from .netx_values import (
     shown,
     whole,
 )
-from .netx_write import FORMAT, FORMAT_VERSION, standard_part
+from .netx_write import FORMAT, FORMAT_VERSION
 from .samples import Samples, check_samples
 
-LAYER_TYPES = ("dense", "dense_rec")
+LAYER_TYPES = ("dense", "dense_rec", "conv")
 _SAMPLES = ("inputs", "lengths", "output", "targets", "valid")
 
 
@@ -68,7 +79,14 @@ def network_of(contents: Contents) -> Network:
         Names the dataset, the value and the limit.
     """
     indices = layer_indices(contents, "/srnn/layer", first=1)
-    layers = tuple(_layer(contents, index) for index in indices)
+    groups = _groups(contents)
+    if len(groups) != len(indices):
+        raise InputError(
+            f"/layer: describes {len(groups)} layers of neurons, /srnn/layer {len(indices)}"
+        )
+    layers = tuple(
+        _layer(contents, base, index) for base, index in zip(groups, indices, strict=True)
+    )
     dt = _positive(contents, "/srnn/dt", zero_allowed=True)
     readout = _readout(_json(contents, "/srnn/readout", dict))
     network = Network(
@@ -111,41 +129,95 @@ def samples_of(contents: Contents, network: Network) -> Samples | None:
     return samples
 
 
-def _layer(contents: Contents, index: int) -> Layer:
-    base, own = f"/layer/{index}", f"/srnn/layer/{index}"
+def _groups(contents: Contents) -> list[str]:
+    """Return the groups of ``/layer`` that hold a layer of neurons, in order."""
+    found = []
+    for index in layer_indices(contents, "/layer", first=0):
+        base = f"/layer/{index}"
+        kind = contents.text(f"{base}/type")
+        if kind in LAYER_TYPES or (kind == "input" and f"{base}/neuron" in contents.groups):
+            found.append(base)
+        elif kind not in {"input", "flatten"}:
+            needed = ", ".join(("input", "flatten", *LAYER_TYPES))
+            raise InputError(f"{base}/type: {kind!r}, needs one of {needed}")
+    return found
+
+
+def _layer(contents: Contents, base: str, index: int) -> Layer:
+    own = f"/srnn/layer/{index}"
     kind = contents.text(f"{base}/type")
-    if kind not in LAYER_TYPES:
-        raise InputError(f"{base}/type: {kind!r}, needs one of {', '.join(LAYER_TYPES)}")
-    weight = weights(contents, f"{base}/weight")
     recurrent = None
-    if kind == "dense_rec":
-        recurrent = _synapses(contents, own, "_rec", weights(contents, f"{base}/weight_rec"))
-    synapses = _synapses(contents, own, "", weight)
-    neuron = _neuron(contents, f"{own}/neuron", synapses.n_out)
+    if f"{base}/weight_rec" in contents.values or kind == "dense_rec":
+        recurrent = _synapses(contents, base, own, "_rec")
+    connection = _convolution(contents, base, own, kind) if kind in {"conv", "input"} else None
+    connection = connection or _synapses(contents, base, own, "")
+    neuron = _neuron(contents, f"{own}/neuron", connection.n_out)
     name = _json(contents, f"{own}/name", str)
     scale = _finite(contents, f"{own}/state_scale", (neuron.size,))
     with located(own):
-        return Layer(name, synapses, neuron, recurrent, scale)
+        return Layer(name, connection, neuron, recurrent, scale)
 
 
-def weights(contents: Contents, path: str) -> npt.NDArray[np.int32]:
-    """Return a matrix (n_out, n_in) of float32 that hold integers."""
+def _weights(
+    contents: Contents, base: str, own: str, suffix: str, needs: str
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Return weights and their exponent; where stock lava-dl reads the file, they hold it too."""
+    path = f"{base}/weight{suffix}"
     values = contents.numbers(path, np.float32)
-    if values.ndim != 2:
-        raise InputError(f"{path}: shape {values.shape}, needs (neurons, sources)")
-    limit = grid.WEIGHT_MAX_ONE_SIGN
-    return whole(values, path, grid.WEIGHT_MIN, limit).astype(np.int32)
-
-
-def _synapses(contents: Contents, own: str, suffix: str, weight: npt.NDArray[np.int32]) -> Synapses:
+    if values.ndim != len(needs.split(", ")):
+        raise InputError(f"{path}: shape {values.shape}, needs {needs}")
+    low, high = grid.WEIGHT_MIN, grid.WEIGHT_MAX_ONE_SIGN
+    kept = whole(values, path, low, high)
     low, high = grid.WEIGHT_EXP_MIN, grid.WEIGHT_EXP_MAX
     exponent = integer(contents, f"{own}/weight_exp{suffix}", low, high)
-    path = f"{own}/delay{suffix}"
+    if contents.text(f"{base}/neuron/type") == CubaLIF.TYPE:
+        if exponent > 0 and (kept % (1 << exponent)).any():
+            raise InputError(f"{path}: {own}/weight_exp{suffix} {exponent} does not divide it")
+        kept = kept >> exponent if exponent > 0 else kept << -exponent
+    return kept, exponent
+
+
+def _convolution(contents: Contents, base: str, own: str, kind: str) -> Convolution:
+    path = f"{own}/shape_in"
+    shape: Any = contents.numbers(path, np.int64)
+    delay = _delay(contents, f"{own}/delay")
+    with located(base):
+        if kind == "input":
+            weight, exponent = _weights(contents, base, own, "", "(weight)")
+            if shape.shape != (3,) or not 1 <= shape[0] <= NEURON_COUNT_MAX:
+                raise InputError(f"{path}: {shape.tolist()} is not (channels, rows, columns)")
+            channels = int(shape[0])
+            kernel = np.broadcast_to(weight[:1, None, None, None], (channels, 1, 1, 1))
+            return Convolution(kernel, shape, groups=channels, weight_exp=exponent, delay=delay)
+        needs = "(channels out, channels in, rows, columns)"
+        kernel, exponent = _weights(contents, base, own, "", needs)
+        pairs: dict[str, Any] = {
+            name: contents.numbers(f"{base}/{name}", np.int64)
+            for name in ("stride", "padding", "dilation")
+        }
+        groups = contents.numbers(f"{base}/groups", np.int64)
+        if groups.shape != ():
+            raise InputError(f"{base}/groups: shape {groups.shape}, needs a scalar")
+        return Convolution(
+            kernel, shape, **pairs, groups=int(groups), weight_exp=exponent, delay=delay
+        )
+
+
+def _delay(contents: Contents, path: str) -> npt.NDArray[Any] | None:
     delay = in_range(contents.numbers(path, np.int32), path, 0, grid.DELAY_MAX)
-    if delay.shape not in {(), weight.shape} or (delay.shape == () and delay):
+    if delay.shape == () and delay:
+        raise InputError(f"{path}: {delay} as a scalar, which can only be 0 for no delays")
+    return delay if delay.shape else None
+
+
+def _synapses(contents: Contents, base: str, own: str, suffix: str) -> Synapses:
+    weight, exponent = _weights(contents, base, own, suffix, "(neurons, sources)")
+    path = f"{own}/delay{suffix}"
+    delay = _delay(contents, path)
+    if delay is not None and delay.shape != weight.shape:
         raise InputError(f"{path}: shape {delay.shape}, needs {weight.shape}, or 0 for no delays")
     with located(own):
-        return Synapses(weight, exponent, delay if delay.shape else None)
+        return Synapses(weight, exponent, delay)
 
 
 def _neuron(contents: Contents, base: str, size: int) -> Neuron:
@@ -191,7 +263,7 @@ def _check_agrees(path: str, found: Value, wanted: Value) -> None:
 
 def _readout(values: dict[str, Any]) -> Readout:
     path = "/srnn/readout"
-    if set(values) != {"kind", "skip_steps", "classes"}:
+    if set(values) - {"populations"} != {"kind", "skip_steps", "classes"}:
         raise InputError(
             f"{path}: entries {', '.join(sorted(values)) or 'none'}, needs kind, skip_steps and "
             "classes"
@@ -203,8 +275,11 @@ def _readout(values: dict[str, Any]) -> Readout:
         raise InputError(f"{path}: skip_steps {skip!r} is not an integer")
     if not isinstance(classes, list) or not all(isinstance(c, str) for c in classes):
         raise InputError(f"{path}: classes is not a list of strings")
+    populations = values.get("populations", 0)
+    if not isinstance(populations, int) or isinstance(populations, bool):
+        raise InputError(f"{path}: populations {populations!r} is not an integer")
     with located(path):
-        return Readout(kind, skip, tuple(classes))
+        return Readout(kind, skip, tuple(classes), populations)
 
 
 def _json(contents: Contents, path: str, kind: type[Any]) -> Any:

@@ -2,8 +2,9 @@
 
 ``netx`` shifts a weight matrix to the top of 8 bits; Lava's ``Dense`` then clips and truncates it
 for the signs that it finds. Some matrices lose weights there; the same steps are run here to see.
-Sources: ``lava.lib.dl.netx.utils.optimize_weight_bits`` of lava-dl 0.6.0 and
-``lava.utils.weightutils`` of lava-nc 0.10.0.
+Lava's ``Conv`` takes any kernel as it is. An exponent that all weights absorb is folded into them.
+Sources: ``lava.lib.dl.netx.hdf5`` and ``optimize_weight_bits`` in its ``utils`` of lava-dl 0.6.0,
+``lava.utils.weightutils`` and ``lava.proc.conv`` of lava-nc 0.10.0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from . import grid
 from .grid import IntArray
-from .network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron, Synapses
+from .network import Connection, Convolution, CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 
 BIAS_UNIT = grid.STATE_ONE
 """One unit of a file's bias in state units: lava-dl sets ``bias_exp`` 6."""
@@ -23,6 +24,8 @@ BIAS_MIN, BIAS_MAX = -(1 << 15), (1 << 15) - 1
 """Range of a file's bias: Lava keeps it as int16."""
 NEVER_SPIKES = 1 << 17
 """Threshold mantissas from here on lie above every 24-bit membrane."""
+_CONV_SUM_MAX = (1 << 23) - 1
+_CONV_GEOMETRY_MAX = 127
 
 
 def stock_lava_dl_obstacles(network: Network) -> list[str]:
@@ -35,11 +38,65 @@ def stock_lava_dl_obstacles(network: Network) -> list[str]:
         integers.
     """
     found = []
-    if network.message_bits:
+    if is_input_block(network):
+        largest = _input_bias(network)
+        if largest > BIAS_MAX:
+            found.append(
+                f"input: weight times {network.message_bits} bits plus bias reaches {largest}; "
+                f"Lava keeps a bias in 16 bits, up to {BIAS_MAX}"
+            )
+    elif network.message_bits:
         found.append(f"input: graded, {network.message_bits} bits; lava-dl files carry spikes only")
     for layer in network.layers:
         found.extend(f"layer {layer.name}: {text}" for text in _layer_obstacles(layer))
     return found
+
+
+def is_input_block(network: Network) -> bool:
+    """Whether the first layer is what lava-dl calls an input with neurons.
+
+    Each graded channel drives one neuron, by one weight and one bias; the current lasts one step.
+    """
+    layer = network.layers[0]
+    connection, neuron = layer.synapses, layer.neuron
+    return (
+        network.message_bits > 0
+        and layer.recurrent is None
+        and isinstance(connection, Convolution)
+        and connection.kernel.shape[1:] == (1, 1, 1)
+        and connection.shape_in == connection.shape_out
+        and connection.groups == connection.shape_in[0]
+        and connection.delay is None
+        and connection.weight_exp == 0
+        and bool((connection.kernel == connection.kernel[0]).all())
+        and isinstance(neuron, CubaLIF)
+        and bool((neuron.i_decay == grid.DECAY_ONE).all() and (neuron.bias == neuron.bias[0]).all())
+    )
+
+
+def _input_bias(network: Network) -> int:
+    layer = network.layers[0]
+    bias = abs(int(getattr(layer.neuron, "bias")[0])) // BIAS_UNIT  # noqa: B009
+    return layer.synapses.largest_sum * ((1 << network.message_bits) - 1) + bias
+
+
+def weights(connection: Connection) -> IntArray:
+    """Return the weights of a connection as int64, (n_out, n_in) or a kernel."""
+    raw = connection.kernel if isinstance(connection, Convolution) else connection.weight
+    return raw.astype(np.int64)
+
+
+def folded(connection: Connection) -> IntArray | None:
+    """Return the weights times ``2^weight_exp``; None where those are no weights of a file."""
+    raw, exponent = weights(connection), connection.weight_exp
+    if exponent < 0:
+        if (raw % (1 << -exponent)).any():
+            return None
+        return raw >> -exponent
+    product = raw << exponent
+    if product.min() < grid.WEIGHT_MIN or product.max() > grid.WEIGHT_MAX_ONE_SIGN:
+        return None
+    return product
 
 
 def as_cuba(neuron: Neuron) -> Neuron:
@@ -64,16 +121,42 @@ def _layer_obstacles(layer: Layer) -> list[str]:
     if neuron.u_init.any() or neuron.v_init.any():
         found.append("the initial state is not zero, which a lava-dl file cannot say")
     found.extend(_bias_obstacles(neuron.bias))
-    if isinstance(layer.neuron, LeakyIntegrator) and _current_wraps(layer.synapses):
-        found.append("the synaptic sum can leave 24 bits, where a CUBA current wraps")
-    groups = [("weight", layer.synapses)]
+    found.extend(_delay_obstacles(layer, bool(neuron.bias.any())))
+    groups: list[tuple[str, Connection]] = [("weight", layer.synapses)]
     if layer.recurrent is not None:
         groups.append(("weight_rec", layer.recurrent))
-    for name, synapses in groups:
-        if synapses.weight_exp:
-            found.append(f"{name}_exp is {synapses.weight_exp}, lava-dl files have none")
-    found.extend(_delay_obstacles(layer, bool(neuron.bias.any())))
-    found.extend(_weight_obstacles([(name, s.weight) for name, s in groups]))
+    parts = []
+    for name, connection in groups:
+        weight = folded(connection)
+        if weight is None:
+            found.append(
+                f"{name}_exp is {connection.weight_exp}, lava-dl files have none and the weights "
+                "do not absorb it"
+            )
+        else:
+            parts.append((name, weight))
+    if isinstance(layer.neuron, LeakyIntegrator) and parts and _current_wraps(parts[0][1]):
+        found.append("the synaptic sum can leave 24 bits, where a CUBA current wraps")
+    if isinstance(layer.synapses, Convolution):
+        return found + _convolution_obstacles(layer, layer.synapses, neuron)
+    return found + (_weight_obstacles(parts) if len(parts) == len(groups) else [])
+
+
+def _convolution_obstacles(layer: Layer, convolution: Convolution, neuron: Neuron) -> list[str]:
+    found = []
+    if layer.recurrent is not None:
+        found.append("recurrent synapses over a convolution, which lava-dl files cannot say")
+    channels = convolution.kernel.shape[0]
+    for parameter in neuron.PARAMETERS:
+        values = getattr(neuron, parameter.name).reshape(channels, -1)
+        if (values != values[:, :1]).any():
+            found.append(f"{parameter.key} differs within a channel; lava-dl files have one for it")
+    if convolution.largest_sum << max(convolution.weight_exp, 0) > _CONV_SUM_MAX:
+        found.append("the sum of a kernel can leave the 24 bits in which Lava's Conv wraps")
+    numbers = (*convolution.stride, *convolution.padding, *convolution.dilation)
+    largest = max(*numbers, *convolution.kernel.shape[2:], convolution.groups)
+    if largest > _CONV_GEOMETRY_MAX:
+        found.append(f"a stride, padding, dilation, kernel or groups of {largest}, Lava keeps int8")
     return found
 
 
@@ -98,18 +181,19 @@ def _delay_obstacles(layer: Layer, biased: bool) -> list[str]:
     if layer.recurrent is not None:
         delayed = layer.synapses.delay is not None or layer.recurrent.delay is not None
         return ["delays in a recurrent layer, which lava-dl gets wrong"] if delayed else []
-    delay = layer.synapses.delay
-    if delay is None:
+    if layer.synapses.delay is None:
         return []
-    if (delay != delay[:, :1]).any():
+    if isinstance(layer.synapses, Convolution):
+        return ["delays in a convolution, which netx ignores"]
+    if layer.synapses.neuron_delay is None:
         return ["delays per synapse; lava-dl files have one per neuron"]
     if biased:
         return ["delays and a bias in one layer, which SLAYER and netx order differently"]
     return []
 
 
-def _current_wraps(synapses: Synapses) -> bool:
-    weight = synapses.weight.astype(np.int64)
+def _current_wraps(weight: IntArray) -> bool:
+    weight = weight.reshape(weight.shape[0], -1)
     limit = 1 << (grid.STATE_BITS - 1 - grid.STATE_SHIFT)
     highest = np.maximum(weight, 0).sum(axis=1).max()
     lowest = np.minimum(weight, 0).sum(axis=1).min()

@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .network import CubaLIF, Layer, Network, Synapses
-from .netx_stock import BIAS_UNIT, as_cuba, stock_lava_dl_obstacles
+from .network import Connection, Convolution, Network
+from .netx_standard import Tree, parameters, standard_part
+from .netx_stock import stock_lava_dl_obstacles
 from .netx_values import Value
 from .samples import Samples, check_samples
 
 FORMAT = "srnn-net"
-FORMAT_VERSION = 1
-
-NOT_FOR_STOCK = {CubaLIF.TYPE: "SRNN_CUBA"}
-"""Neuron type in the standard part where stock lava-dl must refuse the file."""
-
-Tree = dict[str, Value]
+FORMAT_VERSION = 2
+"""Newest version; a file is written in the lowest that can say it, so that older readers stay."""
 
 
 def file_values(network: Network, samples: Samples | None) -> Tree:
@@ -37,68 +34,26 @@ def file_values(network: Network, samples: Samples | None) -> Tree:
     return tree
 
 
-def file_attributes() -> dict[str, dict[str, Value]]:
+def file_attributes(network: Network) -> dict[str, dict[str, Value]]:
     """Return the attributes that make a file ours."""
-    return {"/srnn": {"format": FORMAT, "format_version": np.array(FORMAT_VERSION, np.int64)}}
+    version = np.array(version_of(network), np.int64)
+    return {"/srnn": {"format": FORMAT, "format_version": version}}
 
 
-def standard_part(network: Network) -> Tree:
-    """Return the NetX part, ``/layer``: stock lava-dl loads it where it can run it."""
-    stock = not stock_lava_dl_obstacles(network)
-    tree: Tree = {
-        "/layer/0/type": _layer_type("input"),
-        "/layer/0/shape": np.array([network.input_size], np.int64),
-    }
-    for index, layer in enumerate(network.layers, start=1):
-        base = f"/layer/{index}"
-        kind = "dense" if layer.recurrent is None else "dense_rec"
-        tree[f"{base}/type"] = _layer_type(kind)
-        tree[f"{base}/shape"] = np.array([layer.size], np.int64)
-        tree[f"{base}/inFeatures"] = np.array(layer.synapses.n_in, np.int64)
-        tree[f"{base}/outFeatures"] = np.array(layer.size, np.int64)
-        tree[f"{base}/weight"] = layer.synapses.weight.astype(np.float32)
-        if layer.recurrent is not None:
-            tree[f"{base}/weight_rec"] = layer.recurrent.weight.astype(np.float32)
-        tree.update(_stock_neuron(base, layer) if stock else _named_neuron(base, layer))
-    return tree
+def version_of(network: Network) -> int:
+    """Return the lowest format version that can say a network.
 
-
-def _layer_type(name: str) -> Value:
-    return np.array([name.encode("ascii")], dtype="S10")
-
-
-def _stock_neuron(base: str, layer: Layer) -> Tree:
-    neuron = as_cuba(layer.neuron)
-    assert isinstance(neuron, CubaLIF)
-    tree: Tree = {
-        f"{base}/neuron/type": neuron.TYPE,
-        f"{base}/neuron/refDelay": np.array(1, np.int64),
-        f"{base}/neuron/gradedSpike": np.array(False),
-    }
-    for key, values in (
-        ("iDecay", neuron.i_decay),
-        ("vDecay", neuron.v_decay),
-        ("vThMant", neuron.v_threshold),
-    ):
-        shared = (values == values[0]).all()
-        tree[f"{base}/neuron/{key}"] = np.array(values[0] if shared else values, np.int64)
-    if neuron.bias.any():
-        tree[f"{base}/bias"] = (neuron.bias // BIAS_UNIT).astype(np.float32)
-    if layer.synapses.delay is not None:
-        tree[f"{base}/delay"] = layer.synapses.delay[:, 0].astype(np.float32)
-    return tree
-
-
-def _named_neuron(base: str, layer: Layer) -> Tree:
-    kind = layer.neuron.TYPE
-    return {f"{base}/neuron/type": NOT_FOR_STOCK.get(kind, kind), **_parameters(base, layer)}
-
-
-def _parameters(base: str, layer: Layer) -> Tree:
-    return {
-        f"{base}/neuron/{parameter.key}": getattr(layer.neuron, parameter.name).astype(np.int32)
-        for parameter in layer.neuron.PARAMETERS
-    }
+    2 for convolutions, populations, delays beside a right shift, and exponents that stock lava-dl
+    reads as part of the weights; else 1.
+    """
+    connections = [c for layer in network.layers for c in (layer.synapses, layer.recurrent) if c]
+    needs_two = (
+        network.readout.populations > 0
+        or any(isinstance(c, Convolution) for c in connections)
+        or any(c.weight_exp < 0 and c.delay is not None for c in connections)
+        or (any(c.weight_exp for c in connections) and not stock_lava_dl_obstacles(network))
+    )
+    return 2 if needs_two else 1
 
 
 def _own_part(network: Network) -> Tree:
@@ -112,7 +67,8 @@ def _own_part(network: Network) -> Tree:
                 "kind": readout.kind,
                 "skip_steps": readout.skip_steps,
                 "classes": readout.classes,
-            },
+            }
+            | ({"populations": readout.populations} if readout.populations else {}),
             "readout",
         ),
         "/srnn/task": json_text(network.task, "task"),
@@ -122,15 +78,17 @@ def _own_part(network: Network) -> Tree:
         base = f"/srnn/layer/{index}"
         tree[f"{base}/name"] = json_text(layer.name, f"layer {index}, name")
         tree[f"{base}/state_scale"] = layer.state_scale
+        if isinstance(layer.synapses, Convolution):
+            tree[f"{base}/shape_in"] = np.array(layer.synapses.shape_in, np.int64)
         tree.update(_synapses(base, "", layer.synapses))
         if layer.recurrent is not None:
             tree.update(_synapses(base, "_rec", layer.recurrent))
         tree[f"{base}/neuron/type"] = layer.neuron.TYPE
-        tree.update(_parameters(base, layer))
+        tree.update(parameters(base, layer))
     return tree
 
 
-def _synapses(base: str, suffix: str, synapses: Synapses) -> Tree:
+def _synapses(base: str, suffix: str, synapses: Connection) -> Tree:
     delay = np.zeros((), np.int32) if synapses.delay is None else synapses.delay
     return {
         f"{base}/weight_exp{suffix}": np.array(synapses.weight_exp, np.int32),

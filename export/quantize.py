@@ -19,7 +19,7 @@ from .errors import InputError, index_list
 from .freeze import SCALES, Frozen, Quantization, freeze
 from .grid import FloatArray, IntArray
 from .integer_neurons import FloatLayer
-from .network import CubaLIF, Layer, Network
+from .network import CubaLIF, Layer, Network, dense
 from .plain import build
 from .trace import LayerTrace, Trace
 
@@ -203,7 +203,7 @@ def _largest_current(
     batch, steps, _ = messages.shape
     u = np.zeros((batch, layer.size))
     largest = np.zeros(layer.size)
-    weight = layer.synapses.weight.T * 2.0**layer.synapses.weight_exp
+    weight = dense(layer.synapses).weight.T * 2.0**layer.synapses.weight_exp
     back = None
     if layer.recurrent is not None:
         back = layer.recurrent.weight.T * 2.0**layer.recurrent.weight_exp
@@ -223,7 +223,7 @@ def _report(
         name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
         for name, values in trace.states.items()
     }
-    pairs = [(layer.weight, made.synapses)]
+    pairs = [(layer.weight, dense(made.synapses))]
     if made.recurrent is not None and layer.weight_rec is not None:
         pairs.append((layer.weight_rec, made.recurrent))
     unit = made.state_scale * grid.STATE_ONE
@@ -266,8 +266,8 @@ def _report(
 
 def layer_bytes(layer: Layer, weight_bits: int = grid.WEIGHT_BITS_MAX) -> int:
     """Return the layer's bytes on a chip: weights by their bits, 2 a decay, 3 a 24-bit state."""
-    synapses = layer.synapses.weight.size
-    synapses += 0 if layer.recurrent is None else layer.recurrent.weight.size
+    synapses = dense(layer.synapses).count
+    synapses += 0 if layer.recurrent is None else layer.recurrent.count
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]
     return -(-synapses * weight_bits // 8) + layer.size * sum(widths)
 

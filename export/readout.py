@@ -38,9 +38,10 @@ def scores(
     lengths
         int (batch,), steps of each sample; all steps when None.
     """
-    return readout_scores(
-        network.readout.kind, real_output(network, output), network.readout.skip_steps, lengths
-    )
+    real, populations = real_output(network, output), network.readout.populations
+    if populations:
+        real = real.reshape(*real.shape[:2], populations, -1).mean(axis=3)
+    return readout_scores(network.readout.kind, real, network.readout.skip_steps, lengths)
 
 
 def readout_scores(

@@ -2,7 +2,8 @@
 
 A synaptic operation is counted per non-zero weight that a non-zero message meets: an accumulate
 (AC) where the layer's messages are binary, a multiply-accumulate (MAC) where they are graded,
-whatever values they take. *Dense* counts every weight at every step. NeuroBench 2.3.0 counts the
+whatever values they take. *Dense* counts every weight at every step; of a convolution the taps that
+fall on its padding are no synapses and count nowhere. NeuroBench 2.3.0 counts the
 same way from the outputs of a float model (its Synaptic Operations, Activation Sparsity); there,
 graded inputs that happen to be -1, 0 or 1 throughout a call count as ACs.
 """
@@ -187,9 +188,9 @@ def layer_activity(
     ``steps`` of all samples together; ``graded``: whether messages from below carry values.
     """
     from_below, recurrent, operations_below, operations_recurrent = totals
-    weights = layer.synapses.weight.size
+    weights = layer.synapses.count
     if layer.recurrent is not None:
-        weights += layer.recurrent.weight.size
+        weights += layer.recurrent.count
     return LayerActivity(
         name=layer.name,
         neuron=layer.neuron.TYPE,

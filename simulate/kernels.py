@@ -29,20 +29,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .convolve import convolve, hold_back
+from .deliver import clear, deliver, deliver_below, deliver_lateral, deliver_wide
 from .events import check_binary, list_inputs
 from .programs import NARROW_MAX, update
-from .rows import BLOCK, gather, gather_graded
+from .rows import BLOCK
 from .sources import source_digest
 from .vectors import (
     LANES,
     beyond,
     fetch_add,
-    get_int16,
     get_int32,
     get_int64,
-    get_uint8,
     load,
-    load_drive,
     put_int32,
     put_int64,
     put_uint8,
@@ -63,10 +62,11 @@ LAYER = np.dtype(
         (name, np.int64)
         for name in (
             *("program", "n", "blocks", "states", "parameters", "initial", "wide", "recurrent"),
-            *("weight", "factor", "offset", "left", "right", "delay", "slots"),
+            *("weight", "factor", "offset", "left", "right", "delay", "late", "slots"),
             *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
-            *("lateral_right", "lateral_delay", "lateral_slots"),
+            *("lateral_right", "lateral_delay", "lateral_late", "lateral_slots", "geometry"),
             *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
+            *("total",),
             *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
             *("fan_out", "lateral_fan_out"),
         )
@@ -76,11 +76,12 @@ LAYER = np.dtype(
 
 ``parameters``, ``initial``: addresses of int32 (P, n), (S, n). ``weight``: address of codes uint8
 (n_in, n), or of int16 (n_in, n) where the layer is wide; ``factor``, ``offset``: what
-``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``delay``: address of uint8
-(n_in, n), or 0. ``slots``: largest delay + 1. From ``state`` to ``starts``: offsets in bytes into
-a thread's scratch. ``counts``, ``last_counts``: places of the layer's spikes in the counts, and
-``sent`` of its ``n_in`` sources. ``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero
-weights of each source.
+``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``geometry``: address of what
+``convolve.py`` takes, with its weights, or 0. ``delay``: address of uint8 (n_in, n), delays of each
+synapse, in a wide layer; ``late``: of uint8 (n,), delays of each neuron; or 0. ``slots``: largest
+delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``counts``,
+``last_counts``: places of the layer's spikes in the counts, and ``sent`` of its ``n_in`` sources.
+``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero weights of each source.
 """
 
 SPIKES, STATE = 0, 1
@@ -90,12 +91,6 @@ SPIKES, STATE = 0, 1
 TRACE_COLUMNS = STATE + STATES_MAX
 TOTALS = 4
 """Counts of a layer: events from below, recurrent events, synaptic operations of each."""
-
-
-@njit(forceinline=True)
-def _clear(address, words):
-    for i in range(words):
-        put_int64(address, i, 0)
 
 
 @njit
@@ -122,61 +117,6 @@ def _add_totals(layer, counts, totals):
 
 
 @njit(forceinline=True)
-def _shift(drive, width, right, left):
-    for i in range(width):
-        put_int32(drive, i, (get_int32(drive, i) >> right) << left)
-
-
-@njit(forceinline=True)
-def _add(drive, other, width):
-    for i in range(0, width, LANES):
-        kind = np.int32(0)
-        store_drive(drive, i, load_drive(kind, drive, i) + load_drive(kind, other, i))
-
-
-@njit(forceinline=True)
-def _deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
-    """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
-    sources, values = lists
-    target = other if adds and right != 0 else drive
-    adding = adds and right == 0
-    if values != 0:
-        gather_graded(adding, target, layer_blocks, weight, sources, values, lo, hi, factor, offset)
-    else:
-        gather(adding, target, layer_blocks, weight, sources, lo, hi, factor, offset)
-    if right != 0:
-        _shift(target, layer_blocks * BLOCK, right, left)
-        if adds:
-            _add(drive, other, layer_blocks * BLOCK)
-
-
-@njit
-def _deliver_wide(
-    adds, width, drive, total, weight, delay, future, slots, left, right, lists, lo, hi, step
-):
-    """Set drive to the shifted sum of the synapses, or add it; 64 bits, delays."""
-    sources, values = lists
-    now = total
-    if delay != 0:
-        now = future + 8 * width * (step % slots)
-    else:
-        _clear(total, width)
-    for e in range(lo, hi):
-        row = width * get_int32(sources, e)
-        value = get_int32(values, e) if values != 0 else 1
-        for i in range(width):
-            at, place = now, i
-            if delay != 0:
-                at, place = future, i + width * ((step + get_uint8(delay, row + i)) % slots)
-            put_int64(at, place, get_int64(at, place) + value * get_int16(weight, row + i))
-    for i in range(width):
-        a = (get_int64(now, i) >> right) << left
-        put_int64(drive, i, get_int64(drive, i) + a if adds else a)
-    if delay != 0:
-        _clear(now, width)
-
-
-@njit(forceinline=True)
 def _keep_states(trace, row, n, states, width, s):
     for k in range(states):
         target = trace[STATE + k]
@@ -189,6 +129,37 @@ def _keep_states(trace, row, n, states, width, s):
             if i < n:
                 x = load(np.int32(0), s, k * width + i)
                 store_part(target, row * n + i, x, n - i)
+
+
+@njit
+def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first):
+    """Run a narrow layer that has a convolution, or delays of its neurons; else as others.
+
+    ``first``: the chunk's first step in the run. Apart from ``_run_narrow``, which it would slow.
+    """
+    width, s, alarm = layer.blocks * BLOCK, scratch + layer.state, scratch + layer.alarm
+    sources, starts = scratch + layer.sources, scratch + layer.starts
+    for t in range(steps):
+        lo, hi = get_int64(in_starts, t + 1), get_int64(in_starts, t + 2)
+        deliver_below(layer, scratch, lists, lo, hi, first + t)
+        before, now = get_int64(starts, t), get_int64(starts, t + 1)
+        if layer.recurrent != 0:
+            deliver_lateral(layer, scratch, (sources, np.int64(0)), before, now, first + t)
+        now = update(
+            np.int32(0), layer.program, layer.n, width, layer.parameters, s, scratch + layer.drive,
+            scratch + layer.fired, alarm, sources, now,
+        )  # fmt: skip
+        put_int64(starts, t + 2, now)
+        _keep_states(trace, row + t, layer.n, layer.states, width, s)
+    return _left_narrow(layer.states, alarm)
+
+
+@njit(forceinline=True)
+def _left_narrow(states, alarm):
+    for k in range(states):
+        if beyond(np.int32(0), alarm, k * LANES, NARROW_MAX):
+            return LEFT_NARROW, 0, k
+    return 0, 0, 0
 
 
 @njit
@@ -212,10 +183,10 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
     lo = get_int64(in_starts, 1)
     for t in range(steps):
         hi = get_int64(in_starts, t + 2)
-        _deliver(False, blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi)
+        deliver(False, blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi)
         lo = hi
         if recurrent != 0:
-            _deliver(
+            deliver(
                 True, blocks, drive, other, lateral, lateral_factor, lateral_offset, lateral_left,
                 lateral_right, own, before, now,
             )  # fmt: skip
@@ -226,15 +197,12 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
         put_int64(starts, t + 2, now)
         if keeps:
             _keep_states(trace, row + t, n, states, width, s)
-    for k in range(states):
-        if beyond(np.int32(0), alarm, k * LANES, NARROW_MAX):
-            return LEFT_NARROW, 0, k
-    return 0, 0, 0
+    return _left_narrow(states, alarm)
 
 
 @njit
 def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
-    """Run a layer as ``_run_narrow`` does, with 64 bits and delays; ``first``: step in the run."""
+    """Run a layer as ``_run_narrow`` does, with 64 bits and delays of each synapse."""
     n, states, width = layer.n, layer.states, layer.blocks * BLOCK
     s, drive, total = scratch + layer.state, scratch + layer.drive, scratch + layer.lateral_drive
     fired, alarm = scratch + layer.fired, scratch + layer.alarm
@@ -243,13 +211,21 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
     own = (sources, np.int64(0))
     for t in range(steps):
         lo, hi, step = get_int64(in_starts, t + 1), get_int64(in_starts, t + 2), first + t
-        _deliver_wide(
-            False, width, drive, total, layer.weight, layer.delay, future, layer.slots, layer.left,
-            layer.right, lists, lo, hi, step,
-        )  # fmt: skip
+        if layer.geometry != 0:
+            convolve(
+                np.int64(0), drive, scratch + layer.total, layer.geometry, layer.weight,
+                layer.right, layer.left, lists, lo, hi,
+            )  # fmt: skip
+            if layer.late != 0:
+                hold_back(np.int64(0), drive, layer.late, future, layer.slots, n, width, step)
+        else:
+            deliver_wide(
+                False, width, drive, total, layer.weight, layer.delay, future, layer.slots,
+                layer.left, layer.right, lists, lo, hi, step,
+            )  # fmt: skip
         before, now = get_int64(starts, t), get_int64(starts, t + 1)
         if layer.recurrent != 0:
-            _deliver_wide(
+            deliver_wide(
                 True, width, drive, total, layer.lateral_weight, layer.lateral_delay,
                 lateral_future, layer.lateral_slots, layer.lateral_left, layer.lateral_right, own,
                 before, now, step,
@@ -272,12 +248,14 @@ def _begin(layer, scratch):
     width = layer.blocks * BLOCK
     for i in range(layer.states * width):
         put_int32(scratch + layer.state, i, get_int32(layer.initial, i))
-    _clear(scratch + layer.fired, width // LANES)
-    _clear(scratch + layer.alarm, STATES_MAX * LANES)
-    if layer.delay != 0:
-        _clear(scratch + layer.future, layer.slots * width)
-    if layer.lateral_delay != 0:
-        _clear(scratch + layer.lateral_future, layer.lateral_slots * width)
+    clear(scratch + layer.fired, width // LANES)
+    clear(scratch + layer.alarm, STATES_MAX * LANES)
+    clear(scratch + layer.future, layer.slots * width)
+    clear(scratch + layer.lateral_future, layer.lateral_slots * width)
+    if layer.geometry != 0:
+        # What pads the drives stays zero.
+        clear(scratch + layer.drive, width if layer.wide else width // 2)
+        clear(scratch + layer.total, width)
     put_int64(scratch + layer.starts, 0, 0)
     put_int64(scratch + layer.starts, 1, 0)
 
@@ -305,6 +283,10 @@ def _run_layers(layers, traces, scratch, lists, starts, steps, row, done):
         layer, trace = layers[index], traces[index]
         if layer.wide:
             ended, step, state = _run_wide(layer, trace, scratch, lists, starts, steps, row, done)
+        elif layer.geometry != 0 or layer.late != 0 or layer.lateral_late != 0:
+            ended, step, state = _run_narrow_late(
+                layer, trace, scratch, lists, starts, steps, row, done
+            )
         else:
             ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row)
         if ended != 0:

@@ -7,7 +7,6 @@ kept while it lives.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,12 +22,12 @@ from ..export.network import (
     LeakyIntegrator,
     Network,
     Neuron,
-    Synapses,
     ThresholdRefractoryLIF,
 )
 from . import kernels, programs
+from .matrices import matrix, padded
 from .reference import initial_state
-from .rows import BLOCK, pack
+from .rows import BLOCK
 
 CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
 """A chunk has at most so many steps, and fewer where its longest list would pass so many events."""
@@ -56,14 +55,6 @@ PROGRAMS: dict[type[Neuron], Program] = {
     ),
 }
 """The neuron programs by their record, as ``reference.STEPS``."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Matrix:
-    """Synapses as a kernel reads them, and the arrays that the addresses point to."""
-
-    values: dict[str, int]
-    kept: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +96,11 @@ class _Bounds:
 
     below: int
     lateral: int
-    delayed: bool
+    wide: bool
 
     def fits(self, layer: Layer, largest: int) -> bool:
         """Whether all sums fit narrow arithmetic, for messages of at most ``largest``."""
-        if self.delayed:
+        if self.wide:
             return False
         total = 0
         for synapses, sums in (
@@ -170,12 +161,10 @@ def prepare(layer: Layer, wide: bool) -> PreparedLayer:
 def _bounds_of(layer: Layer) -> _Bounds:
     bounds = _bounds.get(layer)
     if bounds is None:
-        sums = [
-            0 if s is None else int(np.abs(s.weight).sum(axis=1, dtype=np.int64).max())
-            for s in (layer.synapses, layer.recurrent)
-        ]
+        connections = (layer.synapses, layer.recurrent)
+        sums = [0 if c is None else c.largest_sum for c in connections]
         delayed = any(
-            s is not None and s.delay is not None for s in (layer.synapses, layer.recurrent)
+            c is not None and c.delay is not None and c.neuron_delay is None for c in connections
         )
         # Lava's 1 + 4096 can make a decay negative; the narrow decay does not do that.
         negative = isinstance(layer.neuron, ThresholdRefractoryLIF) and bool(
@@ -187,12 +176,11 @@ def _bounds_of(layer: Layer) -> _Bounds:
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
     program = PROGRAMS[type(layer.neuron)]
-    parameters = _padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
+    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
     states = initial_state(layer.neuron, 1)
-    initial = _padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
-    make: Callable[[Synapses], _Matrix] = _wide_matrix if wide else _packed_matrix
-    below = make(layer.synapses)
-    lateral = None if layer.recurrent is None else make(layer.recurrent)
+    initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
+    below = matrix(layer.synapses, wide)
+    lateral = None if layer.recurrent is None else matrix(layer.recurrent, wide)
     record = {
         "program": program.code,
         "n": layer.size,
@@ -220,48 +208,6 @@ def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
     if isinstance(neuron, CubaLIF) and name == "v_threshold":
         return values << STATE_SHIFT
     return values
-
-
-def _padded(rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
-    rest = -rows.shape[1] % BLOCK
-    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, rest))), dtype=np.int32)
-
-
-def _fan_out(synapses: Synapses) -> npt.NDArray[np.int64]:
-    return np.count_nonzero(synapses.weight, axis=0).astype(np.int64)
-
-
-def _packed_matrix(synapses: Synapses) -> _Matrix:
-    codes, scale, offset = pack(synapses.weight)
-    fan_out = _fan_out(synapses)
-    # A shift to the left is one of every term. One to the right acts on the sum, so it comes later.
-    exponent = synapses.weight_exp
-    rounds = exponent < 0
-    left = 0 if rounds else STATE_SHIFT + exponent
-    values = {
-        "weight": codes.ctypes.data,
-        "factor": scale << left,
-        "offset": offset << left,
-        "left": STATE_SHIFT if rounds else 0,
-        "right": -exponent if rounds else 0,
-        "fan_out": fan_out.ctypes.data,
-    }
-    return _Matrix(values, (codes, fan_out))
-
-
-def _wide_matrix(synapses: Synapses) -> _Matrix:
-    weight, fan_out = _padded(synapses.weight.T).astype(np.int16), _fan_out(synapses)
-    delay = None if synapses.delay is None else _padded(synapses.delay.T).astype(np.uint8)
-    exponent = synapses.weight_exp
-    values = {
-        "weight": weight.ctypes.data,
-        "left": STATE_SHIFT + max(exponent, 0),
-        "right": max(-exponent, 0),
-        "delay": 0 if delay is None else delay.ctypes.data,
-        "slots": 1 if delay is None else int(delay.max()) + 1,
-        "fan_out": fan_out.ctypes.data,
-    }
-    return _Matrix(values, (weight, delay, fan_out))
 
 
 def _plan(network: Network, wide: tuple[bool, ...]) -> Plan:
@@ -306,6 +252,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         record["lateral_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
         record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
+        record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
         record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
         # Before the chunk's spikes there are those of the step before it.

@@ -16,11 +16,12 @@ from ..export.errors import InputError
 from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray, rtz, sat, wrap24
 from ..export.network import (
     AdaptiveLIF,
+    Connection,
+    Convolution,
     CubaLIF,
     LeakyIntegrator,
     Network,
     Neuron,
-    Synapses,
     ThresholdRefractoryLIF,
     check_inputs,
 )
@@ -30,20 +31,56 @@ State = dict[str, IntArray]
 """States of one layer by name, int64 (batch, n)."""
 
 
-def delivered(synapses: Synapses, history: IntArray, step: int) -> IntArray:
+def delivered(connection: Connection, history: IntArray, step: int) -> IntArray:
     """Return a(step), int64 (batch, n_out), from the messages sent so far.
 
     ``history`` int64 (batch, time, n_in): column t is what the sources sent at step t; before the
     first step there is silence. ``a = sum over d of shift(W[delay == d] @ history[step - d])``.
     """
-    weight = synapses.weight.astype(np.int64)
-    delay = np.zeros_like(weight) if synapses.delay is None else synapses.delay
-    total = np.zeros((history.shape[0], synapses.n_out), dtype=np.int64)
+    if isinstance(connection, Convolution):
+        return _delivered_by_convolution(connection, history, step)
+    weight = connection.weight.astype(np.int64)
+    delay = np.zeros_like(weight) if connection.delay is None else connection.delay
+    total = np.zeros((history.shape[0], connection.n_out), dtype=np.int64)
     for d in np.unique(delay):
         if step - d >= 0:
             summed = history[:, step - d] @ np.where(delay == d, weight, 0).T
-            total += _shift(summed, synapses.weight_exp)
+            total += _shift(summed, connection.weight_exp)
     return total
+
+
+def _delivered_by_convolution(convolution: Convolution, history: IntArray, step: int) -> IntArray:
+    out = convolution.kernel.shape[0]
+    delay = np.zeros(out, np.int64) if convolution.delay is None else convolution.delay
+    total = np.zeros((history.shape[0], *convolution.shape_out), dtype=np.int64)
+    for d in np.unique(delay):
+        if step - d >= 0:
+            late = delay == d
+            total[:, late] = convolved(convolution, history[:, step - d])[:, late]
+    return _shift(total, convolution.weight_exp).reshape(history.shape[0], -1)
+
+
+def convolved(convolution: Convolution, messages: IntArray) -> IntArray:
+    """Return the sums of one step, int64 (batch, channel, row, column), by the record's equation.
+
+    ``messages`` int64 (batch, n_in).
+    """
+    _, rows, columns = convolution.shape_in
+    out, share, taps_down, taps_along = convolution.kernel.shape
+    groups, batch = convolution.groups, messages.shape[0]
+    sources = messages.reshape(batch, groups, share, rows, columns)
+    kernel = convolution.kernel.astype(np.int64)
+    kernel = kernel.reshape(groups, out // groups, share, taps_down, taps_along)
+    y, x = (np.arange(size) for size in convolution.shape_out[1:])
+    total = np.zeros((batch, groups, out // groups, y.size, x.size), dtype=np.int64)
+    for r, c in np.ndindex(taps_down, taps_along):
+        row = y * convolution.stride[0] + r * convolution.dilation[0] - convolution.padding[0]
+        column = x * convolution.stride[1] + c * convolution.dilation[1] - convolution.padding[1]
+        down, along = (row >= 0) & (row < rows), (column >= 0) & (column < columns)
+        window = sources[..., row[down, None], column[along]]
+        reached = np.ix_(*map(np.arange, total.shape[:3]), y[down], x[along])
+        total[reached] += np.einsum("goi,bgiyx->bgoyx", kernel[..., r, c], window)
+    return total.reshape(batch, out, y.size, x.size)
 
 
 def _shift(x: IntArray, exponent: int) -> IntArray:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-COMPILED = ("vectors.py", "rows.py", "programs.py", "events.py", "kernels.py")
+COMPILED = (
+    "vectors.py", "rows.py", "programs.py", "events.py", "convolve.py", "deliver.py", "kernels.py",
+)  # fmt: skip
 
 
 def source_digest() -> int:

@@ -62,6 +62,11 @@ NARROW, WIDE = Vector(32), Vector(64)
 _OF_KIND = {types.int32: NARROW, types.int64: WIDE}
 
 
+def kind_bits(kind: Any) -> int:
+    """Return the bits of an element of the vectors of a kind."""
+    return _OF_KIND[kind].bits
+
+
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Any) -> None:
@@ -400,3 +405,28 @@ def _make_put(kind: Any) -> Any:
 get_uint8, get_int16, get_int32, get_int64 = (_make_get(k) for k in (INT8, INT16, INT32, INT64))
 put_uint8, put_int32, put_int64 = (_make_put(k) for k in (INT8, INT32, INT64))
 """Single elements at an address, as int64."""
+
+
+@intrinsic
+def get_drive(typing, kind, address, index):
+    """Return element ``index``, of as many bits in memory as ``kind``, as int64."""
+    bits = kind_bits(kind)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = builder.load(element(builder, args[1], args[2], ir.IntType(bits)))
+        return value if bits == 64 else builder.sext(value, INT64)
+
+    return types.int64(kind, types.int64, types.int64), codegen
+
+
+@intrinsic
+def put_drive(typing, kind, address, index, value):
+    """Write element ``index``, of as many bits in memory as ``kind``."""
+    bits = kind_bits(kind)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = args[3] if bits == 64 else builder.trunc(args[3], INT32)
+        builder.store(value, element(builder, args[1], args[2], ir.IntType(bits)))
+        return context.get_dummy_value()
+
+    return types.void(kind, types.int64, types.int64, types.int64), codegen

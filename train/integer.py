@@ -22,7 +22,7 @@ from ..export import grid
 from ..export.checkpoint import ModelConfig
 from ..export.errors import InputError
 from ..export.freeze import Frozen, Quantization, freeze
-from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron
+from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
 from .engine.stack import StackLayer
@@ -142,7 +142,7 @@ def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> S
     """
     neuron, scale = integer.neuron, integer.state_scale
     unit = (scale * grid.STATE_ONE)[:, None]
-    synapses, recurrent = integer.synapses, integer.recurrent
+    synapses, recurrent = dense(integer.synapses), integer.recurrent
     weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
     weight_rec = None if layer.weight_rec is None else np.zeros(layer.weight_rec.shape)
     if recurrent is not None:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ...export.grid import DECAY_ONE, STATE_ONE, IntArray
 from ...export.network import (
+    Connection,
+    Convolution,
     CubaLIF,
     Layer,
     Network,
@@ -24,11 +26,13 @@ from ...export.network import (
     check_inputs,
 )
 from . import compat
-from .choice import bias_parts, check_sums, describe
+from .choice import bias_parts, check_convolutions, check_sums, describe
 
 compat.prepare()
 
 from lava.proc.atrlif.process import ATRLIF  # noqa: E402
+from lava.proc.conv import utils as conv_utils  # noqa: E402
+from lava.proc.conv.process import Conv  # noqa: E402
 from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
 from lava.proc.io.source import RingBuffer  # noqa: E402
 from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
@@ -78,10 +82,12 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     Raises
     ------
     InputError
-        Inputs of another shape or range, or sums beyond the 32 bits of Lava's synapses.
+        Inputs of another shape or range, sums beyond the 32 bits of Lava's synapses, or a
+        convolution that Lava's ``Conv`` does not compute.
     """
     inputs = check_inputs(network, np.asarray(sample)[None])
     check_sums(network, inputs)
+    check_convolutions(network, inputs)
     steps = inputs.shape[1] + len(network.layers)
     # Time comes last in a RingBuffer, which starts again at its end: silence fills the lag.
     data = np.zeros((network.input_size, steps), dtype=np.int32)
@@ -91,10 +97,8 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     stages = []
     for index, (layer, plan) in enumerate(zip(network.layers, describe(network), strict=True)):
         bits = network.message_bits if index == 0 else 0
-        synapses = _synapses(layer.synapses, bits)
         neuron = PROCESSES[plan.process](layer.neuron, plan.lag + 1, steps)
-        below.s_out.connect(synapses.s_in)
-        synapses.a_out.connect(neuron.a_in)
+        synapses = _connected(below, layer.synapses, neuron, bits)
         recurrent = None
         if layer.recurrent is not None:
             recurrent = _synapses(layer.recurrent, 0)
@@ -105,6 +109,38 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
         stages.append(Stage(layer, plan.lag, neuron, synapses, recurrent, states))
         below = neuron
     return Graph(source, tuple(stages), steps)
+
+
+def _connected(below: Any, connection: Connection, neuron: Any, message_bits: int) -> Any:
+    if not isinstance(connection, Convolution):
+        synapses = _synapses(connection, message_bits)
+        below.s_out.connect(synapses.s_in)
+        synapses.a_out.connect(neuron.a_in)
+        return synapses
+    made = _convolution(connection, message_bits)
+    # Lava's blocks are (column, row, channel), ours lie in a row in the opposite order.
+    below.s_out.reshape(connection.shape_in).transpose([2, 1, 0]).connect(made.s_in)
+    made.a_out.transpose([2, 1, 0]).flatten().connect(neuron.a_in)
+    return made
+
+
+def _convolution(convolution: Convolution, message_bits: int) -> Conv:
+    # Torch, which Lava would take where it is there, computes in float32, and may hang in a
+    # process that was forked.
+    conv_utils.TORCH_IS_AVAILABLE = False
+    exponent, kernel = convolution.weight_exp, convolution.kernel.astype(np.int64)
+    kernel = kernel << exponent if exponent >= 0 else kernel >> -exponent
+    channels, rows, columns = convolution.shape_in
+    return Conv(
+        # A true convolution flips what a correlation does not: (out, column, row, in).
+        weight=kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32),
+        input_shape=(columns, rows, channels),
+        stride=(convolution.stride[1], convolution.stride[0]),
+        padding=(convolution.padding[1], convolution.padding[0]),
+        dilation=(convolution.dilation[1], convolution.dilation[0]),
+        groups=convolution.groups,
+        num_message_bits=message_bits,
+    )
 
 
 def _synapses(synapses: Synapses, message_bits: int) -> Dense:

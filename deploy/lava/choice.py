@@ -16,11 +16,12 @@ from ...export.errors import InputError, index_list
 from ...export.grid import DECAY_BITS, DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray
 from ...export.network import (
     AdaptiveLIF,
+    Connection,
+    Convolution,
     CubaLIF,
     LeakyIntegrator,
     Network,
     Neuron,
-    Synapses,
     ThresholdRefractoryLIF,
 )
 from ..plan import LayerPlan
@@ -28,6 +29,7 @@ from ..plan import LayerPlan
 INT32_MAX = int(np.iinfo(np.int32).max)
 BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX = -(1 << 12), (1 << 12) - 1
 BIAS_EXP_MAX = 7
+CONV_NUMBER_MAX = 127
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,54 @@ def describe(network: Network) -> list[LayerPlan]:
     return rows
 
 
-def _synapse_kind(synapses: Synapses, *, graded: bool) -> str:
-    name = "Dense" if synapses.delay is None else "DelayDense"
-    return f"{'graded ' if graded else ''}{name} {synapses.n_in}x{synapses.n_out}"
+def _synapse_kind(connection: Connection, *, graded: bool) -> str:
+    if isinstance(connection, Convolution):
+        rows, columns = connection.kernel.shape[2:]
+        text = f"Conv {rows}x{columns}, {connection.n_in}x{connection.n_out}"
+    else:
+        name = "Dense" if connection.delay is None else "DelayDense"
+        text = f"{name} {connection.n_in}x{connection.n_out}"
+    return f"{'graded ' if graded else ''}{text}"
 
 
-def largest_sum(synapses: Synapses, largest_message: int) -> int:
+def largest_sum(connection: Connection, largest_message: int) -> int:
     """Return a bound of ``|a|``, before and after the shift, for messages up to that magnitude."""
-    rows = np.abs(synapses.weight.astype(np.int64)).sum(axis=1)
-    return int(rows.max()) * largest_message << max(synapses.weight_exp, 0)
+    return connection.largest_sum * largest_message << max(connection.weight_exp, 0)
+
+
+def check_convolutions(network: Network, inputs: npt.NDArray[np.int32]) -> None:
+    """Refuse convolutions that Lava's ``Conv`` does not compute: it has no delay and no exponent.
+
+    Raises
+    ------
+    InputError
+        A layer, what it has and what would mend it.
+    """
+    largest = int(np.abs(inputs.astype(np.int64)).max(initial=0))
+    for index, layer in enumerate(network.layers):
+        connection = layer.synapses
+        if not isinstance(connection, Convolution):
+            continue
+        where, exponent = f"layer {layer.name}: a convolution", connection.weight_exp
+        if connection.delay is not None:
+            raise InputError(f"{where} with delays, which Lava's Conv has not; run the simulator")
+        if exponent < 0 and (connection.kernel % (1 << -exponent)).any():
+            raise InputError(
+                f"{where} with weight_exp {exponent}, which its weights do not absorb, and Lava's "
+                "Conv has none; run the simulator"
+            )
+        bound = largest_sum(connection, largest if index == 0 else 1)
+        if bound > STATE_MAX:
+            raise InputError(
+                f"{where} whose sums may reach {bound}; Lava's Conv wraps beyond {STATE_MAX}; use "
+                "smaller weights or inputs"
+            )
+        numbers = (*connection.stride, *connection.padding, *connection.dilation)
+        if max(*numbers, *connection.kernel.shape[2:], connection.groups) > CONV_NUMBER_MAX:
+            raise InputError(
+                f"{where} with a stride, padding, dilation, kernel or groups above "
+                f"{CONV_NUMBER_MAX}, which Lava's Conv keeps in 8 bits"
+            )
 
 
 def check_sums(network: Network, inputs: npt.NDArray[np.int32]) -> None:

@@ -1,9 +1,11 @@
-"""Which Lava is installed, and the one mend that newer Pythons need.
+"""Which Lava is installed, and the mends that newer Pythons and NumPys need.
 
 lava-nc 0.10.0 is the last release and asks for Python 3.10. On 3.11 and later it fails while
 ``lava.magma.compiler.var_model`` is imported: eight dataclass fields there have a mutable default,
-``ByteEncoder()``, which Python 3.11 refuses. Nothing else is in the way. The file is LGPL and is
-not copied; its defaults become ``default_factory`` while it is imported.
+``ByteEncoder()``, which Python 3.11 refuses. The file is LGPL and is not copied; its defaults
+become ``default_factory`` while it is imported. Its ports that reshape what they carry, which
+convolutions need, call ``np.reshape`` with a name that NumPy 2.4 has no longer. Nothing else is in
+the way.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
 PROVEN_VERSION = "0.10.0"
 PATCHED_MODULE = "lava.magma.compiler.var_model"
+PORTS_MODULE = "lava.magma.core.process.ports.ports"
 
 _NEEDED = ("numpy", "scipy", "networkx", "asteval")
 
@@ -65,6 +69,16 @@ def prepare() -> None:
         return
     with mutable_defaults_as_factories(PATCHED_MODULE):
         importlib.import_module(PATCHED_MODULE)
+    _mend_reshape(importlib.import_module(PORTS_MODULE).ReshapePort)
+
+
+def _mend_reshape(port: Any) -> None:
+    port.get_transform_func_fwd = lambda self: partial(_reshaped, shape=self.shape)
+    port.get_transform_func_bwd = lambda self: partial(_reshaped, shape=self.old_shape)
+
+
+def _reshaped(data: Any, shape: tuple[int, ...]) -> Any:
+    return data.reshape(shape)
 
 
 @contextmanager

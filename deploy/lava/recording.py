@@ -24,6 +24,7 @@ compat.prepare()
 
 from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
 from lava.proc.atrlif.models import PyATRLIFModelFixed  # noqa: E402
+from lava.proc.conv.models import PyConvModelFixed  # noqa: E402
 from lava.proc.dense.models import PyDelayDenseModelBitAcc, PyDenseModelBitAcc  # noqa: E402
 from lava.proc.io.source import PySendModelFixed  # noqa: E402
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc  # noqa: E402
@@ -35,6 +36,7 @@ MODELS: dict[str, type] = {
     "RingBuffer": PySendModelFixed,
     "Dense": PyDenseModelBitAcc,
     "DelayDense": PyDelayDenseModelBitAcc,
+    "Conv": PyConvModelFixed,
     "LIF": PyLifModelBitAcc,
     "LIFReset": PyLifResetModelBitAcc,
     "ATRLIF": PyATRLIFModelFixed,

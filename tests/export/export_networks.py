@@ -11,6 +11,7 @@ from srnn.export.network import (
     NEURONS,
     READOUTS,
     AdaptiveLIF,
+    Convolution,
     CubaLIF,
     Layer,
     LeakyIntegrator,
@@ -50,6 +51,26 @@ def random_synapses(rng: np.random.Generator, shape: tuple[int, int]) -> Synapse
     )
 
 
+def random_convolution(rng: np.random.Generator, channels: int) -> Convolution:
+    """Return a convolution over ``channels`` channels, of any geometry, small."""
+    groups = int(rng.choice([g for g in (1, 2, 3) if channels % g == 0]))
+    out = groups * int(rng.integers(1, 3))
+    taps, dilation, padding = (rng.integers(low, 4, 2) for low in (1, 1, 0))
+    size = np.maximum(rng.integers(1, 5, 2), dilation * (taps - 1) + 1 - 2 * padding)
+    shape = (out, channels // groups, *taps.tolist())
+    weight = random_weights(rng, (out, int(np.prod(shape[1:])))).reshape(shape)
+    return Convolution(
+        weight,
+        (channels, *size.tolist()),
+        tuple(rng.integers(1, 4, 2).tolist()),
+        tuple(padding.tolist()),
+        tuple(dilation.tolist()),
+        groups,
+        int(rng.integers(-8, 8)),
+        rng.integers(0, 63, out) if rng.random() < 0.5 else None,
+    )
+
+
 def random_samples(rng: np.random.Generator, network: Network) -> Samples:
     count, steps = (int(v) for v in rng.integers(1, 5, 2))
     limit = max(1, (1 << network.message_bits) - 1)
@@ -71,6 +92,11 @@ def random_network(seed: int) -> Network:
     depth = int(rng.integers(1, 4))
     sizes = [int(n) for n in rng.integers(1, 6, depth + 1)]
     layers = []
+    if rng.random() < 0.4:
+        convolution = random_convolution(rng, int(rng.integers(1, 7)))
+        neuron = random_neuron(rng, str(rng.choice(SPIKING)), convolution.n_out)
+        layers.append(Layer("convolution", convolution, neuron))
+        sizes[0] = convolution.n_out
     for index in range(depth):
         kind = str(rng.choice(list(NEURONS) if index == depth - 1 else SPIKING))
         neuron = random_neuron(rng, kind, sizes[index + 1])
@@ -84,10 +110,12 @@ def random_network(seed: int) -> Network:
         )
     last = layers[-1]
     kinds = [kind for kind in READOUTS if last.neuron.SPIKING or kind != "spike_count"]
-    classes = tuple(f"k{i}" for i in range(last.size)) if rng.random() < 0.5 else ()
+    populations = int(rng.choice([0, 0, 1, last.size]))
+    named = populations or last.size
+    classes = tuple(f"k{i}" for i in range(named)) if rng.random() < 0.5 else ()
     return Network(
         tuple(layers),
-        Readout(str(rng.choice(kinds)), int(rng.integers(0, 100)), classes),
+        Readout(str(rng.choice(kinds)), int(rng.integers(0, 100)), classes, populations),
         message_bits=int(rng.choice([0, 1, 8, 24])),
         input_scale=float(10.0 ** rng.normal(0, 20)),
         dt=None if rng.random() < 0.5 else float(10.0 ** rng.normal(-3, 1)),
@@ -117,6 +145,45 @@ def stock_network(seed: int = 0) -> Network:
         Readout("mean_softmax", 2, ("a", "b", "c")),
         dt=0.01,
         task={"name": "test"},
+    )
+
+
+def convolution_network(seed: int = 0, stock: bool = True) -> Network:
+    """Return convolutions and a dense layer over them; or what stock lava-dl cannot load."""
+    rng = np.random.default_rng(seed)
+    first = Convolution(
+        2 * rng.integers(-60, 60, (4, 2, 3, 2)), (4, 6, 5), (2, 1), (1, 0), (1, 2), 2,
+        0 if stock else 2, None if stock else [0, 3, 62, 7],
+    )  # fmt: skip
+    second = Convolution(4 * rng.integers(-30, 30, (3, 4, 1, 2)), first.shape_out, weight_exp=-1)
+    bias = np.repeat(128 * rng.integers(-3, 4, 3), second.n_out // 3)
+    thresholds = np.repeat(rng.integers(40, 90, 3), second.n_out // 3)
+    return Network(
+        (
+            Layer("one", first, CubaLIF(first.n_out, np.array(4096), np.array(400), np.array(60))),
+            Layer("two", second, CubaLIF(second.n_out, 4096, 300, thresholds, bias)),
+            Layer(
+                "out",
+                Synapses(2 * rng.integers(-60, 60, (6, second.n_out))),
+                CubaLIF(6, np.array(1024), np.array(1024), np.array(90)),
+            ),
+        ),
+        Readout("spike_count", 0, ("a", "b"), 2),
+    )
+
+
+def input_block_network(seed: int = 0) -> Network:
+    """Return graded inputs that each drive one neuron, and a convolution over those."""
+    rng = np.random.default_rng(seed)
+    block = Convolution(np.full((2, 1, 1, 1), 36), (2, 5, 5), groups=2)
+    above = Convolution(2 * rng.integers(-60, 60, (3, 2, 3, 3)), (2, 5, 5))
+    return Network(
+        (
+            Layer("input", block, CubaLIF(50, 4096, 1024, 25, 34 * 64 // 128 * 128)),
+            Layer("conv", above, CubaLIF(above.n_out, 4096, 1024, 25)),
+        ),
+        Readout("spike_count"),
+        message_bits=8,
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from srnn.export.errors import InputError, index_list
 from srnn.export.network import (
     NEURONS,
     AdaptiveLIF,
+    Convolution,
     CubaLIF,
     Layer,
     Network,
     Readout,
     Synapses,
     check_inputs,
+    dense,
     same_network,
 )
 
@@ -115,7 +118,7 @@ def test_sizes_are_limited(size):
         ([[2]], 0, [-1], "delay: -1 is outside 0..62"),
         ([[2]], 0, [1, 2], r"delay: shape \(2,\), needs \(1,\) or \(1, 1\)"),
         ([[2]], 0, [0.5], "delay: holds values that are not whole"),
-        ([[2]], -1, [1], "weight_exp: -1 with delays"),
+        ([[3, 5]], -1, [[1, 2]], "weight_exp: -1 with delays per synapse"),
     ],
 )
 def test_synapses_refuse(weight, exponent, delay, match):
@@ -130,6 +133,17 @@ def test_delays_are_spread_or_dropped():
     assert Synapses(weight, 0, np.array(4)).delay.tolist() == [[4] * 3] * 2
     square = Synapses(np.full((2, 2), 2), 0, np.array([1, 2]))
     assert square.delay.tolist() == [[1, 1], [2, 2]]
+    assert square.neuron_delay.tolist() == [1, 2]
+    assert Synapses(weight, 0, np.arange(6).reshape(2, 3)).neuron_delay is None
+
+
+@pytest.mark.parametrize(
+    ("weight", "delay"), [([[3, 5], [1, 0]], [4, 0]), ([[4, -8], [8, 0]], [[1, 2], [0, 9]])]
+)
+def test_delays_with_a_right_shift_that_rounds_nothing_apart(weight, delay):
+    kept = Synapses(np.array(weight), -2, np.array(delay))
+    assert kept.delay is not None
+    assert (kept.count, kept.largest_sum) == (4, np.abs(weight).sum(axis=1).max())
 
 
 def test_a_layer_fits_together():
@@ -262,3 +276,80 @@ def test_defaults_of_the_paper_neuron_are_zero():
 def test_index_list_is_short():
     assert index_list([3]) == "3"
     assert index_list(list(range(8))) == "0, 1, 2, 3, 4 and 3 more"
+
+
+CONVOLUTION = {"kernel": np.ones((4, 2, 3, 2)), "shape_in": (4, 5, 6), "groups": 2}
+
+
+def test_convolutions_have_a_geometry():
+    convolution = Convolution(**CONVOLUTION, stride=(2, 1), padding=(1, 0), dilation=(2, 3))
+    assert convolution.shape_out == (4, 2, 3)
+    assert (convolution.n_in, convolution.n_out, convolution.largest_sum) == (120, 24, 12)
+    assert convolution.neuron_delay is None
+    late = replace(convolution, delay=[0, 3, 0, 62])
+    assert late.neuron_delay.reshape(4, 6).tolist() == [[0] * 6, [3] * 6, [0] * 6, [62] * 6]
+    assert replace(late, delay=np.zeros(4)).delay is None
+    with pytest.raises(ValueError, match="read-only"):
+        convolution.kernel[0, 0, 0, 0] = 1
+    with pytest.raises(InputError, match="convolutions cannot be used here"):
+        dense(convolution)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"kernel": np.ones((4, 2, 3))}, r"kernel: shape \(4, 2, 3\), needs \(channels out"),
+        ({"kernel": np.ones((4, 2, 0, 2))}, "kernel: shape"),
+        ({"kernel": np.full((4, 2, 3, 2), 0.5)}, "kernel: holds values that are not whole"),
+        ({"kernel": np.full((4, 2, 3, 2), 256)}, r"kernel\[0, 0, 0, 0\]: 256 is not on the 8-bit"),
+        ({"kernel": [[[[3, -2]]]] * 4, "groups": 4}, "3 is not on the 8-bit grid"),
+        ({"shape_in": (4, 5)}, r"shape_in: shape \(2,\), needs \(3,\)"),
+        ({"shape_in": (4, 0, 6)}, r"shape_in: \(4, 0, 6\) is outside 1.."),
+        ({"shape_in": (4, 1 << 12, 1 << 12)}, "convolution: 67108864 sources, at most 16777216"),
+        ({"stride": (-1, 1)}, r"stride: \(-1, 1\) is outside 1..32767"),
+        ({"stride": (0, 1)}, "stride: .* is outside 1.."),
+        ({"stride": 2}, r"stride: shape \(\), needs \(2,\)"),
+        ({"stride": (1.5, 1)}, "stride: holds values that are not whole"),
+        ({"padding": (0, -1)}, "padding: .* is outside 0.."),
+        ({"padding": (1 << 40, 1)}, "padding: .* is outside 0..32767"),
+        ({"padding": (9000, 9000)}, "convolution: .* neurons, at most"),
+        ({"dilation": (1, 0)}, "dilation: .* is outside 1.."),
+        ({"dilation": (1, 6)}, "kernel: spans 7 columns, but the padded sources have 6"),
+        ({"groups": 0}, "groups: 0 do not divide 4 channels in"),
+        ({"groups": 3}, "groups: 3 do not divide 4 channels in"),
+        ({"groups": 1}, "kernel: 2 channels in for each of 1 groups, but the sources have 4"),
+        ({"kernel": np.ones((3, 2, 1, 1))}, "groups: 2 do not divide 3 channels out"),
+        ({"weight_exp": 9}, "weight_exp: 9 is outside"),
+        ({"delay": [1, 2]}, r"delay: shape \(2,\), needs \(4,\)"),
+        ({"delay": [0, 0, 0, 63]}, "delay: 63 at neuron 3 is outside 0..62"),
+    ],
+)
+def test_convolutions_refuse(changes, match):
+    with pytest.raises(InputError, match=match):
+        Convolution(**(CONVOLUTION | changes))
+
+
+def test_stacked_convolutions_must_meet():
+    one = Convolution(np.ones((4, 2, 1, 1)), (2, 3, 5))
+    layers = [Layer("one", one, CubaLIF(60, 0, 0, 1))]
+    for shape, fits in (((4, 3, 5), True), ((4, 5, 3), False)):
+        two = Convolution(np.ones((1, 4, 3, 3)), shape)
+        above = Layer("two", two, CubaLIF(two.n_out, 0, 0, 1))
+        if fits:
+            assert Network((*layers, above)).output_size == 3
+            continue
+        with pytest.raises(InputError, match=r"a convolution of \(4, 5, 3\), but layer one is"):
+            Network((*layers, above))
+
+
+def test_populations_are_groups_of_output_neurons():
+    layer = Layer("out", Synapses(np.ones((6, 2))), CubaLIF(6, 0, 0, 1))
+    assert Network((layer,), Readout("spike_count", populations=3)).class_count == 3
+    assert Network((layer,), Readout("spike_count")).class_count == 6
+    for readout, match in (
+        ({"populations": 4}, "4 populations do not divide 6 output neurons"),
+        ({"populations": -1}, "populations -1 is negative"),
+        ({"populations": 3, "classes": ("a",)}, "1 class names for 3 populations"),
+    ):
+        with pytest.raises(InputError, match=match):
+            Network((layer,), Readout("spike_count", **readout))

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 from export_networks import (
     adaptive_network,
+    convolution_network,
+    input_block_network,
     random_network,
     random_samples,
     same_samples,
@@ -19,8 +23,9 @@ from export_networks import (
 )
 from hypothesis import given, settings
 from srnn.export.errors import InputError
-from srnn.export.network import LeakyIntegrator, Network, same_network
+from srnn.export.network import LeakyIntegrator, Network, Synapses, same_network
 from srnn.export.netx import read_net, read_samples, stock_lava_dl_obstacles, write_net
+from srnn.export.netx_stock import folded
 
 
 @settings(max_examples=60, deadline=None)
@@ -36,7 +41,16 @@ def test_round_trip_of_random_networks(tmp_path_factory, seed):
     assert same_samples(read_samples(path), samples)
 
 
-@pytest.mark.parametrize("network", [stock_network(), adaptive_network()], ids=["stock", "alif"])
+KINDS = {
+    "stock": stock_network(),
+    "alif": adaptive_network(),
+    "convolution": convolution_network(),
+    "delayed": convolution_network(stock=False),
+    "input-block": input_block_network(),
+}
+
+
+@pytest.mark.parametrize("network", KINDS.values(), ids=KINDS)
 def test_equal_networks_give_equal_bytes(tmp_path, network):
     write_net(tmp_path / "a.net", network)
     write_net(tmp_path / "b.net", read_net(tmp_path / "a.net"))
@@ -165,7 +179,9 @@ def test_what_lava_dl_cannot_run_it_must_refuse(tmp_path, seed):
     write_net(tmp_path / "m.net", network)
     with h5py.File(tmp_path / "m.net") as file:
         kinds = {
-            file[f"layer/{i}/neuron/type"][()].decode() for i in range(1, len(network.layers) + 1)
+            group["neuron/type"][()].decode()
+            for group in file["layer"].values()
+            if "neuron" in group
         }
     if obstacles:
         # What netx 0.6.0 loads: these, and any string with RF in it.
@@ -190,3 +206,91 @@ def test_num_layers_is_for_files_of_lava_dl(tmp_path):
     write_net(tmp_path / "m.net", stock_network())
     with pytest.raises(InputError, match="num_layers is for files of lava-dl"):
         read_net(tmp_path / "m.net", num_layers=2)
+
+
+def types_of(path):
+    with h5py.File(path) as file:
+        layer = file["layer"]
+        return [layer[str(index)]["type"][0].decode() for index in range(len(layer))]
+
+
+def version_of(path):
+    with h5py.File(path) as file:
+        return int(file["srnn"].attrs["format_version"])
+
+
+def test_convolutions_are_written_as_lava_dl_writes_them(tmp_path):
+    path, network = tmp_path / "m.net", convolution_network()
+    assert stock_lava_dl_obstacles(network) == []
+    write_net(path, network)
+    assert types_of(path) == ["input", "conv", "conv", "flatten", "dense"]
+    assert version_of(path) == 2
+    with h5py.File(path) as file:
+        assert file["layer/0/shape"][()].tolist() == [4, 6, 5]
+        conv = file["layer/1"]
+        assert conv["weight"].shape == (4, 2, 3, 2)
+        assert conv["kernelSize"][()].tolist() == [3, 2]
+        geometry = {"stride": [2, 1], "padding": [1, 0], "dilation": [1, 2], "groups": 2}
+        assert {name: conv[name][()].tolist() for name in geometry} == geometry
+        # An exponent that all weights absorb is in the standard part's weights.
+        second = network.layers[1]
+        assert np.array_equal(file["layer/2/weight"][()], second.synapses.kernel / 2)
+        assert file["layer/2/bias"].shape == file["layer/2/neuron/vThMant"].shape == (3,)
+        assert file["layer/3/shape"][()].tolist() == [second.size, 1, 1]
+        assert file["srnn/layer/2/weight_exp"][()] == -1
+    # What lava-dl's part alone describes is the same network.
+    with h5py.File(path, "r+") as file:
+        del file["srnn"]
+    alone = read_net(path)
+    for one, other in zip(network.layers, alone.layers, strict=True):
+        assert (one.synapses.n_in, one.size) == (other.synapses.n_in, other.size)
+        assert np.array_equal(folded(one.synapses), folded(other.synapses))
+        assert np.array_equal(one.neuron.bias, other.neuron.bias)
+        assert np.array_equal(one.neuron.v_threshold, other.neuron.v_threshold)
+
+
+def test_an_input_with_neurons_is_written_as_lava_dl_writes_it(tmp_path):
+    path, network = tmp_path / "m.net", input_block_network()
+    assert stock_lava_dl_obstacles(network) == []
+    write_net(path, network)
+    assert types_of(path) == ["input", "conv"]
+    with h5py.File(path, "r+") as file:
+        assert file["layer/0/weight"][()].tolist() == [36]
+        assert file["layer/0/bias"][()].tolist() == [34]
+        del file["srnn"]
+    assert same_layers(read_net(path), network)
+
+
+def same_layers(one, other):
+    return all(
+        np.array_equal(folded(a.synapses), folded(b.synapses))
+        and all(
+            np.array_equal(getattr(a.neuron, p.name), getattr(b.neuron, p.name))
+            for p in a.neuron.PARAMETERS
+        )
+        for a, b in zip(one.layers, other.layers, strict=True)
+    )
+
+
+@pytest.mark.parametrize("network", [stock_network(), adaptive_network()], ids=["stock", "alif"])
+def test_what_version_1_can_say_is_written_in_it(tmp_path, network):
+    write_net(tmp_path / "m.net", network)
+    assert version_of(tmp_path / "m.net") == 1
+
+
+def test_exponents_that_lava_dl_reads_as_weights(tmp_path):
+    network = stock_network()
+    layers = tuple(
+        replace(layer, synapses=Synapses(layer.synapses.weight, -1, layer.synapses.delay))
+        for layer in network.layers
+    )
+    changed = replace(network, layers=layers)
+    assert stock_lava_dl_obstacles(changed) == []
+    write_net(tmp_path / "m.net", changed)
+    assert version_of(tmp_path / "m.net") == 2
+    assert same_network(read_net(tmp_path / "m.net"), changed)
+    with h5py.File(tmp_path / "m.net", "r+") as file:
+        assert (file["layer/1/weight"][()] % 2).any()
+        file["srnn/layer/1/weight_exp"][...] = 3
+    with pytest.raises(InputError, match="weight_exp 3 does not divide it"):
+        read_net(tmp_path / "m.net")

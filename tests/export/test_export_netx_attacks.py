@@ -10,12 +10,27 @@ import json
 import h5py
 import numpy as np
 import pytest
-from export_networks import adaptive_network, random_samples, same_samples, stock_network
+from export_networks import (
+    adaptive_network,
+    convolution_network,
+    input_block_network,
+    random_samples,
+    same_samples,
+    stock_network,
+)
 from srnn.export.errors import InputError
 from srnn.export.network import same_network
 from srnn.export.netx import read_net, read_samples, write_net
 
-NETWORKS = {"stock": stock_network(), "alif": adaptive_network()}
+NETWORKS = {
+    "stock": stock_network(),
+    "alif": adaptive_network(),
+}
+CONVOLUTIONS = {
+    "convolution": convolution_network(),
+    "delayed": convolution_network(stock=False),
+    "input-block": input_block_network(),
+}
 
 
 @pytest.fixture(params=NETWORKS)
@@ -173,7 +188,7 @@ def test_bad_readouts_are_refused(original, readout, match):
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [
-        ("format_version", 7, "format version 7, this srnn reads 1; update srnn$"),
+        ("format_version", 7, "format version 7, this srnn reads 2; update srnn$"),
         ("format_version", 0, "format version 0, the first is 1"),
         ("format_version", "1", "format_version: '1', needs an integer"),
         ("format_version", 1.0, "format_version: float64"),
@@ -221,7 +236,7 @@ def test_unknown_samples_and_groups_are_refused(original):
         read_samples(path)
     with h5py.File(path, "r+") as file:
         file.create_group("layer/9")
-    with pytest.raises(InputError, match="/layer/9: a group not known"):
+    with pytest.raises(InputError, match=r"/layer/9: the \d layers must be numbered"):
         read_net(path)
 
 
@@ -352,3 +367,113 @@ def test_an_hdf5_file_without_layers(tmp_path):
         file.create_group("layer")
     with pytest.raises(InputError, match="/layer: is empty"):
         read_net(tmp_path / "m.net")
+
+
+@pytest.fixture(params=CONVOLUTIONS)
+def convolved(request, tmp_path):
+    network = CONVOLUTIONS[request.param]
+    samples = random_samples(np.random.default_rng(3), network)
+    path = tmp_path / "model.net"
+    write_net(path, network, samples)
+    return path, network, samples
+
+
+def test_flipped_bits_of_convolutions(convolved):
+    path, network, samples = convolved
+    raw, rng = path.read_bytes(), np.random.default_rng(8)
+    outcomes = []
+    for _ in range(200):
+        damaged = bytearray(raw)
+        for _ in range(int(rng.integers(1, 4))):
+            damaged[rng.integers(len(raw))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bytes(damaged))
+        outcomes.append(outcome(path, network, samples))
+    assert set(outcomes) <= {"refused", "equal"}
+
+
+def test_every_entry_of_a_convolution_counts(convolved):
+    path, network, samples = convolved
+    raw = path.read_bytes()
+    for name in datasets(path):
+        if name.startswith("srnn/samples") or "state_scale" in name:
+            continue
+        changed = [None]
+        with h5py.File(path) as file:
+            if file[name].dtype.kind in "iuf":
+                changed += [file[name][()] + 2, file[name][()][..., None], -file[name][()] - 1]
+        for value in changed:
+            path.write_bytes(raw)
+            with h5py.File(path, "r+") as file:
+                del file[name]
+                if value is not None:
+                    file[name] = value
+            if name in FREE and value is not None:
+                continue
+            equal = value is not None and name.endswith("delay") and not np.any(value)
+            assert outcome(path, network, samples) == ("equal" if equal else "refused"), name
+
+
+FREE = {
+    "srnn/dt",
+    "srnn/input_scale",
+    "srnn/message_bits",
+    *(f"layer/{i}/weight" for i in range(5)),
+    *(f"srnn/layer/{i}/delay" for i in (1, 2, 3)),
+    *(f"srnn/layer/{i}/weight_exp" for i in (1, 2, 3)),
+}
+"""Entries that another value makes another network."""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "match"),
+    [
+        ("layer/1/stride", [0, 1], r"stride: \(0, 1\) is outside 1.."),
+        ("layer/1/stride", [-1, 1], r"stride: \(-1, 1\) is outside 1.."),
+        ("layer/1/stride", [1], r"stride: shape \(1,\), needs \(2,\)"),
+        ("layer/1/padding", [0, -1], "padding: .* is outside 0.."),
+        ("layer/1/padding", [1 << 60, 0], "padding: .* is outside 0.."),
+        ("layer/1/dilation", [1, 0], "dilation: .* is outside 1.."),
+        ("layer/1/dilation", [9, 9], "kernel: spans 19 rows, but the padded sources have 8"),
+        ("layer/1/groups", 3, "groups: 3 do not divide 4 channels"),
+        ("layer/1/groups", [2], r"groups: shape \(1,\), needs a scalar"),
+        ("layer/1/groups", 2.0, "groups: holds float64, needs int64"),
+        (
+            "layer/1/type",
+            np.array([b"convT"], "S10"),
+            "'convT', needs one of input, flatten",
+        ),
+        ("layer/3/type", np.array([b"dense"], "S10"), "describes 4 layers of neurons, .* 3"),
+        ("srnn/layer/1/shape_in", [4, 5, 6], "shape_in|iDecay|shape"),
+        ("srnn/layer/1/shape_in", [4, 30], r"shape_in: shape \(2,\), needs \(3,\)"),
+        ("srnn/layer/1/shape_in", [1 << 40, 1, 1], "shape_in: .* is outside"),
+        ("srnn/layer/1/delay", np.int32([1, 2]), r"delay: shape \(2,\), needs \(4,\)"),
+        ("srnn/layer/1/delay", np.int32(5), "5 as a scalar, which can only be 0"),
+        ("srnn/layer/1/delay", np.int32([0, 0, 0, 63]), "63 is outside 0..62"),
+        ("layer/1/weight", np.float32([[1, 2]]), r"weight: shape \(1, 2\), needs \(channels out"),
+    ],
+)
+def test_bad_convolutions_are_named(tmp_path, name, value, match):
+    path = tmp_path / "m.net"
+    write_net(path, convolution_network())
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = value
+    with pytest.raises(InputError, match=match) as caught:
+        read_net(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("populations", "match"),
+    [(True, "populations True is not an integer"), (4, "4 populations do not divide 6"),
+     (-2, "populations -2 is negative"), (3, "2 class names for 3 populations")],
+)  # fmt: skip
+def test_bad_populations_are_named(tmp_path, populations, match):
+    path = tmp_path / "m.net"
+    write_net(path, convolution_network())
+    with h5py.File(path, "r+") as file:
+        readout = json.loads(file["srnn/readout"][()]) | {"populations": populations}
+        del file["srnn/readout"]
+        file["srnn/readout"] = json.dumps(readout)
+    with pytest.raises(InputError, match=match):
+        read_net(path)

@@ -11,9 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lava_dl_files import write_conv, write_file
+from scipy.signal import correlate2d
 from srnn.export.errors import InputError
-from srnn.export.network import CubaLIF, Network, ThresholdRefractoryLIF, same_network
-from srnn.export.netx import read_net, read_samples, write_net
+from srnn.export.network import (
+    Convolution,
+    CubaLIF,
+    Network,
+    Readout,
+    ThresholdRefractoryLIF,
+    same_network,
+)
+from srnn.export.netx import read_net, read_samples, stock_lava_dl_obstacles, write_net
+from srnn.export.readout import scores
 from srnn.simulate.reference import run
 
 
@@ -66,7 +76,6 @@ def test_schema_affine_never_spikes(data_dir):
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("cuba_input", "/layer/0/bias: input layers are read only with a shape"),
         ("rf_dense", "/layer/0/weight: complex weights are not read"),
         ("sdnn_dense", "'SDNN' neurons are not read; supported are CUBA, LOIHI, ALIF"),
     ],
@@ -78,20 +87,50 @@ def test_schema_refused_by_name(data_dir, name, match):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.needs_data("schema")
+def test_schema_input_with_neurons(data_dir):
+    network = read_net(data_dir / "schema" / "cuba_input.net")
+    (layer,) = network.layers
+    assert isinstance(layer.synapses, Convolution)
+    assert layer.synapses.kernel.ravel().tolist() == [64] * 6
+    assert (network.message_bits, network.input_size, layer.size) == (8, 6, 6)
+    assert (layer.neuron.bias == 6 * 64).all()
+    # SLAYER: u = 64 x + 6, v decays by 410 / 4096, a spike above 80.
+    trace = run(network, np.array([1, 2, -1, 0, 0, 3])[None, None].repeat(2, axis=1))
+    first = 64 * (64 * np.array([1, 2, -1, 0, 0, 3]) + 6)
+    assert trace.layers[0].spikes[0, 0].tolist() == (first > 80 * 64).astype(int).tolist()
+    assert trace.layers[0].states["v"][0, 0].tolist() == np.where(first > 5120, 0, first).tolist()
+
+
 @pytest.mark.needs_data("netx")
-def test_convolutions_are_refused(data_dir, tmp_path):
-    raw = (data_dir / "netx" / "tiny.net").read_bytes()
-    with pytest.raises(InputError, match="input layers are read only with a shape"):
-        read_net(data_dir / "netx" / "tiny.net")
-    path = tmp_path / "tiny.net"
-    path.write_bytes(raw)
-    with h5py.File(path, "r+") as file:
-        for name in ("weight", "bias", "neuron"):
-            del file[f"layer/0/{name}"]
-    with pytest.raises(
-        InputError, match="/layer/1/type: 'conv' layers are not read; supported are"
-    ):
-        read_net(path)
+def test_tiny_net_of_convolutions(data_dir, tmp_path):
+    path = data_dir / "netx" / "tiny.net"
+    network = read_net(path)
+    assert [layer.synapses.shape_out for layer in network.layers] == [
+        (3, 16, 16), (24, 6, 6), (36, 1, 1),
+    ]  # fmt: skip
+    assert (network.message_bits, network.input_size) == (8, 768)
+    assert stock_lava_dl_obstacles(network) == []
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(-60, 60, (2, 12, 768))
+    trace = run(network, pixels)
+    assert all(0.01 < layer.spikes.mean() < 0.9 for layer in trace.layers)
+    # The same sums by SciPy, from the file's own weights, bias and spikes.
+    below = trace.layers[0].spikes.reshape(2, 12, 3, 16, 16).astype(np.int64)
+    kernel, bias = weight_of(path, 1)[..., 0].astype(np.int64), weight_of(path, 1, "bias")
+    v = np.zeros((2, 24, 6, 6), np.int64)
+    for step in range(12):
+        for sample, channel in np.ndindex(2, 24):
+            a = sum(
+                correlate2d(below[sample, step, i], kernel[channel, i], "valid") for i in range(3)
+            )
+            leaked = np.sign(v[sample, channel]) * (np.abs(v[sample, channel]) * 3072 >> 12)
+            v[sample, channel] = leaked + 64 * (a[::2, ::2] + int(bias[channel]))
+        spikes = v > 25 * 64
+        assert np.array_equal(trace.layers[1].spikes[:, step].reshape(spikes.shape), spikes)
+        v[spikes] = 0
+    write_net(tmp_path / "m.net", network)
+    assert same_network(network, read_net(tmp_path / "m.net"))
 
 
 @pytest.mark.needs_data("golden")
@@ -114,11 +153,13 @@ def test_golden_recurrent_network(data_dir, tmp_path):
 
 
 @pytest.mark.needs_data("netx")
-def test_ntidigits(data_dir):
+def test_ntidigits(data_dir, tmp_path):
     folder = data_dir / "netx" / "ntidigits"
-    with pytest.raises(InputError, match="read with num_layers=5 to stop before it"):
-        read_net(folder / "ntidigits.net")
-    network = read_net(folder / "ntidigits.net", num_layers=5)
+    network = read_net(folder / "ntidigits.net")
+    assert network.readout == Readout("spike_count", populations=11)
+    assert network.class_count == 11
+    shorter = read_net(folder / "ntidigits.net", num_layers=5)
+    assert shorter.readout == Readout("spike_count")
     assert [layer.synapses.weight.shape for layer in network.layers] == [
         (256, 64), (256, 256), (242, 256),
     ]  # fmt: skip
@@ -130,29 +171,13 @@ def test_ntidigits(data_dir):
     # SLAYER adds a step in its input block and in each of the three layers.
     expected = np.load(folder / "output.npy")[:, 4 : steps + 4].T
     assert expected.any()
-    assert np.array_equal(run(network, inputs).layers[2].spikes[0], expected)
-
-
-def write_file(path, **changes):
-    """Write a one-layer file as SLAYER does; a change of None leaves the dataset out."""
-    values = {
-        "type": np.array([b"dense"], "S10"),
-        "shape": np.array([3]),
-        "inFeatures": 2,
-        "outFeatures": 3,
-        "weight": np.array([[2, -4], [6, 8], [-10, 12]], np.float32),
-        "neuron/type": "CUBA",
-        "neuron/iDecay": 1024,
-        "neuron/vDecay": 128,
-        "neuron/vThMant": 80,
-        "neuron/refDelay": 1,
-        "neuron/gradedSpike": False,
-    } | {name.replace("__", "/"): value for name, value in changes.items()}
-    with h5py.File(path, "w") as file:
-        for name, value in values.items():
-            if value is not None:
-                file[f"layer/0/{name}"] = value
-    return path
+    trace = run(network, inputs)
+    assert np.array_equal(trace.layers[2].spikes[0], expected)
+    # SLAYER's average block: the mean of each group of 22 consecutive neurons.
+    answers = scores(network, trace.output)
+    assert np.allclose(answers[0], expected.sum(axis=0).reshape(11, 22).mean(axis=1))
+    write_net(tmp_path / "m.net", network)
+    assert same_network(network, read_net(tmp_path / "m.net"))
 
 
 LOIHI = {
@@ -260,7 +285,7 @@ def test_input_and_flatten_pass_through(tmp_path):
         file["layer/0/shape"][...] = [4, 1, 1]
     with pytest.raises(InputError, match=r"/layer/2/weight: weights \(3, 2\) do not fit, 4 needed"):
         read_net(path)
-    with pytest.raises(InputError, match=r"/layer: has no dense layer"):
+    with pytest.raises(InputError, match=r"/layer: has no layer of neurons"):
         read_net(path, num_layers=2)
     with pytest.raises(InputError, match=r"num_layers 4 is outside 1..3"):
         read_net(path, num_layers=4)
@@ -279,7 +304,7 @@ def test_input_and_flatten_pass_through(tmp_path):
         ({"neuron__gradedSpike": True}, "gradedSpike: True is not read, only 0"),
         ({"neuron__weight_exp": np.array([1.0])}, "weight_exp: 1.0 is not read, only 0"),
         (LOIHI | {"neuron__wgtExp": 2}, "wgtExp: 2 is not read, only 0"),
-        (LOIHI | {"neuron__theta": 5000}, "theta: 5000 is not read, only 5120"),
+        (LOIHI | {"neuron__theta": 5000}, "theta: 5000 is not read, only 64 vThMant, 5120"),
         ({"neuron__messageBits": 8}, "/layer/0/neuron/messageBits: not known"),
         ({"neuron__iDecay": 4097}, "iDecay: 4097 is outside 0..4096"),
         ({"neuron__iDecay": None}, "iDecay: missing"),
@@ -320,6 +345,7 @@ def test_damaged_files_are_refused_or_read(data_dir, tmp_path):
     path, rng = tmp_path / "m.net", np.random.default_rng(11)
     files = [entry.read_bytes() for entry in sorted((data_dir / "schema").glob("*.net"))]
     assert len(files) == 8
+    files.append(write_conv(path).read_bytes())
     lines = []
     for _ in range(600):
         damaged = bytearray(files[rng.integers(len(files))])

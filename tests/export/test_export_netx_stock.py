@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
-from export_networks import adaptive_network, stock_network
+from export_networks import (
+    adaptive_network,
+    convolution_network,
+    input_block_network,
+    stock_network,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from srnn.export.grid import hardware_weights
 from srnn.export.network import (
+    Convolution,
     CubaLIF,
     Layer,
     LeakyIntegrator,
@@ -44,11 +52,64 @@ def test_none_for_cuba_networks():
 EVEN = [[2, -4], [6, 8]]
 
 
+def test_exponents_that_the_weights_absorb():
+    assert stock_lava_dl_obstacles(network(EVEN, exponent=1)) == []
+    assert stock_lava_dl_obstacles(network(EVEN, exponent=-1)) == []
+
+
+KERNEL = np.array([[[[2, -4]]], [[[6, 8]]]])
+
+
+def convolution(neuron=None, *, recurrent=None, bits=0, **changes):
+    values = {"kernel": KERNEL, "shape_in": (1, 2, 3)} | changes
+    connection = Convolution(**values)
+    neuron = neuron or cuba(connection.n_out)
+    return Network((Layer("one", connection, neuron, recurrent),), message_bits=bits)
+
+
+@pytest.mark.parametrize(
+    ("built", "match"),
+    [
+        (convolution(bits=4), "input: graded, 4 bits"),
+        (convolution(delay=[1, 0]), "layer one: delays in a convolution, which netx ignores"),
+        (convolution(cuba(8, v_threshold=[1] * 7 + [2])), "vThMant differs within a channel"),
+        (convolution(cuba(8, bias=[128] * 7 + [256])), "bias differs within a channel"),
+        (convolution(kernel=KERNEL * 30, weight_exp=1), "weight_exp is 1, lava-dl files"),
+        (convolution(stride=(128, 1)), "a stride, .* of 128, Lava keeps int8"),
+        (
+            convolution(recurrent=Synapses(2 * np.eye(8, dtype=int))),
+            "recurrent synapses over a convolution",
+        ),
+        (
+            convolution(kernel=np.full((1, 20000, 1, 2), 255), shape_in=(20000, 1, 2)),
+            "can leave the 24 bits in which Lava's Conv wraps",
+        ),
+        (
+            convolution(kernel=[[[[255]]]], shape_in=(1, 2, 2), bits=8),
+            "input: weight times 8 bits plus bias reaches 65025",
+        ),
+    ],
+)
+def test_one_line_per_obstacle_of_a_convolution(built, match):
+    found = stock_lava_dl_obstacles(built)
+    assert len(found) == 1
+    assert re.search(match, found[0])
+
+
+def test_convolutions_that_lava_dl_loads():
+    assert stock_lava_dl_obstacles(convolution_network()) == []
+    assert stock_lava_dl_obstacles(input_block_network()) == []
+    # Odd weights of both signs, of which Lava's Conv drops nothing.
+    assert stock_lava_dl_obstacles(convolution(weight_exp=-1)) == []
+    assert stock_lava_dl_obstacles(convolution(kernel=[[[[0, 0]]]])) == []
+
+
 @pytest.mark.parametrize(
     ("built", "match"),
     [
         (network(EVEN, bits=8), "input: graded, 8 bits"),
-        (network(EVEN, exponent=1), "layer one: weight_exp is 1"),
+        (network([[2, -4], [6, 200]], exponent=1), "layer one: weight_exp is 1, lava-dl files"),
+        (network([[2, -4], [6, 8]], exponent=-2), "layer one: weight_exp is -2, lava-dl files"),
         (network(EVEN, cuba(2, bias=[0, 64])), "bias 64 of neuron 1 is not a multiple of 128"),
         (network(EVEN, cuba(2, bias=32768 * 64)), "has mantissa 32768, outside -32768..32767"),
         (network(EVEN, cuba(2, u_init=1)), "the initial state is not zero"),

@@ -9,6 +9,7 @@ import numpy as np
 from srnn.export.grid import hardware_weights
 from srnn.export.network import (
     NEURONS,
+    Convolution,
     Layer,
     Network,
     Neuron,
@@ -74,6 +75,41 @@ def random_synapses(
     return Synapses(weight, max(exponent, 0), delay)
 
 
+def random_convolution(
+    rng: np.random.Generator,
+    *,
+    extreme: bool,
+    delays: bool,
+    shape_in: tuple[int, int, int] | None = None,
+    large: bool = False,
+) -> Convolution:
+    """Draw a convolution of any geometry, of a given block or any."""
+    groups = int(rng.choice([1, 1, 2, 3]))
+    share, out = (int(n) for n in rng.integers(1, (9 if large else 4), 2))
+    taps, dilation, padding = rng.integers(1, 4, 2), rng.integers(1, 4, 2), rng.integers(0, 5, 2)
+    size = rng.integers(1, 8, 2)
+    if large:
+        out = int(rng.choice([5, 16, 24, 33]))
+    rows, columns = np.maximum(size, dilation * (taps - 1) + 1 - 2 * padding).tolist()
+    if shape_in is not None:
+        groups = int(rng.choice([g for g in range(1, 4) if shape_in[0] % g == 0]))
+        share, (rows, columns) = shape_in[0] // groups, shape_in[1:]
+        taps = np.minimum(taps, (np.array([rows, columns]) + 2 * padding - 1) // dilation + 1)
+    kernel = random_weights(rng, (out * groups, share * int(taps.prod())), extreme)
+    kernel = kernel.reshape(out * groups, share, *taps.tolist())
+    exponent = int(rng.integers(-8, 8) if extreme else rng.integers(-1, 3))
+    return Convolution(
+        kernel,
+        (share * groups, rows, columns),
+        tuple(rng.integers(1, 4, 2).tolist()),
+        tuple(padding.tolist()),
+        tuple(dilation.tolist()),
+        groups,
+        exponent,
+        rng.integers(0, (63, 5)[rng.integers(0, 2)], out * groups) if delays else None,
+    )
+
+
 def random_network(
     seed: int,
     kinds: list[str],
@@ -85,10 +121,20 @@ def random_network(
     delays: bool = False,
     message_bits: int = 0,
     readout: str = "membrane",
+    convolutions: list[Convolution] | None = None,
 ) -> Network:
     rng = np.random.default_rng(seed)
     layers = []
     below = channels
+    for index, convolution in enumerate(convolutions or []):
+        kind = str(rng.choice(SPIKING))
+        lateral = None
+        if recurrent and convolution.n_out < 200 and rng.random() < 0.5:
+            shape = (convolution.n_out, convolution.n_out)
+            lateral = random_synapses(rng, shape, extreme, delays)
+        neuron = random_neuron(rng, kind, convolution.n_out, extreme)
+        layers.append(Layer(f"convolution{index}", convolution, neuron, lateral))
+        below = convolution.n_out
     for index, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
         lateral = None
         if recurrent and NEURONS[kind].SPIKING and rng.random() < 0.8:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulate_networks import random_inputs, random_network
+from simulate_networks import random_convolution, random_inputs, random_network
 from srnn.export.network import (
     AdaptiveLIF,
     CubaLIF,
@@ -17,8 +17,10 @@ from srnn.export.network import (
     LeakyIntegrator,
     Network,
     Synapses,
+    dense,
 )
 from srnn.simulate.activity import no_activity
+from srnn.simulate.reference import convolved
 from srnn.simulate.simulator import run, run_with_activity
 
 
@@ -84,7 +86,7 @@ def test_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
         spikes = trace.layers[index].spikes
         assert spikes is not None
         np.testing.assert_array_equal(counted.spikes, spikes.sum(axis=(0, 1)))
-        below = int((messages @ (layer.synapses.weight != 0).T.astype(int)).sum())
+        below = int((messages @ (dense(layer.synapses).weight != 0).T.astype(int)).sum())
         lateral = 0
         if layer.recurrent is not None:
             sent = spikes.copy()
@@ -98,6 +100,26 @@ def test_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
         assert counted.events_from_below == messages.sum()
         assert counted.neuron_updates == layer.size * 19
         messages = spikes != 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0, 6]), st.booleans())
+def test_convolutions_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
+    convolution = random_convolution(np.random.default_rng(seed), extreme=False, delays=delays)
+    network = random_network(
+        seed, [], [], convolution.n_in, message_bits=bits, convolutions=[convolution],
+        readout="spike_count",
+    )  # fmt: skip
+    inputs = random_inputs(seed, network, 2, 9)
+    _, activity = run_with_activity(network, inputs)
+    identity = np.eye(convolution.n_in, dtype=np.int64)
+    weights = convolved(convolution, identity).reshape(convolution.n_in, -1)
+    expected = int(((inputs != 0) @ (weights != 0).astype(int)).sum())
+    counted = activity.layers[0]
+    lateral = counted.effective_acs if bits else counted.effective_acs - expected
+    assert counted.effective_macs == (expected if bits else 0)
+    assert network.layers[0].recurrent is not None or lateral == 0
+    assert counted.events_from_below == np.count_nonzero(inputs)
 
 
 def test_activities_add_up() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulate_networks import SPIKING, random_inputs, random_network
+from simulate_networks import SPIKING, random_convolution, random_inputs, random_network
 from srnn.export.errors import InputError
 from srnn.export.grid import STATE_MAX
 from srnn.export.network import (
@@ -89,6 +89,45 @@ def both_agree(network: Network, inputs: np.ndarray, lengths: np.ndarray) -> boo
         assert_equal(simulator.run(same, inputs, lengths), expected)
         assert all(plan_of(same, 1).wide)
     return True
+
+
+@st.composite
+def convolution_cases(draw: st.DrawFn, extreme: bool) -> tuple[Network, np.ndarray, np.ndarray]:
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng, delays = np.random.default_rng(seed), draw(st.booleans())
+    stack = [random_convolution(rng, extreme=extreme, delays=delays, large=draw(st.booleans()))]
+    if draw(st.booleans()):
+        above = stack[0].shape_out
+        stack.append(random_convolution(rng, extreme=extreme, delays=delays, shape_in=above))
+    kinds = [draw(st.sampled_from(list(NEURONS)))] if draw(st.booleans()) else []
+    network = random_network(
+        seed,
+        kinds,
+        [draw(st.integers(1, 40))] * len(kinds),
+        stack[0].n_in,
+        extreme=extreme,
+        delays=delays,
+        message_bits=draw(st.sampled_from([0, 0, 8, 20 if extreme else 12])),
+        readout="membrane" if kinds else "spike_count",
+        convolutions=stack,
+    )
+    batch, steps = draw(st.integers(1, 3)), draw(st.integers(1, 24))
+    density = draw(st.sampled_from([0.0, 0.05, 0.5, 1.0]))
+    inputs = random_inputs(seed, network, batch, steps, density)
+    lengths = np.array(draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch)))
+    return network, inputs, lengths
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolution_cases(extreme=False))
+def test_active_convolutions(case: tuple[Network, np.ndarray, np.ndarray]) -> None:
+    assert both_agree(*case)
+
+
+@settings(max_examples=100, deadline=None)
+@given(convolution_cases(extreme=True))
+def test_extreme_convolutions(case: tuple[Network, np.ndarray, np.ndarray]) -> None:
+    both_agree(*case)
 
 
 @settings(max_examples=250, deadline=None)
