@@ -61,7 +61,8 @@ _HOW = """\
 - Input axons of a core: sources with a synapse on it. Output axons: cores with a synapse of the
   neuron, one each. Zero weights are no synapses.
 - Synapse memory: for every input axon a list of entries, in whole words, dense or with indices,
-  whichever is smaller. Weights take the smallest width that holds them exactly, delays their bits.
+  whichever is smaller; of a convolution every tap is a synapse of its own. Weights take the
+  smallest width that holds them exactly, delays their bits.
 - A threshold that no 24-bit membrane reaches is stored as the largest that there is, which only a
   membrane within 63 of saturation exceeds.
 - Cores fill chips in order, layer by layer. Equal networks give equal placements.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..export.grid import IntArray
-from ..export.network import Layer, Synapses
+from ..export.network import Connection, Layer
 from .boards import Board, SynapseFormat
 from .connectivity import Connectivity, connectivity, largest_delay, stored_weight_bits
 from .programs import PROGRAM
@@ -100,7 +100,7 @@ def needs(layer: Layer, board: Board, axons_up: IntArray) -> Needs:
     form = board.chip.synapse_format
     program = PROGRAM[type(layer.neuron)]
 
-    def group(synapses: Synapses) -> Group:
+    def group(synapses: Connection) -> Group:
         # A matrix that no width holds is a violation of its own; the widest stands in for it.
         weight = stored_weight_bits(synapses, form.weight_widths) or form.weight_widths[-1]
         bits = weight + largest_delay(synapses).bit_length()
