@@ -18,7 +18,7 @@ from .base import Split, Task
 from .encoders import Slope
 from .errors import DataError
 from .files import Source, read_file
-from .splits import hold_out
+from .splits import hold_out, hold_out_groups
 
 SOURCE = Source(
     folder="qtdb_ecg",
@@ -50,10 +50,18 @@ class EcgOptions:
         Sequences of the training file that are held out for validation.
     seed
         Seed of that choice.
+    stretch
+        Neighbours in the file that are held out together. They come from the same recording mostly,
+        so that single ones, the default, are validated by a network that has seen their patient.
     """
 
     validation: int = 64
     seed: int = 0
+    stretch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.stretch < 1:
+            raise DataError(f"stretch: {self.stretch} sequences; needs at least 1")
 
 
 def load_ecg(
@@ -67,7 +75,12 @@ def load_ecg(
     sequences were resampled.
     """
     training = _read("QTDB_train.mat", data_dir, download)
-    train, validation = hold_out(len(training), options.validation, options.seed)
+    if options.stretch == 1:
+        train, validation = hold_out(len(training), options.validation, options.seed)
+    else:
+        stretches = np.arange(len(training)) // options.stretch
+        count = -(-options.validation // options.stretch)
+        train, validation = hold_out_groups(stretches, count, options.seed)
     return Task(
         name="ecg",
         train=training.take(train),
