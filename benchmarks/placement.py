@@ -24,6 +24,7 @@ import numpy as np
 from machine import machine
 from memory import peak_bytes
 from srnn.deploy.boards import read_boards
+from srnn.deploy.connectivity import connectivity
 from srnn.deploy.mapping import place
 from srnn.deploy.violations import violations
 from srnn.export.network import CubaLIF, Layer, Network, Readout, Synapses
@@ -67,7 +68,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "board": board.name,
         "neurons": sum(layer.size for layer in network.layers),
-        "synapses": sum(int(np.count_nonzero(layer.synapses.weight)) for layer in network.layers),
+        "synapses": sum(connectivity(layer.synapses).count for layer in network.layers),
         "layers": len(network.layers),
         "cores": placement.cores,
         "fits": not found,
