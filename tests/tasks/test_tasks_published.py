@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import shutil
 import struct
@@ -199,3 +200,18 @@ def test_damaged_idx(content: bytes, said: str) -> None:
 def test_idx_is_read_in_row_order() -> None:
     content = struct.pack(">HBB2I", 0, 8, 2, 2, 3) + bytes(range(6))
     assert read_idx(content, "x").tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.needs_data("qtdb_ecg")
+def test_ecg_holds_out_whole_stretches(data_dir: Path) -> None:
+    whole = load("ecg", data_dir, {"validation": 1}).train
+    task = load("ecg", data_dir, {"validation": 60, "stretch": 16})
+    assert len(task.validation) == 64
+    assert len(task.train) + 64 == 618
+    # Four blocks of 16 neighbours; the one sequence that ``whole`` lacks may break one.
+    inputs = {row.tobytes(): index for index, row in enumerate(np.asarray(whole.inputs))}
+    places = [inputs.get(row.tobytes(), -1) for row in np.asarray(task.validation.inputs)]
+    jumps = sum(abs(b - a) != 1 for a, b in itertools.pairwise(places))
+    assert jumps <= 5
+    with pytest.raises(DataError, match="stretch: 0 sequences; needs at least 1"):
+        load("ecg", data_dir, {"stretch": 0})
