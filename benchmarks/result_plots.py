@@ -28,15 +28,17 @@ def draw(plot: Plot, rows: Sequence[tuple[Run, list[Record]]], path: Path) -> No
     figure, axes = pyplot.subplots(
         1, len(panels), figsize=(4.2 * len(panels), 3.4), facecolor="white", squeeze=False
     )
+    names = list(dict.fromkeys(str(run.labels[plot.by]) for run, _ in rows))
     for axis, panel in zip(axes[0], panels, strict=True):
         here = [x for x in rows if str(x[0].labels.get(plot.split, "")) == panel]
-        names = list(dict.fromkeys(str(run.labels[plot.by]) for run, _ in here))
         for name, (colour, marker) in zip(names, STYLES, strict=False):
             points = sorted(
                 (_position(plot.x, run, found), values(plot.y, found))
                 for run, found in here
                 if str(run.labels[plot.by]) == name
             )
+            if not points:
+                continue
             x = [at for at, _ in points]
             means = [float(np.mean(found)) for _, found in points]
             spread = [
@@ -44,7 +46,7 @@ def draw(plot: Plot, rows: Sequence[tuple[Run, list[Record]]], path: Path) -> No
                 [max(found) - mean for mean, (_, found) in zip(means, points, strict=True)],
             ]
             axis.errorbar(x, means, spread, color=colour, marker=marker, capsize=3, label=name)
-        axis.set(xlabel=plot.x, title=panel)
+        axis.set(xlabel="ACs a step" if plot.x == "ACs" else plot.x, title=panel)
         axis.grid(visible=True, color="0.9")
         axis.legend(fontsize=8, frameon=False)
     axes[0][0].set_ylabel(f"{plot.y}, %")
