@@ -104,6 +104,7 @@ def test_every_figure_of_the_page_is_there_and_small() -> None:
         assert "<dc:date>" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("matplotlib") is None,
     reason="needs matplotlib, pip install '.[bench]'",

@@ -72,6 +72,7 @@ def marked(name: str) -> Any:
     return pytest.param(name, marks=pytest.mark.needs_data(folder)) if folder else name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [marked(name) for name in recipe_names()])
 def test_it_trains_from_three_seeds(name: str, made: Path, data_dir: Path, tmp_path: Path) -> None:
     recipe = make_recipe(read_plain(name))
