@@ -77,12 +77,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a text, and runs in a table."""
+    """A heading, a text, and runs in a table, if it has any."""
 
     title: str
     text: str
-    columns: tuple[str, ...]
-    run: tuple[Run, ...]
+    columns: tuple[str, ...] = ()
+    run: tuple[Run, ...] = ()
     plot: tuple[Plot, ...] = ()
 
 

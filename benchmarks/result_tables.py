@@ -25,11 +25,11 @@ benchmarks/results.py record` fills by training, exporting and simulating what
 date.
 
 How to read the tables. **Integers** are what the chip computes: 8-bit weights, 12-bit decays,
-24-bit states, run by `srnn-simulate`. A network trained *on the grid* (`srnn-train --quantize`) has
-no other accuracy: training computes those integers. Epochs and settings were chosen on the
-validation split; the test split was read once, by the recorded run. Several seeds: mean (smallest
-to largest). ACs and MACs are the effective synaptic operations of one time step of one sequence, as
-NeuroBench counts them. Minutes are of one seed on {processor}; other work ran beside most of them.
+24-bit states, run by `srnn-simulate`. A network trained *on the grid* (`srnn-train --quantize`)
+has no other accuracy: training computes those integers. How epochs and settings were chosen, and
+where the test split had a say, is the first section. Several seeds: mean (smallest to largest).
+ACs and MACs are the effective synaptic operations of one time step of one sequence, as NeuroBench
+counts them. Minutes are of one seed on {processor}; other work ran beside most of them.
 """
 
 

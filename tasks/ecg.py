@@ -51,8 +51,8 @@ class EcgOptions:
     seed
         Seed of that choice.
     stretch
-        Neighbours in the file that are held out together. They come from the same recording mostly,
-        so that single ones, the default, are validated by a network that has seen their patient.
+        Neighbours in the file that are held out together. They look alike, as if from the same
+        recording: single ones, the default, may be validated by a network that knows their patient.
     """
 
     validation: int = 64
