@@ -31,9 +31,11 @@ step are compared. `reference` is `simulate/reference.py`, the equations of
 [FIXED_POINT.md](FIXED_POINT.md) in NumPy; `kernels` is the simulator; `Lava` is Lava's CPU runtime
 under `srnn-deploy`, with unmodified lava-nc on Python 3.10; `stock lava-dl` is an unmodified
 lava-dl 0.6.0, which loads our `.net` file in `lava.lib.dl.netx.hdf5.Network` and runs it under
-`Loihi2SimCfg(select_tag="fixed_pt")`. No chip was in any of it. A neuron-step is one neuron in one
-step; a value is one state or spike in one neuron-step. Networks that are fed beyond 32 bits are
-refused by both sides and not counted.
+`Loihi2SimCfg(select_tag="fixed_pt")`. lava-dl's code is unmodified; the torch beside it is newer
+than it asks for, which netx imports and never computes with. No chip was in any of it.
+A neuron-step is
+one neuron in one step; a value is one state or spike in one neuron-step. Networks that may leave 32
+bits are refused and not counted.
 
 The networks: up to three layers (and a convolution below them) of every neuron program, recurrent
 and feed-forward, parameters and biases per neuron or shared, at the ends of their ranges too,
