@@ -86,7 +86,7 @@ peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the f
 	@touch $@
 
 clean:  ## remove the environments, runs and caches
-	rm -rf .venv .venv310 .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv .venv310 .venv-lava-dl .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # make peers builds this too.
