@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .calibration import KEY, calibration_of
 from .checkpoint import FloatModel, read_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
@@ -121,6 +122,8 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
     network.provenance["model"] = {"file": arguments.model.name, "sha256": digest}
     trace = simulate(network, inputs, lengths)
+    origin = f"samples in {arguments.model.name}"
+    network.provenance[KEY] = calibration_of(network, trace, origin).plain()
     parity = compare_with_float(model, network, trace)
     _print(output, layers, parity, dead_neurons(trace))
 

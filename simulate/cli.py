@@ -16,6 +16,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
+from . import cli_stream
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -27,6 +28,7 @@ EXAMPLE = """\
   srnn-simulate model.net --data DIR                    the test data of the task it was trained on
   srnn-simulate model.net --task ecg --split validation --limit 20 --json
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
+  cat sensor.csv | srnn-simulate model.net --stream     labels as samples come
 
 exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
 
@@ -66,12 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
     )
+    cli_stream.add_arguments(parser)
     return run_command(parser, _simulate, argv)
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    cli_stream.check_arguments(arguments)
     network = read_net(arguments.network)
+    if arguments.stream:
+        return cli_stream.stream(arguments, network, output)
     if arguments.input is not None:
         return _on_file(arguments, network, output)
     if arguments.task or arguments.data or arguments.split or arguments.download:

@@ -133,7 +133,8 @@ class _Slope(StreamEncoder[Slope]):
     def _fitted(self) -> npt.NDArray[np.float64]:
         from scipy.signal import savgol_filter
 
-        return savgol_filter(self._window, len(self._window), self.encoder.order, axis=0)
+        smooth = savgol_filter(self._window, len(self._window), self.encoder.order, axis=0)
+        return np.asarray(smooth)
 
     def _rows(self, smooth: npt.NDArray[np.float64]) -> Rows:
         rows: Rows = []
