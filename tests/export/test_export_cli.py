@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from export_models import config, weights
+from srnn.export.calibration import stored_calibration
 from srnn.export.checkpoint import FloatModel, Init, LayerConfig, read_model, write_model
 from srnn.export.cli import main
 from srnn.export.network import same_network
@@ -71,6 +72,9 @@ def test_from_model_to_net(
     assert network.provenance["quantization"]["scale"] == "neuron"
     assert network.provenance["model"]["file"] == "model.pt"
     assert len(network.provenance["model"]["sha256"]) == 64
+    calibration = stored_calibration(network)
+    assert calibration is not None
+    assert (calibration.origin, calibration.samples) == ("samples in model.pt", 12)
     model = read_model(trained)
     trace = reference.run(network, model.samples["inputs"])
     right = predictions(network, trace.output) == model.samples["targets"]
