@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from .calibration import KEY, calibration_of
 from .checkpoint import FloatModel, read_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
@@ -24,6 +23,7 @@ from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .network import Network
 from .netx import write_net
 from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
+from .ranges import KEY, calibration_of
 from .samples import Samples
 from .trace import Trace
 from .verify import Parity, compare_with_float

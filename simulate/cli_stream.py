@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from ..export.calibration import Calibration, calibration_of, stored_calibration
 from ..export.console import EXIT_OK, EXIT_STOPPED, Output
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_samples
+from ..export.ranges import Calibration, calibration_of, stored_calibration
 from .sample_lines import sample_lines
 
 if TYPE_CHECKING:

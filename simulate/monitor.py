@@ -1,7 +1,7 @@
 """Whether a network in operation still does what it did when it was calibrated.
 
 Firing rates and state peaks of every window of steps are held against the ranges of the
-calibration samples (``export/calibration.py``); what leaves them is drift, with its layer and the
+calibration samples (``export/ranges.py``); what leaves them is drift, with its layer and the
 step since when.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..export.calibration import Calibration
 from ..export.errors import InputError
 from ..export.grid import STATE_MAX
+from ..export.ranges import Calibration
 from .stream_state import LIMITED
 from .streaming import StreamingSimulator
 

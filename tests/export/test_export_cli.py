@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from export_models import config, weights
-from srnn.export.calibration import stored_calibration
 from srnn.export.checkpoint import FloatModel, Init, LayerConfig, read_model, write_model
 from srnn.export.cli import main
 from srnn.export.network import same_network
 from srnn.export.netx import read_net, read_samples
+from srnn.export.ranges import stored_calibration
 from srnn.export.readout import predictions
 from srnn.simulate import reference
 from srnn.tasks import Split, Task

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from simulate_networks import random_inputs, random_network
-from srnn.export.calibration import calibration_of
 from srnn.export.errors import InputError
 from srnn.export.grid import STATE_MAX
 from srnn.export.network import Network
 from srnn.export.netx import read_net, read_samples
+from srnn.export.ranges import calibration_of
 from srnn.simulate import StreamingSimulator, run
 from srnn.simulate.cli_stream import calibration_for
 from srnn.simulate.monitor import Monitor

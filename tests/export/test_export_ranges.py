@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_networks import adaptive_network
-from srnn.export.calibration import KEY, calibration_of, stored_calibration
 from srnn.export.errors import InputError
 from srnn.export.network import Network
 from srnn.export.netx import read_net, write_net
+from srnn.export.ranges import KEY, calibration_of, stored_calibration
 from srnn.simulate import run
 
 
