@@ -4,15 +4,28 @@
 simulator. Importing this package imports neither PyTorch nor Lava.
 """
 
-from .backends import BACKENDS, Availability, Backend, LavaBackend, SimulatorBackend, pick
+from .backends import (
+    BACKENDS,
+    Availability,
+    Backend,
+    LavaBackend,
+    RunOptions,
+    SimulatorBackend,
+    pick,
+    targets,
+)
 from .errors import RunError
+from .plan import LayerPlan
 
 __all__ = [
     "BACKENDS",
     "Availability",
     "Backend",
     "LavaBackend",
+    "LayerPlan",
     "RunError",
+    "RunOptions",
     "SimulatorBackend",
     "pick",
+    "targets",
 ]

@@ -1,7 +1,8 @@
 """The targets that can run a network of integers, best first, and how one is picked.
 
-A target returns the same ``Trace`` as the simulator, so that any two can be compared. Importing
-this module imports neither Lava nor the simulator's kernels.
+A target returns the same ``Trace`` as the simulator, so that any two can be compared. Those of
+other distributions are found by entry point (``plugins.py``, docs/BACKENDS.md). Importing this
+module imports neither Lava nor the simulator's kernels nor a plug-in.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.trace import Trace
+from . import plugins
 from .plan import LayerPlan
 
 DEFAULT_TIMEOUT = 60.0
@@ -32,12 +34,17 @@ class Availability:
     reason: str
 
 
+@runtime_checkable
 class Backend(Protocol):
-    """A target."""
+    """A target: what ``srnn-deploy --target NAME`` runs a network on.
+
+    Other distributions add one by an entry point of the group ``srnn.backends`` that names a
+    callable from ``RunOptions`` to a ``Backend``; docs/BACKENDS.md has a worked example.
+    """
 
     @property
     def name(self) -> str:
-        """Name on the command line."""
+        """Name on the command line; that of the entry point."""
         ...
 
     def available(self) -> Availability:
@@ -45,13 +52,42 @@ class Backend(Protocol):
         ...
 
     def describe(self, network: Network) -> list[LayerPlan]:
-        """Say for each layer what computes it."""
+        """Say for each layer what computes it, in the order of the layers.
+
+        Raises
+        ------
+        InputError
+            Layers that the target cannot compute, all of them, each with the reason.
+        """
         ...
 
     def run(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
     ) -> Trace:
-        """Run every sample from the initial state; inputs (batch, time, channel)."""
+        """Run every sample from the network's initial state.
+
+        Parameters
+        ----------
+        network
+            The network of integers.
+        inputs
+            Integers (batch, time, channel), as ``export.network.check_inputs`` takes them.
+        lengths
+            Integers (batch,), steps of each sample; all steps when None.
+
+        Returns
+        -------
+        Trace
+            One entry a layer, each layer's own window where layers lag. What a target cannot
+            record is left out; what it returns is compared with the simulator bit for bit.
+
+        Raises
+        ------
+        InputError
+            A network or inputs that the target does not take.
+        RunError
+            The run failed: the command prints it and exits with 1.
+        """
         ...
 
 
@@ -167,9 +203,24 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "lava": LavaBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
-"""The targets by name, best first: the nearer to hardware, the better."""
+"""The built-in targets by name, best first: the nearer to hardware, the better."""
 
-TARGETS = ("auto", *BACKENDS)
+AUTO = "auto"
+"""Stands for the best of the built-in targets; plug-ins run when they are named."""
+
+
+def targets() -> tuple[str, ...]:
+    """Return the names that ``pick`` takes: auto, the built-in ones, those of plug-ins."""
+    return (AUTO, *BACKENDS, *plugins.find(_taken()).plugins)
+
+
+def refused_plugins() -> tuple[str, ...]:
+    """Return one line for each plug-in whose name is taken; none of them is imported."""
+    return plugins.find(_taken()).refused
+
+
+def _taken() -> tuple[str, ...]:
+    return (AUTO, *BACKENDS)
 
 
 @dataclass(frozen=True)
@@ -180,23 +231,34 @@ class Pick:
     reason: str
 
 
-def pick(target: str = "auto", options: RunOptions | None = None) -> Pick:
-    """Return the target of that name, or for ``auto`` the best one that is available.
+def pick(target: str = AUTO, options: RunOptions | None = None) -> Pick:
+    """Return the target of that name, or for ``auto`` the best built-in one that is available.
 
     Raises
     ------
     InputError
-        No such target; or it is not available here, with the reason.
+        No such target; or it is not available here, with the reason; or its plug-in is broken.
     """
     options = RunOptions() if options is None else options
-    if target != "auto":
-        if target not in BACKENDS:
-            raise InputError(f"target {target!r} is not one of {', '.join(TARGETS)}")
+    if target == AUTO:
+        return _best(options)
+    whose = ""
+    if target in BACKENDS:
         backend = BACKENDS[target](options)
         found = backend.available()
-        if not found.ok:
-            raise InputError(f"target {target} cannot run here: {found.reason}")
-        return Pick(backend, f"{target}, as asked: {found.reason}")
+    else:
+        plugin = plugins.find(_taken()).plugins.get(target)
+        if plugin is None:
+            raise InputError(f"target {target!r} is not one of {', '.join(targets())}")
+        backend = plugin.make(options, Backend)
+        found = plugin.asked("available", backend.available)
+        whose = f" of {plugin.distribution}"
+    if not found.ok:
+        raise InputError(f"target {target} cannot run here: {found.reason}")
+    return Pick(backend, f"{target}{whose}, as asked: {found.reason}")
+
+
+def _best(options: RunOptions) -> Pick:
     passed_over = []
     for name, make in BACKENDS.items():
         backend = make(options)

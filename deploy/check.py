@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..export.network import Network
 from ..export.trace import Mismatch, Trace, compare
 from .backends import Backend, ReferenceBackend, SimulatorBackend
+from .errors import RunError
 from .plan import LayerPlan
 
 
@@ -128,9 +129,14 @@ def check(
     InputError
         Inputs that the network does not take.
     RunError
-        The target died, hung or is not available.
+        The target died, hung or is not available, or its trace is not one of this network.
     """
     other = second_opinion(backend)
+    plans = backend.describe(network)
+    if len(plans) != len(network.layers):
+        raise RunError(
+            f"{backend.name}: describes {len(plans)} layers of a network of {len(network.layers)}"
+        )
     # Inputs that no stage can run are found by the cheaper side, before the target starts.
     began = time.perf_counter()
     expected = other.run(network, inputs, lengths)
@@ -141,7 +147,7 @@ def check(
     differences = [
         # Steps beyond a sample's length are zero everywhere and count for nothing.
         replace(row, compared=ran * network.layers[row.layer].size)
-        for row in compare(trace, expected)
+        for row in _compared(backend, trace, expected)
     ]
     layers = tuple(
         LayerCheck(
@@ -150,9 +156,28 @@ def check(
             _count(expected, index),
             tuple(row for row in differences if row.layer == index),
         )
-        for index, plan in enumerate(backend.describe(network))
+        for index, plan in enumerate(plans)
     )
     return Check(backend.name, other.name, layers, trace, ended - middle, middle - began)
+
+
+def _compared(backend: Backend, trace: Trace, expected: Trace) -> list[Mismatch]:
+    for what, ours, theirs in (
+        ("lengths", expected.lengths, trace.lengths),
+        ("output", expected.output, trace.output),
+    ):
+        if ours.shape != theirs.shape:
+            raise RunError(f"{backend.name}: its {what} is {theirs.shape}, needs {ours.shape}")
+    if (trace.lengths != expected.lengths).any():
+        raise RunError(f"{backend.name}: ran {trace.lengths.tolist()} steps of the samples")
+    try:
+        rows = compare(trace, expected)
+    except ValueError as error:
+        raise RunError(f"{backend.name}: its trace is not one of this network: {error}") from error
+    # Nothing compared would count as equal.
+    if not rows:
+        raise RunError(f"{backend.name}: returned no spikes and no states")
+    return rows
 
 
 def _count(trace: Trace, layer: int) -> int | None:

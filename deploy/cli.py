@@ -12,7 +12,7 @@ from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from ..export.errors import InputError
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
-from .backends import DEFAULT_TIMEOUT, TARGETS, RunOptions, pick
+from .backends import DEFAULT_TIMEOUT, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
 from .check import Check, check
 from .errors import RunError
@@ -53,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         metavar="NAME",
-        help=f"where to run: {', '.join(TARGETS)} (the best here, the default); with --dry-run a "
-        f"board: {', '.join(read_boards().names())}",
+        help=f"where to run: {', '.join(targets())} (auto, the default: the best here); with "
+        f"--dry-run a board: {', '.join(read_boards().names())}",
     )
     parser.add_argument(
         "--task",
@@ -110,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    for line in refused_plugins():
+        output.note(f"srnn-deploy: {line}")
     network = read_net(arguments.model)
     if arguments.dry_run:
         return _dry_run(arguments, network, output)
@@ -149,10 +151,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
         target = arguments.target
-        if target is not None and target not in TARGETS and target in read_boards().names():
+        if target is not None and target not in targets() and target in read_boards().names():
             raise InputError(
                 f"--target: {target} is a board; add --dry-run to place the network on it, or run "
-                f"on one of {', '.join(TARGETS)}"
+                f"on one of {', '.join(targets())}"
             )
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
