@@ -15,11 +15,14 @@ from ..export.netx import read_net, read_samples
 from .backends import DEFAULT_TIMEOUT, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
 from .check import Check, check
+from .emit import STANDARD_OUTPUT, emit
 from .errors import RunError
 from .inputs import Inputs, bundled_inputs, task_inputs
 from .placing import Wish, chosen_board, dry_run
 
 DEFAULT_SAMPLES = 3
+DEFAULT_CHIP = "loihi2"
+"""The board for whose chip ``--emit-program`` writes."""
 
 _DESCRIPTION = """\
 Run a network of integers on a target and compare it with the simulator.
@@ -28,7 +31,10 @@ Every spike and every state of every layer is compared at every step. Lava adds 
 step a layer: layer l is read l steps later. The command fails on any difference.
 
 With --dry-run place the network on the cores of a board instead: what every core needs,
-the expected spike traffic, and everything that keeps it off the board."""
+the expected spike traffic, and everything that keeps it off the board.
+
+With --emit-program write what a chip without adaptive neurons needs in microcode: registers,
+constants, operations. The listing is executed and compared before it is written."""
 
 _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
@@ -37,6 +43,7 @@ _EXAMPLE = """\
   srnn-deploy model.net --target loihi2 --dry-run
   srnn-deploy model.net --target loihi1 --dry-run --cluster 8 -o clustered.net
   srnn-deploy model.net --board my.toml --dry-run --json
+  srnn-deploy model.net --emit-program neurons.txt
 
 exit codes: 0 all equal, or it fits; 1 a difference, a run that failed, or it does not fit;
 2 bad input"""
@@ -105,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where --cluster writes (default: the model's name with -N-profiles.net)",
     )
+    parser.add_argument(
+        "--emit-program",
+        nargs="?",
+        const=STANDARD_OUTPUT,
+        metavar="FILE",
+        help="write the neuron programs that a board's chip (--target, default "
+        f"{DEFAULT_CHIP}) needs in microcode, to standard output without FILE (docs/MICROCODE.md)",
+    )
     return parser
 
 
@@ -115,6 +130,8 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     network = read_net(arguments.model)
     if arguments.dry_run:
         return _dry_run(arguments, network, output)
+    if arguments.emit_program is not None:
+        return _emit(arguments, network, output)
     inputs = _inputs(arguments, network)
     head = {"model": arguments.model, "samples": len(inputs.inputs), "source": inputs.source}
     try:
@@ -146,10 +163,14 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
             raise InputError(f"--{name}: {value} is below {low}")
     if not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
+    emits = arguments.emit_program is not None
+    if emits and arguments.dry_run:
+        raise InputError("--emit-program: places nothing; leave out --dry-run")
     if not arguments.dry_run:
-        for name in ("board", "cluster", "output"):
+        for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
+    if not arguments.dry_run and not emits:
         target = arguments.target
         if target is not None and target not in targets() and target in read_boards().names():
             raise InputError(
@@ -173,6 +194,18 @@ def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) ->
     named = arguments.task or arguments.data or arguments.split or arguments.download
     inputs = _inputs(arguments, network) if named or read_samples(arguments.model) else None
     return dry_run(wish, network, inputs, output)
+
+
+def _emit(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    target = arguments.target
+    if target is None and arguments.board is None:
+        target = DEFAULT_CHIP
+    board = chosen_board(Wish(Path(arguments.model), target, arguments.board))
+    named = arguments.task or arguments.data or arguments.split or arguments.download
+    inputs = None
+    if named or read_samples(arguments.model):
+        inputs = _inputs(arguments, network)
+    return emit(network, board.chip, inputs, arguments.emit_program, output)
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
