@@ -8,7 +8,7 @@ module imports neither Lava nor the simulator's kernels nor a plug-in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
@@ -18,12 +18,10 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.trace import Trace
 from . import plugins
+from .loihi2.options import BoardOptions
+from .measuring import MeasuredRun
 from .plan import LayerPlan
-
-DEFAULT_TIMEOUT = 60.0
-
-Progress = Callable[[int, int], None]
-"""Called with (samples done, steps done of the sample in work)."""
+from .progress import Progress
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,15 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run may be given: seconds without progress after which it is ended, and a callback."""
+    """What a run may be given.
 
-    timeout: float = DEFAULT_TIMEOUT
+    ``timeout``: seconds without progress after which it is ended, None for the target's own;
+    ``progress``: a callback; ``board``: where a board is and how it is measured.
+    """
+
+    timeout: float | None = None
     progress: Progress | None = None
+    board: BoardOptions = field(default_factory=BoardOptions)
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,62 @@ class LavaBackend:
         """Run on Lava; see ``lava.runner.run`` for the errors."""
         from .lava import runner
 
+        timeout = self.options.timeout
         return runner.run(
             network,
             inputs,
             lengths,
+            timeout=runner.DEFAULT_TIMEOUT if timeout is None else timeout,
+            progress=self.options.progress,
+        )
+
+
+@dataclass(frozen=True)
+class Loihi2Backend:
+    """A Loihi 2 board through Lava and Intel's lava-loihi extension, neurons of the chip alone."""
+
+    options: RunOptions = RunOptions()
+    name: str = "loihi2"
+
+    def available(self) -> Availability:
+        """Whether the extension is installed; no board is asked."""
+        from .loihi2 import native
+
+        return Availability(*native.available())
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """Stock processes of the chip; see ``loihi2.native.plans`` for the errors."""
+        from .loihi2 import native
+
+        return native.plans(network, self.options.board)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run on the board and measure nothing."""
+        board = replace(self.options.board, measured_steps=0)
+        return self._run(network, inputs, lengths, board).trace
+
+    def run_measured(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> MeasuredRun:
+        """Run on the board, then measure; see ``loihi2.runner.run`` for the errors."""
+        return self._run(network, inputs, lengths, self.options.board)
+
+    def _run(
+        self,
+        network: Network,
+        inputs: npt.ArrayLike,
+        lengths: npt.ArrayLike | None,
+        board: BoardOptions,
+    ) -> MeasuredRun:
+        from .loihi2 import runner
+
+        return runner.run(
+            network,
+            inputs,
+            lengths,
+            options=board,
             timeout=self.options.timeout,
             progress=self.options.progress,
         )
@@ -200,13 +255,17 @@ def _uniform(network: Network, process: str, reason: str) -> list[LayerPlan]:
 
 
 BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
+    "loihi2": Loihi2Backend,
     "lava": LavaBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
 """The built-in targets by name, best first: the nearer to hardware, the better."""
 
+COMPUTERS = ("lava", "simulator")
+"""Those that run on a computer, best first; a board and a plug-in run when they are named."""
+
 AUTO = "auto"
-"""Stands for the best of the built-in targets; plug-ins run when they are named."""
+"""Stands for the best of ``COMPUTERS`` that is available."""
 
 
 def targets() -> tuple[str, ...]:
@@ -232,7 +291,7 @@ class Pick:
 
 
 def pick(target: str = AUTO, options: RunOptions | None = None) -> Pick:
-    """Return the target of that name, or for ``auto`` the best built-in one that is available.
+    """Return the target of that name, or for ``auto`` the best of ``COMPUTERS``.
 
     Raises
     ------
@@ -260,8 +319,8 @@ def pick(target: str = AUTO, options: RunOptions | None = None) -> Pick:
 
 def _best(options: RunOptions) -> Pick:
     passed_over = []
-    for name, make in BACKENDS.items():
-        backend = make(options)
+    for name in COMPUTERS:
+        backend = BACKENDS[name](options)
         found = backend.available()
         if found.ok:
             skipped = "".join(f"; not {entry}" for entry in passed_over)

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from ..export.network import Network
 from ..export.trace import Mismatch, Trace, compare
+from ..simulate.measurement import Measurement
 from .backends import Backend, ReferenceBackend, SimulatorBackend
 from .errors import RunError
+from .measuring import MeasuredRun, MeasuringBackend
 from .plan import LayerPlan
 
 
@@ -38,7 +40,10 @@ class LayerCheck:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times."""
+    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times.
+
+    ``measurement`` is what a target measured, or None.
+    """
 
     target: str
     expected_from: str
@@ -46,6 +51,7 @@ class Check:
     trace: Trace
     seconds: float
     seconds_expected: float
+    measurement: Measurement | None = None
 
     @property
     def compared(self) -> int:
@@ -66,6 +72,7 @@ class Check:
             "seconds_expected": self.seconds_expected,
             "compared": self.compared,
             "mismatches": self.mismatches,
+            "measurement": None if self.measurement is None else self.measurement.as_dict(),
             "layers": [_layer_dict(layer) for layer in self.layers],
         }
 
@@ -141,7 +148,11 @@ def check(
     began = time.perf_counter()
     expected = other.run(network, inputs, lengths)
     middle = time.perf_counter()
-    trace = backend.run(network, inputs, lengths)
+    if isinstance(backend, MeasuringBackend):
+        ran_there = backend.run_measured(network, inputs, lengths)
+    else:
+        ran_there = MeasuredRun(backend.run(network, inputs, lengths), None)
+    trace = ran_there.trace
     ended = time.perf_counter()
     ran = int(trace.lengths.sum())
     differences = [
@@ -158,7 +169,15 @@ def check(
         )
         for index, plan in enumerate(plans)
     )
-    return Check(backend.name, other.name, layers, trace, ended - middle, middle - began)
+    return Check(
+        backend.name,
+        other.name,
+        layers,
+        trace,
+        ended - middle,
+        middle - began,
+        ran_there.measurement,
+    )
 
 
 def _compared(backend: Backend, trace: Trace, expected: Trace) -> list[Mismatch]:

@@ -12,12 +12,16 @@ from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from ..export.errors import InputError
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
-from .backends import DEFAULT_TIMEOUT, RunOptions, pick, refused_plugins, targets
+from . import board_arguments
+from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
 from .check import Check, check
 from .emit import STANDARD_OUTPUT, emit
 from .errors import RunError
 from .inputs import Inputs, bundled_inputs, task_inputs
+from .lava.runner import DEFAULT_TIMEOUT as LAVA_TIMEOUT
+from .loihi2.runner import DEFAULT_TIMEOUT as BOARD_TIMEOUT
+from .measuring import print_measurement
 from .placing import Wish, chosen_board, dry_run
 
 DEFAULT_SAMPLES = 3
@@ -40,6 +44,7 @@ _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
   srnn-deploy model.net --data ~/data          test data of the task it was trained on
   srnn-deploy model.net --target lava --task ecg --split validation --samples 5 --steps 200
+  srnn-deploy model.net --target loihi2 --partition oheogulch
   srnn-deploy model.net --target loihi2 --dry-run
   srnn-deploy model.net --target loihi1 --dry-run --cluster 8 -o clustered.net
   srnn-deploy model.net --board my.toml --dry-run --json
@@ -87,10 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout",
         type=float,
-        default=DEFAULT_TIMEOUT,
         metavar="S",
-        help=f"end a run in which no step finishes for S seconds (default {DEFAULT_TIMEOUT:g})",
+        help="end a run in which nothing finishes for S seconds: on Lava a step (default "
+        f"{LAVA_TIMEOUT:g}), on a board a sample (default {BOARD_TIMEOUT:g})",
     )
+    board_arguments.add(parser)
     placing = parser.add_argument_group("placement on a board")
     placing.add_argument(
         "--dry-run", action="store_true", help="place the network on the cores of a board"
@@ -161,7 +167,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < low:
             raise InputError(f"--{name}: {value} is below {low}")
-    if not 0 < arguments.timeout < float("inf"):
+    if arguments.timeout is not None and not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
     emits = arguments.emit_program is not None
     if emits and arguments.dry_run:
@@ -177,8 +183,14 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
                 f"--target: {target} is a board; add --dry-run to place the network on it, or run "
                 f"on one of {', '.join(targets())}"
             )
+    board_arguments.board_options(arguments, _on_computer(arguments))
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
+
+
+def _on_computer(arguments: argparse.Namespace) -> bool:
+    places = arguments.dry_run or arguments.emit_program is not None
+    return places or (arguments.target or AUTO) in (AUTO, *COMPUTERS)
 
 
 def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) -> int:
@@ -240,7 +252,8 @@ def _run(
         def advance(done: int, steps: int) -> None:
             bar.update(task, completed=int(ends[done]) + steps)
 
-        picked = pick(arguments.target or "auto", RunOptions(arguments.timeout, advance))
+        board = board_arguments.board_options(arguments, _on_computer(arguments))
+        picked = pick(arguments.target or AUTO, RunOptions(arguments.timeout, advance, board))
         output.line(f"target: {picked.reason}")
         return check(network, picked.backend, inputs.inputs, inputs.lengths), picked.reason
 
@@ -283,6 +296,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
             for layer in checked.layers
         ],
     )
+    if checked.measurement is not None:
+        print_measurement(checked.measurement, output)
     for layer in checked.layers:
         for row in layer.differences:
             if row.first is not None:

@@ -76,7 +76,7 @@ def test_the_text_executed_gives_the_references_bits(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SOURCES, ids=NAMES.get)
-@settings(max_examples=2000)
+@settings(max_examples=400)
 @given(seed=st.integers(0, 2**32 - 1), reach=st.integers(1, 25))
 def test_many_texts_executed_give_the_references_bits(
     kind: type[Neuron], seed: int, reach: int
