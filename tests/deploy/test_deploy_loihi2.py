@@ -25,6 +25,7 @@ from srnn.deploy.check import check
 from srnn.deploy.cli import main
 from srnn.deploy.errors import RunError
 from srnn.deploy.lava import compat
+from srnn.deploy.lava.rundir import RunDirectory
 from srnn.deploy.loihi2 import native, runner
 from srnn.deploy.loihi2.options import BoardOptions, _no_blank_lines
 from srnn.deploy.loihi2.worker import Ending, Stopped
@@ -511,6 +512,14 @@ class TestOnTheStandIn:
         checked = check(made, backend(options), values, np.array([60, 23]))
         assert checked.mismatches == 0
         assert names(board).count("stop") == 2
+
+
+def test_the_first_failure_of_a_run_is_kept(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.report_failure("the cause")
+    run.report_failure("a consequence")
+    assert run.failure() == "the cause"
+    assert [path.name for path in tmp_path.iterdir()] == ["failure.txt"]
 
 
 def example() -> Measurement:
