@@ -195,7 +195,7 @@ def _chain(
     neurons = [name for name, kind in kinds.items() if kind in NEURONS]
     follow: dict[str, list[str]] = defaultdict(list)
     for name in neurons:
-        below = [source for source in arriving[name].terms if source != name]
+        below = sorted(source for source in arriving[name].terms if source != name)
         for source in below:
             follow[source].append(name)
         if name in arriving[name].terms and kinds[name] not in SPIKING:
@@ -206,7 +206,7 @@ def _chain(
             offences.append(Offence(name, kinds[name], reason))
     for source, targets in follow.items():
         if len(targets) > 1:
-            reason = f"feeds {', '.join(targets)}; srnn's layers form one chain"
+            reason = f"feeds {', '.join(sorted(targets))}; srnn's layers form one chain"
             offences.append(Offence(source, kinds[source], reason))
         elif source in neurons and kinds[source] not in SPIKING:
             offences.append(
@@ -235,7 +235,7 @@ def _chain(
 def _wrong_output(
     kinds: dict[str, str], leave: str, signal: _Signal, follow: dict[str, list[str]]
 ) -> list[Offence]:
-    sources = list(signal.terms)
+    sources = sorted(signal.terms)
     if len(sources) != 1 or kinds[sources[0]] not in NEURONS:
         listed = ", ".join(sources) or "nothing"
         return [Offence(leave, "Output", f"gets {listed}, needs the last neurons alone")]

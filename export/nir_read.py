@@ -143,7 +143,7 @@ def _build(name: str, kind: object, entry: Any, graph: NodeGraph) -> Any:
         nir.ir.str2NIRNode(kind)
     except AssertionError:
         graph.offences.append(
-            Offence(name, shown(kind, 40), f"nir {nir.__version__} knows no such node")
+            Offence(name, " ".join(kind.split())[:40], f"nir {nir.__version__} knows no such node")
         )
         return None
     try:
