@@ -21,6 +21,10 @@ NEURONS = ("LIF", "CubaLIF", "LI", "CubaLI")
 SPIKING = ("LIF", "CubaLIF")
 LINEAR = ("Affine", "Linear", "Scale", "Flatten", "Delay")
 
+WIDTH_MAX = 1 << 20
+IDENTITY_MAX = 1 << 13
+"""Largest population that may be fed one to one: the matrix of that is written out."""
+
 _NO_CONVOLUTION = "a trained srnn layer is dense; write the convolution as a Linear"
 _WHY_NOT = {
     "Conv1d": _NO_CONVOLUTION,
@@ -216,7 +220,9 @@ def _chain(
     if offences:
         return [], offences
     found, name = [], entry
-    width = int(np.prod(np.asarray(graph.nodes[entry].input_type["input"], dtype=np.int64)))
+    width = _width(np.asarray(graph.nodes[entry].input_type["input"]))
+    if not width:
+        return [], [Offence(entry, "Input", f"its shape is none of 1 to {WIDTH_MAX} channels")]
     while follow[name]:
         (name,) = follow[name]
         try:
@@ -230,6 +236,15 @@ def _chain(
         for name in sorted(missed)
     )
     return found, offences
+
+
+def _width(shape: Any) -> int:
+    """Return the number of channels of a shape; 0 if it is none."""
+    sizes = shape.reshape(-1)
+    if sizes.dtype.kind not in "iu" or not sizes.size or (sizes < 1).any():
+        return 0
+    width = float(np.prod(sizes.astype(np.float64)))
+    return int(width) if width <= WIDTH_MAX else 0
 
 
 def _wrong_output(
@@ -261,6 +276,10 @@ def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) ->
             Offence(name, kind, f"parameters and inputs of {sorted(sizes)} values do not fit")
         )
     n = sizes.pop() if sizes else (1 if below.ndim == 2 else width)
+    one_to_one = below.ndim == 1 or (recurrent is not None and recurrent.ndim == 1)
+    if one_to_one and n > IDENTITY_MAX:
+        reason = f"{n} neurons fed one to one, which needs a matrix; at most {IDENTITY_MAX}"
+        raise _MisfitError(Offence(name, kind, reason))
     weight = matrix_of(below, n)
     if weight.shape[1] != width:
         raise _MisfitError(

@@ -44,7 +44,8 @@ def import_nir(
         Not a NIR file; no dt, or two; nodes that no srnn network says, all of them named.
     """
     graph = read_graph(path)
-    with located(path):
+    # Infinities and NaN of a file are found by the checks of what becomes of them.
+    with located(path), np.errstate(all="ignore"):
         chain, offences = populations(graph)
         refuse(offences)
         reading = Reading(_dt(graph, chain, dt), reset, synapse, settled_bias)
@@ -67,8 +68,7 @@ def import_nir(
             ours.get("readout", readout),
             ours.get("skip_steps", 0),
         )
-        with np.errstate(over="ignore"):
-            single = {name: value.astype(np.float32) for name, value in weights.items()}
+        single = {name: value.astype(np.float32) for name, value in weights.items()}
         return FloatModel(
             model_config,
             single,

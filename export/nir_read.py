@@ -21,6 +21,10 @@ from .plain import shown
 _REFUSED_BY_NIR = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What the classes of ``nir`` raise on entries that are missing, superfluous or misshapen."""
 
+_CONNECTIONS = ("Affine", "Linear", "Scale", "Flatten", "Delay")
+NUMERIC = frozenset({"Input", "Output", *_CONNECTIONS, "LIF", "CubaLIF", "LI", "CubaLI"})
+"""Nodes that are read, all of whose entries are numbers."""
+
 
 @dataclass(frozen=True)
 class Offence:
@@ -146,6 +150,10 @@ def _build(name: str, kind: object, entry: Any, graph: NodeGraph) -> Any:
             Offence(name, " ".join(kind.split())[:40], f"nir {nir.__version__} knows no such node")
         )
         return None
+    texts = [key for key, value in entry.items() if key != "type" and not _fits(key, value)]
+    if kind in NUMERIC and texts:
+        graph.offences.append(Offence(name, kind, f"{', '.join(sorted(texts))} are no numbers"))
+        return None
     try:
         return nir.dict2NIRNode(dict(entry))
     except _REFUSED_BY_NIR as error:
@@ -153,6 +161,12 @@ def _build(name: str, kind: object, entry: Any, graph: NodeGraph) -> Any:
             Offence(name, kind, f"nir refuses it: {shown(str(error) or type(error).__name__)}")
         )
         return None
+
+
+def _fits(key: str, value: Any) -> bool:
+    if key == "metadata":
+        return isinstance(value, dict)
+    return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biuf"
 
 
 def _edges(edges: Any, prefix: str) -> list[tuple[str, str]]:

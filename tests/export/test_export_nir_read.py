@@ -332,6 +332,55 @@ def test_damaged_files_give_one_line(whole: bytes, data: st.DataObject) -> None:
         assert refused is None or (refused.startswith(f"{path}: ") and "\n" not in refused)
 
 
+VALUES = st.sampled_from(
+    [
+        "text", 0, -1, 1 << 40, np.nan, np.inf, 0.5, True, np.zeros(0), np.full(5, -3.0),
+        np.full((5, 3), np.inf), np.full((2, 2, 2), 1e300), np.arange(3),
+        np.zeros((1, 1), np.uint8), np.array(["a", "b"], dtype=object),
+        np.array([["n0", "n0"]], dtype=object),
+    ]
+)  # fmt: skip
+
+
+NAMES = (
+    "type", "edges", "nodes", "metadata", "metadata/dt", "nodes/in/shape", "nodes/in/type",
+    "nodes/n0", "nodes/n0/weight", "nodes/n1/tau", "nodes/n1/r", "nodes/n1/v_leak",
+    "nodes/n1/v_reset", "nodes/n1/v_threshold", "nodes/n1/metadata", "nodes/n3/tau",
+    "nodes/out/shape", "nodes/other",
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.none() | VALUES), min_size=1, max_size=3))
+def test_wrong_values_give_one_line(whole: bytes, changes: list[tuple[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.nir"
+        path.write_bytes(whole)
+        with h5py.File(path, "r+") as file:
+            root = file["node"]
+            for name, value in changes:
+                if name in root:
+                    del root[name]
+                if value is not None and isinstance(
+                    root.get(name.rpartition("/")[0] or "."), h5py.Group
+                ):
+                    root[name] = value
+        refused = None
+        try:
+            import_nir(path)
+        except InputError as error:
+            refused = str(error)
+        assert refused is None or (refused.startswith(f"{path}: ") and "\n" not in refused)
+
+
+def test_a_large_input_without_weights_is_refused(tmp_path: Path) -> None:
+    one = lif(1)
+    nodes = {"in": nir.Input([1 << 20]), "n": one, "out": nir.Output([1 << 20])}
+    assert "n (LIF): 1048576 neurons fed one to one" in offences(write(tmp_path, nodes))
+    nodes["in"] = nir.Input([1 << 40])
+    assert "in (Input): its shape is none of" in offences(write(tmp_path, nodes))
+
+
 @pytest.mark.parametrize("content", ["empty", "no graph", "soft link"])
 def test_foreign_hdf5(content: str, tmp_path: Path) -> None:
     path = tmp_path / "graph.nir"
