@@ -132,3 +132,14 @@ def test_a_million_neurons_are_placed_in_under_a_minute(more: list[str]) -> None
     assert found["place_s"] + found["check_s"] < 60
     # The weights alone are 0.4 GB.
     assert found["placing_bytes"] < 0.4e9
+
+
+@pytest.mark.slow
+def test_spikes_of_other_frameworks_by_way_of_nir() -> None:
+    found = run("nir_spikes.py", "--samples", "4", "--steps", "100")
+    same = {name for name, counts in found.items() if counts["differ"] == 0}
+    assert set(found) - same == {
+        "snnTorch RLeaky, zero, delayed", "snnTorch Synaptic, zero, delayed",
+        "Norse LIFCell, euler", "Norse, recurrent with bias",
+    }  # fmt: skip
+    assert all(counts["theirs"] > 0 for counts in found.values())
