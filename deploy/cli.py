@@ -21,7 +21,7 @@ from .errors import RunError
 from .inputs import Inputs, bundled_inputs, task_inputs
 from .lava.runner import DEFAULT_TIMEOUT as LAVA_TIMEOUT
 from .loihi2.runner import DEFAULT_TIMEOUT as BOARD_TIMEOUT
-from .measuring import print_measurement
+from .measured_tables import print_measurement
 from .placing import Wish, chosen_board, dry_run
 
 DEFAULT_SAMPLES = 3

@@ -10,7 +10,7 @@ import pytest
 from loihi2_cases import inputs, network
 from srnn.deploy import Loihi2Backend, MeasuredRun, MeasuringBackend, pick
 from srnn.deploy.check import check
-from srnn.deploy.measuring import print_measurement
+from srnn.deploy.measured_tables import print_measurement
 from srnn.export.console import Output
 from srnn.export.network import Network
 from srnn.simulate import reference
