@@ -13,7 +13,6 @@ so that a decay factor is ``1 - dt / tau``. srnn's neurons start from 0, which s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -121,8 +120,9 @@ def _values(population: Population) -> dict[str, FloatArray]:
     }
 
 
-def _reset(population: Population, reading: Reading) -> Any:
-    return population.node.metadata.get("reset", reading.reset)
+def _reset(population: Population, reading: Reading) -> str:
+    said = population.node.metadata.get("reset", reading.reset)
+    return said if isinstance(said, str) else repr(said)
 
 
 def _steps(rate: FloatArray) -> FloatArray:
@@ -143,7 +143,7 @@ def _obstacles(
         return reasons
     reset = _reset(population, reading)
     if reset not in RESETS:
-        reasons.append(f"metadata reset {str(reset)[:40]!r} is not one of {', '.join(RESETS)}")
+        reasons.append(f"metadata reset {reset[:40]!r} is not one of {', '.join(RESETS)}")
     reasons += _wrong_tau("tau", values["tau"], reading.dt, TAU_MIN)
     if "tau_syn" in values:
         reasons += _wrong_tau("tau_syn", values["tau_syn"], reading.dt, 0.0)

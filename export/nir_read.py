@@ -106,7 +106,8 @@ def _open(tree: dict[str, Any], prefix: str, graph: NodeGraph) -> tuple[list[str
     inputs, outputs = [], []
     for name, entry in tree["nodes"].items():
         full = prefix + name
-        kind = entry.get("type") if isinstance(entry, dict) else None
+        said = entry.get("type") if isinstance(entry, dict) else None
+        kind = said if isinstance(said, str) else None
         if kind == "NIRGraph" and isinstance(entry.get("nodes"), dict):
             ends[name] = _open(entry, f"{full}.", graph)
             if [len(found) for found in ends[name]] != [1, 1]:
@@ -137,10 +138,10 @@ def _open(tree: dict[str, Any], prefix: str, graph: NodeGraph) -> tuple[list[str
     return inputs, outputs
 
 
-def _build(name: str, kind: object, entry: Any, graph: NodeGraph) -> Any:
+def _build(name: str, kind: str | None, entry: Any, graph: NodeGraph) -> Any:
     import nir
 
-    if not isinstance(kind, str):
+    if kind is None:
         graph.offences.append(Offence(name, "?", "has no type"))
         return None
     try:

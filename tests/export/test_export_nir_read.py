@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from srnn.export import cli
 from srnn.export.errors import InputError
@@ -305,15 +305,18 @@ def test_an_installation_without_nir_says_what_to_install(
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    nodes = chain(3, nir.Linear(matrix(5, 3)), lif(5), nir.Linear(matrix(2, 5)), li(2), m=2)
-    return write(tmp_path_factory.mktemp("whole"), nodes, dt=DT).read_bytes()
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    how = {"reset": "zero"}
+    nodes = chain(
+        3, nir.Linear(matrix(5, 3)), lif(5, metadata=how), nir.Linear(matrix(2, 5)), li(2), m=2
+    )
+    return write(tmp_path_factory.mktemp("whole"), nodes, dt=DT)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
-def test_damaged_files_give_one_line(whole: bytes, data: st.DataObject) -> None:
-    content = bytearray(whole)
+def test_damaged_files_give_one_line(whole: Path, data: st.DataObject) -> None:
+    content = bytearray(whole.read_bytes())
     if data.draw(st.booleans()):
         content = content[: data.draw(st.integers(0, len(content) - 1))]
     else:
@@ -345,17 +348,20 @@ VALUES = st.sampled_from(
 NAMES = (
     "type", "edges", "nodes", "metadata", "metadata/dt", "nodes/in/shape", "nodes/in/type",
     "nodes/n0", "nodes/n0/weight", "nodes/n1/tau", "nodes/n1/r", "nodes/n1/v_leak",
-    "nodes/n1/v_reset", "nodes/n1/v_threshold", "nodes/n1/metadata", "nodes/n3/tau",
+    "nodes/n1/v_reset", "nodes/n1/v_threshold", "nodes/n1/metadata", "nodes/n1/metadata/reset",
+    "nodes/n3/tau",
     "nodes/out/shape", "nodes/other",
 )  # fmt: skip
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.none() | VALUES), min_size=1, max_size=3))
-def test_wrong_values_give_one_line(whole: bytes, changes: list[tuple[str, Any]]) -> None:
+@example([("nodes/in/type", np.zeros(0))])
+@example([("nodes/n1/metadata/reset", np.arange(3))])
+def test_wrong_values_give_one_line(whole: Path, changes: list[tuple[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.nir"
-        path.write_bytes(whole)
+        path.write_bytes(whole.read_bytes())
         with h5py.File(path, "r+") as file:
             root = file["node"]
             for name, value in changes:

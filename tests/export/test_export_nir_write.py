@@ -58,7 +58,7 @@ def test_by_way_of_nir_the_integers_are_the_same(
     assert first.provenance["quantization"] == second.provenance["quantization"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     name=st.sampled_from(sorted(NETWORKS)),
     seed=st.integers(0, 1 << 20),
