@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
+from . import cli_report
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -27,6 +29,8 @@ EXAMPLE = """\
   srnn-simulate model.net --data DIR                    the test data of the task it was trained on
   srnn-simulate model.net --task ecg --split validation --limit 20 --json
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
+  srnn-simulate model.net --task ecg --report report.html
+  srnn-simulate a.net b.net --task ecg --report compared.html
 
 exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
 
@@ -41,7 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "inputs (predictions), or on the samples in the file itself (checks their output).",
         EXAMPLE,
     )
-    parser.add_argument("network", type=Path, help="model.net of srnn-export, or of lava-dl")
+    parser.add_argument(
+        "networks",
+        type=Path,
+        nargs="+",
+        metavar="network",
+        help="model.net of srnn-export, or of lava-dl; several with --report",
+    )
     what = parser.add_argument_group("what to run (the bundled samples when none is given)")
     what.add_argument("--task", metavar="NAME", help="task; default the one named in the file")
     what.add_argument("--data", type=Path, metavar="DIR", help="folder of the task's files")
@@ -66,11 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
     )
+    cli_report.add_arguments(parser)
+    parser.set_defaults(argv=sys.argv[1:] if argv is None else list(argv))
     return run_command(parser, _simulate, argv)
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    cli_report.check_arguments(arguments)
+    if arguments.report is not None:
+        return cli_report.report(arguments, output, _load_task)
+    arguments.network = arguments.networks[0]
     network = read_net(arguments.network)
     if arguments.input is not None:
         return _on_file(arguments, network, output)
@@ -94,7 +110,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 def _on_task(arguments: argparse.Namespace, network: Network, output: Output) -> int:
     from .evaluate import evaluate
 
-    task = _load_task(arguments, network)
+    task = _load_task(arguments, arguments.network, network)
     part = arguments.split or "test"
     split = task.splits()[part]
     if arguments.limit is not None and arguments.limit < len(split):
@@ -118,19 +134,19 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     return EXIT_OK
 
 
-def _load_task(arguments: argparse.Namespace, network: Network) -> Task:
+def _load_task(arguments: argparse.Namespace, path: Path, network: Network) -> Task:
     from ..tasks.registry import load
 
     stored = network.task
     name = arguments.task or stored.get("name")
     if name is None:
-        raise InputError(f"{arguments.network}: names no task; give one with --task")
+        raise InputError(f"{path}: names no task; give one with --task")
     same = name == stored.get("name")
     options = stored.get("options", {}) if same else {}
     task = load(name, arguments.data, options, arguments.download)
     if task.input_size != network.input_size:
         raise InputError(
-            f"{name}: {task.input_size} channels, but {arguments.network} takes "
+            f"{name}: {task.input_size} channels, but {path} takes "
             f"{network.input_size}; choose the task that it was trained on"
         )
     if same and plain(task.description()).get("encoder") != plain(stored.get("encoder")):
