@@ -32,7 +32,7 @@ from numba import njit
 from .convolve import convolve, hold_back
 from .deliver import clear, deliver, deliver_below, deliver_lateral, deliver_wide
 from .events import check_binary, list_inputs
-from .programs import NARROW_MAX, update
+from .programs import NARROW_MAX, count_changes, update
 from .rows import BLOCK
 from .sources import source_digest
 from .vectors import (
@@ -66,7 +66,7 @@ LAYER = np.dtype(
             *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
             *("lateral_right", "lateral_delay", "lateral_late", "lateral_slots", "geometry"),
             *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
-            *("total",),
+            *("total", "membrane", "last_membrane", "changed"),
             *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
             *("fan_out", "lateral_fan_out"),
         )
@@ -79,7 +79,9 @@ LAYER = np.dtype(
 ``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``geometry``: address of what
 ``convolve.py`` takes, with its weights, or 0. ``delay``: address of uint8 (n_in, n), delays of each
 synapse, in a wide layer; ``late``: of uint8 (n,), delays of each neuron; or 0. ``slots``: largest
-delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``counts``,
+delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``membrane``:
+bytes from the states to v; ``last_membrane``, ``changed``: v of the step before, and how often a v
+changed in this sample. ``counts``,
 ``last_counts``: places of the layer's spikes in the counts, and ``sent`` of its ``n_in`` sources.
 ``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero weights of each source.
 """
@@ -89,8 +91,11 @@ SPIKES, STATE = 0, 1
 (batch, time, n); 0 for what is not recorded."""
 
 TRACE_COLUMNS = STATE + STATES_MAX
-TOTALS = 4
-"""Counts of a layer: events from below, recurrent events, synaptic operations of each."""
+TOTALS = 6
+"""Counts of a layer and sample: events from below, recurrent events, synaptic operations of each,
+spikes, membrane updates."""
+_NO_MEMBRANE = -(1 << 31)
+"""What no membrane is, so that all are updated at a sample's first step."""
 
 
 @njit
@@ -101,7 +106,14 @@ def _tally(sources, start, stop, counts):
 
 
 @njit(forceinline=True)
-def _add_totals(layer, counts, totals):
+def _count_changes(layer, scratch):
+    v = scratch + layer.state + layer.membrane
+    changed = count_changes(layer.n, v, scratch + layer.last_membrane)
+    put_int64(scratch, layer.changed // 8, get_int64(scratch, layer.changed // 8) + changed)
+
+
+@njit(forceinline=True)
+def _add_totals(layer, scratch, counts, totals):
     sent, spikes = counts + 8 * layer.sent, counts + 8 * layer.counts
     last = counts + 8 * layer.last_counts
     for i in range(layer.n_in):
@@ -114,6 +126,9 @@ def _add_totals(layer, counts, totals):
             count = get_int64(spikes, i) - get_int64(last, i)
             totals[1] += count
             totals[3] += count * get_int64(layer.lateral_fan_out, i)
+    for i in range(layer.n):
+        totals[4] += get_int64(spikes, i)
+    totals[5] += get_int64(scratch, layer.changed // 8)
 
 
 @njit(forceinline=True)
@@ -150,6 +165,7 @@ def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first)
             scratch + layer.fired, alarm, sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
+        _count_changes(layer, scratch)
         _keep_states(trace, row + t, layer.n, layer.states, width, s)
     return _left_narrow(layer.states, alarm)
 
@@ -195,6 +211,7 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
             np.int32(0), program, n, width, parameters, s, drive, fired, alarm, sources, now
         )
         put_int64(starts, t + 2, now)
+        _count_changes(layer, scratch)
         if keeps:
             _keep_states(trace, row + t, n, states, width, s)
     return _left_narrow(states, alarm)
@@ -235,6 +252,7 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
             sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
+        _count_changes(layer, scratch)
         for k in range(states):
             if beyond(np.int64(0), alarm, k * LANES, _INT32_MAX):
                 return FAILED, step, k
@@ -256,6 +274,9 @@ def _begin(layer, scratch):
         # What pads the drives stays zero.
         clear(scratch + layer.drive, width if layer.wide else width // 2)
         clear(scratch + layer.total, width)
+    for i in range(width):
+        put_int32(scratch + layer.last_membrane, i, _NO_MEMBRANE)
+    put_int64(scratch, layer.changed // 8, 0)
     put_int64(scratch + layer.starts, 0, 0)
     put_int64(scratch + layer.starts, 1, 0)
 
@@ -342,7 +363,7 @@ def _compile(digest: int) -> Any:
         turn, counts, totals, failed, scratch,
     ):  # fmt: skip
         """Run the samples whose turn comes; returns the digest, which is in the cache's key."""
-        base, counted = (scratch.ctypes.data + 63) & -64, counts.ctypes.data
+        base, counted = (scratch.ctypes.data + 63) & -64, counts[0].ctypes.data
         while True:
             b = fetch_add(turn.ctypes.data, 1)
             if b >= shape[0]:
@@ -354,8 +375,11 @@ def _compile(digest: int) -> Any:
             if ended != 0:
                 failed[b, 0], failed[b, 1], failed[b, 2], failed[b, 3] = ended, index, step, state
                 turn[1] = ended
-        for index in range(len(layers)):
-            _add_totals(layers[index], counted, totals[index])
+            for index in range(len(layers)):
+                _add_totals(layers[index], base, counted, totals[b, index])
+            for i in range(counts.shape[1]):
+                counts[1, i] += counts[0, i]
+                counts[0, i] = 0
         return digest
 
     return run_samples
@@ -383,9 +407,11 @@ lengths
 turn
     int64 (2,), 0 at first, shared by all threads of a run: the sample whose turn is next; not 0 if
     a sample failed.
-counts, totals
-    int64, zeros, of this thread: events of each channel, and at each layer's places spikes of each
-    neuron in all and at last steps; ``TOTALS`` of each layer.
+counts
+    int64 (2, ...), zeros, of this thread: events of each channel, and at each layer's places spikes
+    of each neuron in all and at last steps. The second row is the result, the first for the kernel.
+totals
+    int64 (batch, layers, ``TOTALS``), zeros.
 failed
     int64 (batch, 4), zeros: how a sample ended, and at which layer, step and state.
 scratch

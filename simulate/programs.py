@@ -19,6 +19,7 @@ magnitudes of states that nothing limits. Neurons that spike are listed in int32
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from .vectors import (
@@ -41,6 +42,7 @@ from .vectors import (
     shifted_right,
     store,
     store_drive,
+    unequal_bits,
     wrapped,
     zeros,
 )
@@ -164,3 +166,18 @@ def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
         _leaky_integrator(kind, n, width, p, s, drive)
         return at
     return _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at)
+
+
+@njit(forceinline=True)
+def count_changes(n, v, last_v):
+    """Return how many of n membranes differ from those kept, int32 at both addresses; keep these.
+
+    ``last_v`` is aligned and padded as the states are.
+    """
+    changed = 0
+    for i in range(0, n, LANES):
+        now = load(np.int32(0), v, i)
+        bits = unequal_bits(now, load(np.int32(0), last_v, i))
+        changed += count_bits(_valid(bits, i, n))
+        store(last_v, i, now)
+    return changed
