@@ -124,7 +124,9 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
         output.line(f"{evidence.path}: {evidence.data.source}, {evidence.data.count:,} samples")
         if scores:
             output.line(scores)
-    output.line(f"Wrote {arguments.report} ({size / 1e6:.1f} MB) and {len(files) - 1} files beside it")
+    output.line(
+        f"Wrote {arguments.report} ({size / 1e6:.1f} MB) and {len(files) - 1} files beside it"
+    )
     output.result(
         {
             "report": arguments.report,
@@ -172,16 +174,16 @@ def _samples(text: str | None, count: int) -> tuple[int, ...] | None:
     try:
         chosen = tuple(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError:
-        raise InputError(f"--report-samples: {text!r} is not a list of numbers such as 0,5") from None
+        raise InputError(
+            f"--report-samples: {text!r} is not a list of numbers such as 0,5"
+        ) from None
     outside = [index for index in chosen if not 0 <= index < count]
     if outside:
         raise InputError(f"--report-samples: {outside[0]} is outside 0..{count - 1}")
     return chosen
 
 
-def _data(
-    arguments: argparse.Namespace, path: Path, network: Network, load_task: LoadTask
-) -> Data:
+def _data(arguments: argparse.Namespace, path: Path, network: Network, load_task: LoadTask) -> Data:
     from .report.evidence import Data
 
     limit = arguments.limit

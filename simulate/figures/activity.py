@@ -42,7 +42,7 @@ def layer_operations_series(activity: Activity) -> tuple[Series, ...]:
 
 
 def layer_operations(activity: Activity) -> Figure:
-    """Draw the synaptic operations of a step by layer, effective ones beside those of a dense product.
+    """Draw the synaptic operations of a step by layer, effective beside dense ones.
 
     Terms and counting are NeuroBench's; see ``simulate/activity.py``.
     """

@@ -69,9 +69,13 @@ def confusion(counts: npt.ArrayLike, classes: Sequence[str] = ()) -> Figure:
     size = len(names)
     with styled():
         figure, (axes,) = new_figure(width=NARROW, height=min(1.2 + 0.42 * max(size, 4), 5.2))
-        cells = [Rectangle((x - 0.48, y - 0.48), 0.96, 0.96) for y in range(size) for x in range(size)]
+        cells = [
+            Rectangle((x - 0.48, y - 0.48), 0.96, 0.96) for y in range(size) for x in range(size)
+        ]
         faces = [_tint(value) for value in share.ravel()]
-        axes.add_collection(PatchCollection(cells, facecolors=faces, edgecolors=GRID, linewidths=0.6))
+        axes.add_collection(
+            PatchCollection(cells, facecolors=faces, edgecolors=GRID, linewidths=0.6)
+        )
         if size <= NUMBERS_UP_TO:
             for y, x in np.ndindex(size, size):
                 text = f"{100 * share[y, x]:.0f}" if share[y, x] >= 0.005 else ""

@@ -32,7 +32,7 @@ def outputs_series(
     if one.ndim != 2 or one.shape != two.shape or len(one) == 0:
         raise InputError(f"outputs: shapes {one.shape} and {two.shape}, need (time, class) of both")
     chosen = np.argsort(-np.abs(one).max(axis=0), kind="stable")[:CLASSES_SHOWN]
-    names = classes if len(classes) == one.shape[1] else [str(i) for i in range(one.shape[1])]
+    names = list(classes) if len(classes) == one.shape[1] else list(map(str, range(one.shape[1])))
     steps = variable("step", np.arange(min(len(one), STEPS_SHOWN)), "step")
     return tuple(
         Series(

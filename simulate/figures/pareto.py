@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network to choose: ``accuracy`` 0 to 1, ``cost`` above 0, ``low`` and ``high`` its range."""
+    """A network to choose: ``accuracy`` 0 to 1, ``cost`` above 0 with ``low`` and ``high``."""
 
     name: str
     accuracy: float
@@ -29,13 +29,15 @@ class Candidate:
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy <= 1 or not self.cost > 0:
             raise InputError(
-                f"{self.name}: accuracy {self.accuracy} outside 0..1 or cost {self.cost} not above 0"
+                f"{self.name}: accuracy {self.accuracy} outside 0..1 or cost {self.cost} below 0"
             )
 
 
 def front(candidates: Sequence[Candidate]) -> list[int]:
     """Return who is on the Pareto front, cheapest first: nobody is both better and no dearer."""
-    order = sorted(range(len(candidates)), key=lambda i: (candidates[i].cost, -candidates[i].accuracy))
+    order = sorted(
+        range(len(candidates)), key=lambda i: (candidates[i].cost, -candidates[i].accuracy)
+    )
     best, kept = -1.0, []
     for index in order:
         if candidates[index].accuracy > best:
@@ -59,7 +61,9 @@ def pareto_series(candidates: Sequence[Candidate], unit: str) -> tuple[Series, .
                 variable("high", [_or_nan(one.high) for one in candidates], unit),
             ),
         ),
-        Series("front", (variable("name", [short(candidates[i].name, 40) for i in front(candidates)]),)),
+        Series(
+            "front", (variable("name", [short(candidates[i].name, 40) for i in front(candidates)]),)
+        ),
     )
 
 

@@ -23,7 +23,7 @@ SIGNIFICANT = 5
 
 
 def telling_neurons(trace: Trace, layer: int, sample: int, count: int = NEURONS_SHOWN) -> list[int]:
-    """Return neurons to show: of those that spike in the sample, the busiest, the median, the rarest.
+    """Return neurons to show: the busiest, the median and the rarest of those that spike.
 
     Where the layer does not spike, or is silent, the first ones.
     """
@@ -42,6 +42,7 @@ def states_series(
     trace: Trace,
     layer: int = 0,
     sample: int = 0,
+    *,
     neurons: Sequence[int] | None = None,
     steps: tuple[int, int] | None = None,
 ) -> tuple[Series, ...]:
@@ -88,14 +89,16 @@ def states(
     trace: Trace,
     layer: int = 0,
     sample: int = 0,
+    *,
     neurons: Sequence[int] | None = None,
     steps: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw membrane, adaptive threshold and spikes of chosen neurons of one sample.
 
-    Both are in real units, the state times ``state_scale`` of the neuron. The threshold is ``v_threshold + (d >> b_exp)``
-    of an adaptive neuron (docs/FIXED_POINT.md), and constant where a neuron does not adapt. A spike
-    is marked at the membrane that crossed; the reset follows a step later.
+    Both are in real units, the state times ``state_scale`` of the neuron. The threshold of an
+    adaptive neuron is ``v_threshold + (d >> b_exp)`` (docs/FIXED_POINT.md), and constant where a
+    neuron does not adapt. A spike is marked at the membrane that crossed; the reset follows a step
+    later.
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def states(
     InputError
         As ``states_series``.
     """
-    series = states_series(network, trace, layer, sample, neurons, steps)
+    series = states_series(network, trace, layer, sample, neurons=neurons, steps=steps)
     if not series:
         raise InputError(f"layer {layer}: no neuron to show")
     with styled():

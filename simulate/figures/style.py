@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ INK, FAINT, GRID = "#1c2127", "#5f6b76", "#d9dee4"
 NARROW, WIDE = 6.0, 9.6
 """Widths in inches: half and all of a page."""
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     # Without the salt, two runs differ in their bytes.
     "svg.hashsalt": "srnn",
@@ -94,7 +94,9 @@ def colour(index: int) -> str:
 
 def short(name: str, length: int = 24) -> str:
     """Return a name that fits beside an axis: control characters gone, the middle left out."""
-    clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+    clean = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name
+    )
     if len(clean) <= length:
         return clean
     half = (length - 1) // 2

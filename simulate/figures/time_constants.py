@@ -32,7 +32,7 @@ def time_constant(code: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def expected_counts(
     initial: Init, edges: npt.NDArray[np.float64], count: int
 ) -> npt.NDArray[np.float64]:
-    """Return how many of ``count`` initial time constants a bin is expected to hold, float64 (bins,).
+    """Return how many of ``count`` initial time constants each bin should hold, float64 (bins,).
 
     ``initial`` is the distribution of a recipe, clipped to the range of time constants.
     """
@@ -85,9 +85,10 @@ def time_constants_series(
     inside = np.clip(values, TAU_MIN, TAU_MAX)
     low, high = float(inside.min()), float(inside.max())
     if initial is not None:
-        ends = {"constant": (initial.mean,) * 2, "normal": (
-            initial.mean - 3 * initial.std, initial.mean + 3 * initial.std
-        )}.get(initial.kind, (initial.low, initial.high))
+        ends = {
+            "constant": (initial.mean,) * 2,
+            "normal": (initial.mean - 3 * initial.std, initial.mean + 3 * initial.std),
+        }.get(initial.kind, (initial.low, initial.high))
         low, high = min(low, max(ends[0], TAU_MIN)), max(high, min(ends[1], TAU_MAX))
     edges = np.geomspace(low / 1.05, high * 1.05, BINS + 1)
     counts = np.histogram(inside, edges)[0]
@@ -122,7 +123,9 @@ def time_constants(
     with styled():
         figure, (axes,) = new_figure(width=NARROW, height=2.7)
         edges = np.append(series[0].array("from"), series[0].array("to")[-1])
-        axes.stairs(series[0].array("neurons"), edges, fill=True, color=BLUE, alpha=0.65, label="learned")
+        axes.stairs(
+            series[0].array("neurons"), edges, fill=True, color=BLUE, alpha=0.65, label="learned"
+        )
         for one in series[1:]:
             axes.stairs(
                 one.array("neurons"),

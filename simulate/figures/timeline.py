@@ -25,7 +25,7 @@ def timeline_series(
     classes: Sequence[str] = (),
     valid: npt.ArrayLike | None = None,
 ) -> tuple[Series, ...]:
-    """Return inputs, runs of equal labels and of equal answers, and where they differ; see ``timeline``.
+    """Return inputs, runs of equal labels and of equal answers, and where they differ.
 
     Raises
     ------
@@ -82,7 +82,9 @@ def timeline(
     InputError
         As ``timeline_series``.
     """
-    series = {one.name: one for one in timeline_series(inputs, predictions, targets, classes, valid)}
+    series = {
+        one.name: one for one in timeline_series(inputs, predictions, targets, classes, valid)
+    }
     names = series["classes"].values("class")
     with styled():
         figure, (above, below) = new_figure(

@@ -105,6 +105,7 @@ def class_table(evidence: Evidence) -> Table:
         tuple(rows),
         "Precision: of the answers with this class, those that are right. Recall: of the labels, "
         "those that were found. Counted on labelled steps or samples.",
+        half=True,
     )
 
 

@@ -2,65 +2,187 @@
 
 from __future__ import annotations
 
-from ..figures.pareto import Candidate, pareto, pareto_series
+from typing import Any
+
+import numpy as np
+
+from ..figures.pareto import Candidate, front, pareto, pareto_series
+from ..measures import measure_network
 from .answers import standard_error
 from .document import Column, Fact, Facts, Item, Report, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence
-from .inside import synapses
 from .origin import origin
 
 
 def comparison_report(evidences: tuple[Evidence, ...], command: str) -> Report:
-    """Return the report on several networks."""
+    """Return the report on several networks, the first of which the others are compared with."""
     names = _names(evidences)
-    items: list[Item] = [comparison_table(evidences, names)]
-    sections = (Section("comparison", "Comparison", tuple(items)), origin(evidences, command))
+    sources = list(dict.fromkeys(one.data.source.removesuffix(", whole") for one in evidences))
+    items: list[Item] = []
+    if len(sources) > 1:
+        text = "The networks ran on different data, so that their accuracies do not compare: "
+        items.append(Text("other-data", text + "; ".join(sources), "warning"))
+    candidates = _candidates(evidences, names)
+    if candidates:
+        items += [_facts(candidates), _pareto(candidates)]
+    items += [comparison_table(evidences, names), difference_table(evidences, names)]
+    sections = [Section("comparison", "Comparison", tuple(items))]
+    if candidates and len(sources) == 1:
+        sections.append(_answers(evidences, names))
+    sections.append(origin(evidences, command))
+    steps = evidences[0].activity.steps
     return Report(
-        f"{len(evidences)} networks compared",
-        "; ".join(dict.fromkeys(one.data.source.removesuffix(", whole") for one in evidences)),
-        sections,
+        f"{len(evidences)} spiking networks compared",
+        f"Simulated bit-accurately on {'; '.join(sources)}: {evidences[0].data.count:,} samples, "
+        f"{steps:,} steps.",
+        tuple(sections),
     )
 
 
 def _names(evidences: tuple[Evidence, ...]) -> list[str]:
     """Return names that tell the networks apart: of files, with folders where those are equal."""
-    names = [one.path.name for one in evidences]
-    if len(set(names)) == len(names):
-        return names
-    longer = [str(one.path) for one in evidences]
-    return longer if len(set(longer)) == len(longer) else [f"{n} ({i})" for i, n in enumerate(longer)]
+    for names in ([one.path.name for one in evidences], [str(one.path) for one in evidences]):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{one.path} ({number})" for number, one in enumerate(evidences, start=1)]
+
+
+def operations(evidence: Evidence) -> float:
+    """Return the effective synaptic operations of a step, ACs and MACs together."""
+    step = evidence.activity.per_step()
+    return step["Effective_ACs"] + step["Effective_MACs"]
+
+
+def _candidates(evidences: tuple[Evidence, ...], names: list[str]) -> list[Candidate]:
+    return [
+        Candidate(name, one.metrics["accuracy"], operations(one))
+        for name, one in zip(names, evidences, strict=True)
+        if "accuracy" in one.metrics and operations(one) > 0
+    ]
+
+
+def _facts(candidates: list[Candidate]) -> Item:
+    best = max(candidates, key=lambda one: one.accuracy)
+    least = min(candidates, key=lambda one: one.cost)
+    return Facts(
+        "facts",
+        "Key figures",
+        (
+            Fact("Most accurate", best.accuracy, format="percent", note=best.name),
+            Fact("Fewest operations a step", least.cost, format="integer", note=least.name),
+        ),
+    )
+
+
+def _pareto(candidates: list[Candidate]) -> Item:
+    kept = [candidates[index].name for index in front(candidates)]
+    return drawing(
+        "pareto",
+        "Accuracy over operations",
+        "Accuracy of each network over its synaptic operations a step; the Pareto front as a line.",
+        pareto,
+        pareto_series,
+        candidates,
+        "1/step",
+        "effective synaptic operations a step",
+        own=(candidates, "1/step"),
+        caption=f"Up and to the left is better. On the front, cheapest first: {', '.join(kept)}.",
+        wide=True,
+    )
+
+
+_COLUMNS = (
+    Column("network", "network"),
+    Column("accuracy", "accuracy", "percent"),
+    Column("standard-error", "± standard error", "percent"),
+    Column("operations", "operations", "number", "1/step"),
+    Column("spikes", "spikes", "number", "1/step"),
+    Column("activation-sparsity", "Activation Sparsity", "percent"),
+    Column("parameters", "parameters", "integer"),
+    Column("footprint", "Footprint", "integer", "B"),
+    Column("weight-bits", "weight bits", "integer"),
+)
+
+
+def _row(one: Evidence) -> tuple[Any, ...]:
+    measures = measure_network(one.network)
+    quantization = one.network.provenance.get("quantization")
+    bits = quantization.get("weight_bits") if isinstance(quantization, dict) else None
+    return (
+        one.metrics.get("accuracy"),
+        standard_error(one),
+        operations(one),
+        one.activity.per_step()["spikes"],
+        one.activity.activation_sparsity,
+        measures.parameters,
+        measures.footprint,
+        bits if isinstance(bits, int) else None,
+    )
 
 
 def comparison_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table:
     """Return a row for each network."""
+    rows = tuple((name, *_row(one)) for name, one in zip(names, evidences, strict=True))
+    return Table("networks", "Networks", _COLUMNS, rows)
+
+
+def difference_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table:
+    """Return how every network differs from the first."""
+    first = _row(evidences[0])
     rows = []
-    for name, one in zip(names, evidences, strict=True):
-        step = one.activity.per_step()
-        rows.append(
-            (
-                name,
-                one.metrics.get("accuracy"),
-                standard_error(one),
-                sum(synapses(layer) for layer in one.network.layers),
-                step["Effective_ACs"],
-                step["Effective_MACs"],
-                step["spikes"],
-                one.activity.activation_sparsity,
-            )
-        )
+    for name, one in zip(names[1:], evidences[1:], strict=True):
+        row = _row(one)
+        points = None if None in (row[0], first[0]) else 100 * (row[0] - first[0])
+        same = None
+        if one.predictions.shape == evidences[0].predictions.shape:
+            same = _equal_answers(one, evidences[0])
+        rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (2, 3, 5, 6))))
     return Table(
-        "networks",
-        "Networks",
+        "differences",
+        f"Beside {names[0]}",
         (
             Column("network", "network"),
-            Column("accuracy", "accuracy", "percent"),
-            Column("standard-error", "± standard error", "percent"),
-            Column("synapses", "synapses", "integer"),
-            Column("acs", "Effective ACs", "number", "1/step"),
-            Column("macs", "Effective MACs", "number", "1/step"),
-            Column("spikes", "spikes", "number", "1/step"),
-            Column("activation-sparsity", "Activation Sparsity", "percent"),
+            Column("accuracy", "accuracy", "points"),
+            Column("equal-answers", "equal answers", "percent"),
+            Column("operations", "operations", "number", "times"),
+            Column("spikes", "spikes", "number", "times"),
+            Column("parameters", "parameters", "number", "times"),
+            Column("footprint", "Footprint", "number", "times"),
         ),
         tuple(rows),
     )
+
+
+def _ratio(value: float, other: float) -> float | None:
+    return value / other if other else None
+
+
+def _equal_answers(one: Evidence, two: Evidence) -> float | None:
+    same = one.predictions == two.predictions
+    if same.ndim == 2:
+        same = same[np.arange(same.shape[1]) < two.lengths[:, None]]
+    return float(same.mean()) if same.size else None
+
+
+def _answers(evidences: tuple[Evidence, ...], names: list[str]) -> Section:
+    """Return the recall of every class by network."""
+    classes = evidences[0].classes
+    kept = [
+        (name, one.confusion)
+        for name, one in zip(names, evidences, strict=True)
+        if one.confusion is not None and one.classes == classes
+    ]
+    columns = [Column("class", "class")]
+    columns += [
+        Column(f"network-{number}", name, "percent") for number, (name, _) in enumerate(kept)
+    ]
+    rows = []
+    for index, label in enumerate(classes):
+        found = [
+            None if not counts[index].sum() else float(counts[index, index] / counts[index].sum())
+            for _, counts in kept
+        ]
+        rows.append((label, *found))
+    table = Table("recall", "Recall of each class", tuple(columns), tuple(rows))
+    return Section("answers", "Answers", (table,))

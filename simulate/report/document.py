@@ -81,7 +81,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of plain values, as many in each as there are columns."""
+    """Rows of plain values, one a column; ``half``: half of the page is wide enough."""
 
     KIND: ClassVar[str] = "table"
 
@@ -90,6 +90,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
+    half: bool = False
 
     def __post_init__(self) -> None:
         names = [column.id for column in self.columns]
@@ -185,4 +186,6 @@ def _check_value(where: str, value: Value) -> None:
     if not isinstance(value, (str, bool, int, float, type(None))):
         raise InputError(f"report: {where}: {type(value).__name__} is no plain value")
     if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"report: {where}: {value} is not a finite number; None where there is none")
+        raise InputError(
+            f"report: {where}: {value} is not a finite number; None where there is none"
+        )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def drawing(  # noqa: PLR0917
+def drawing(
     name: str,
     title: str,
     alt: str,

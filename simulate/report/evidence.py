@@ -166,7 +166,10 @@ def choose(scores: npt.NDArray[np.float64] | None, count: int) -> list[tuple[int
     if scores is None or len(np.unique(scores)) == 1:
         return [(index, "one of the first") for index in range(min(count, SAMPLES_SHOWN))]
     found = {0: "the first"}
-    for index, why in ((int(scores.argmax()), "best answered"), (int(scores.argmin()), "worst answered")):
+    for index, why in (
+        (int(scores.argmax()), "best answered"),
+        (int(scores.argmin()), "worst answered"),
+    ):
         found[index] = f"{found[index]}, and {why}" if index in found else why
     return list(found.items())
 
@@ -198,5 +201,3 @@ def _shown(network: Network, data: Data, index: int, why: str) -> Shown:
     inputs = np.asarray(data.inputs[np.array([index])])
     lengths = None if data.lengths is None else data.lengths[[index]]
     return Shown(index, why, inputs[0], run(network, inputs, lengths, record="states"))
-
-

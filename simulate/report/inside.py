@@ -6,7 +6,7 @@ import numpy as np
 
 from ...export.config import Init, LayerConfig
 from ...export.errors import InputError
-from ...export.network import Layer, Network
+from ...export.network import Network
 from ...export.plain import build
 from ..activity import LayerActivity
 from ..figures.activity import (
@@ -18,6 +18,7 @@ from ..figures.activity import (
 from ..figures.raster import input_raster, input_raster_series, raster, raster_series
 from ..figures.states import states, states_series
 from ..figures.time_constants import time_constant, time_constants, time_constants_series
+from ..measures import measure_network
 from .document import Column, Item, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence, Shown
@@ -30,9 +31,6 @@ TIME_CONSTANTS = {
     "r_decay": ("tau_refractory", "refractory time constant"),
 }
 """Decay codes of the neuron records, the recipe's name of the time constant, and in words."""
-
-SATURATED = 0.9
-"""A neuron that spikes at so large a share of steps carries no information."""
 
 LISTED = 12
 
@@ -73,7 +71,7 @@ def _sample(evidence: Evidence, number: int, shown: Shown) -> list[Item]:
                 raster_series,
                 shown.trace,
                 index,
-                caption=f"{int(spikes.sum()):,} spikes of {layer.size} neurons in {length:,} steps: "
+                caption=f"{int(spikes.sum()):,} spikes of {layer.size} neurons in {length:,} steps, "
                 f"firing rate {spikes[0, :length].mean():.4f}.",
                 wide=True,
             )
@@ -92,7 +90,7 @@ def _states(evidence: Evidence, shown: Shown, index: int) -> Item:
     spiking = layer.neuron.SPIKING
     return drawing(
         f"states-layer-{index}",
-        f"Sample {shown.index}: membrane{' and threshold' if spiking else ''} of layer {layer.name}",
+        f"Sample {shown.index}: membrane{' and threshold' if spiking else ''}, layer {layer.name}",
         "Membrane of three neurons over time"
         + (", the threshold that rises with every spike, and the spikes." if spiking else "."),
         states,
@@ -116,9 +114,15 @@ def time_constants_section(evidence: Evidence) -> Section:
             codes = getattr(layer.neuron, field, None)
             if codes is None:
                 continue
-            learned, initial = time_constant(codes), initial_time_constants(evidence.network, index, name)
+            learned, initial = (
+                time_constant(codes),
+                initial_time_constants(evidence.network, index, name),
+            )
             known |= initial is not None
-            q = [float(v) if np.isfinite(v) else None for v in np.quantile(learned, (0, 0.5, 1), method="nearest")]
+            q = [
+                float(v) if np.isfinite(v) else None
+                for v in np.quantile(learned, (0, 0.5, 1), method="nearest")
+            ]
             rows.append((layer.name, name, layer.size, *q, _words(initial)))
             if layer.size == 1 or len(np.unique(learned)) == 1:
                 continue
@@ -136,9 +140,9 @@ def time_constants_section(evidence: Evidence) -> Section:
                 )
             )
     text = (
-        "Learned values are those of the network's 12-bit decays, -1 / ln(1 - code / 4096). Initial "
-        "ones are the distribution that the recipe in the file draws them from; a run that started "
-        "from another model began with that model's."
+        "Learned values are those of the network's 12-bit decays, -1 / ln(1 - code / 4096). "
+        "Initial ones are the distribution that the recipe in the file draws them from; a run that "
+        "started from another model began with that model's."
         if known
         else "The file stores no recipe, so that only learned values are shown: those of the "
         "network's 12-bit decays, -1 / ln(1 - code / 4096)."
@@ -157,7 +161,9 @@ def time_constants_section(evidence: Evidence) -> Section:
         ),
         tuple(rows),
     )
-    return Section("time-constants", "Time constants", (Text("time-constants-origin", text), *items, table))
+    return Section(
+        "time-constants", "Time constants", (Text("time-constants-origin", text), *items, table)
+    )
 
 
 def _words(initial: Init | None) -> str | None:
@@ -171,7 +177,7 @@ def _words(initial: Init | None) -> str | None:
 
 
 def initial_time_constants(network: Network, index: int, name: str) -> Init | None:
-    """Return the distribution that the stored recipe draws a layer's time constants from, or None."""
+    """Return the stored recipe's distribution of a layer's time constants, or None."""
     recipe = network.provenance.get("recipe")
     try:
         layers = recipe["model"]["layers"]  # type: ignore[index]
@@ -194,8 +200,8 @@ def activity_section(evidence: Evidence) -> Section:
             layer_operations,
             layer_operations_series,
             activity,
-            caption="ACs: accumulates, a binary spike on a non-zero weight. MACs: the same for graded "
-            "inputs. Dense: every weight at every step. Counted as NeuroBench does.",
+            caption="ACs: accumulates, a binary spike on a non-zero weight. MACs: the same for "
+            "graded inputs. Dense: every weight at every step. Counted as NeuroBench does.",
         )
     ]
     for index, layer in enumerate(activity.layers):
@@ -209,58 +215,76 @@ def activity_section(evidence: Evidence) -> Section:
                     rate_histogram_series,
                     activity,
                     index,
-                    caption=_extremes(layer, activity.steps),
+                    caption=_extremes(layer),
                 )
             )
-    items += [layers_table(evidence), counts_table(evidence)]
+    items += [layers_table(evidence), counts_table(evidence), measures_table(evidence)]
+    unusual = unusual_table(evidence)
+    if unusual is not None:
+        items.append(unusual)
     return Section("activity", "Activity", tuple(items))
 
 
-def silent_neurons(layer: LayerActivity) -> list[int]:
-    """Return the neurons that never spiked."""
-    return np.flatnonzero(layer.spikes == 0).tolist() if layer.spiking else []
-
-
-def saturated_neurons(layer: LayerActivity, steps: int) -> list[int]:
-    """Return the neurons that spiked at 90 % of the steps or more."""
-    if not layer.spiking or steps == 0:
-        return []
-    return np.flatnonzero(layer.spikes >= SATURATED * steps).tolist()
-
-
-def _extremes(layer: LayerActivity, steps: int) -> str:
+def _extremes(layer: LayerActivity) -> str:
     parts = []
-    for word, found in (
-        ("never spiked", silent_neurons(layer)),
-        (f"spiked at {SATURATED:.0%} of the steps or more", saturated_neurons(layer, steps)),
+    for words, found in (
+        ("never spiked", layer.silent_neurons),
+        ("spiked at every step", layer.saturated_neurons),
     ):
         if found:
             more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-            parts.append(f"{len(found)} {word}: {', '.join(map(str, found[:LISTED]))}{more}.")
+            parts.append(f"{len(found)} {words}: {', '.join(map(str, found[:LISTED]))}{more}.")
         else:
-            parts.append(f"None {word}.")
+            parts.append(f"None {words}.")
     return " ".join(parts)
+
+
+def unusual_table(evidence: Evidence) -> Table | None:
+    """Return all silent and saturated neurons by layer, or None where there are none."""
+    rows = [
+        (layer.name, words, len(found), ", ".join(map(str, found)))
+        for layer in evidence.activity.layers
+        for words, found in (
+            ("silent", layer.silent_neurons),
+            ("saturated", layer.saturated_neurons),
+        )
+        if found
+    ]
+    if not rows:
+        return None
+    return Table(
+        "unusual-neurons",
+        "Silent and saturated neurons",
+        (
+            Column("layer", "layer"),
+            Column("kind", "kind"),
+            Column("count", "neurons", "integer"),
+            Column("which", "which", "code"),
+        ),
+        tuple(rows),
+        "Silent: no spike in any sample. Saturated: a spike at every step of every sample.",
+    )
 
 
 def layers_table(evidence: Evidence) -> Table:
     """Return the counts of each layer, of one step."""
     steps = max(evidence.activity.steps, 1)
     rows = []
-    for layer, record in zip(evidence.activity.layers, evidence.network.layers, strict=True):
+    for layer in evidence.activity.layers:
         rows.append(
             (
                 layer.name,
                 layer.neuron,
                 layer.size,
-                synapses(record),
+                layer.weights,
                 layer.firing_rate,
                 layer.activation_sparsity,
-                len(silent_neurons(layer)) if layer.spiking else None,
-                len(saturated_neurons(layer, steps)) if layer.spiking else None,
+                len(layer.silent_neurons) if layer.spiking else None,
+                len(layer.saturated_neurons) if layer.spiking else None,
                 layer.effective_acs / steps,
                 layer.effective_macs / steps,
                 layer.dense_operations / steps,
-                layer.neuron_updates / steps,
+                layer.membrane_updates / steps,
             )
         )
     return Table(
@@ -284,22 +308,64 @@ def layers_table(evidence: Evidence) -> Table:
     )
 
 
-def synapses(layer: Layer) -> int:
-    """Return the number of a layer's synapses, recurrent ones included."""
-    return layer.synapses.count + (0 if layer.recurrent is None else layer.recurrent.count)
-
-
 def counts_table(evidence: Evidence) -> Table:
-    """Return the counts of the network, of one sample and of one step."""
-    sample, step = evidence.activity.per_sample(), evidence.activity.per_step()
+    """Return how the counts of the network spread over samples, and their mean of a step."""
+    activity = evidence.activity
+    step = activity.per_step()
+    rows = [
+        (
+            name.replace("_", " "),
+            step[name],
+            *(
+                (None,) * 5
+                if one is None
+                else (
+                    one.mean,
+                    one.standard_deviation,
+                    one.percentile_5,
+                    one.median,
+                    one.percentile_95,
+                )
+            ),
+        )
+        for name, one in activity.distributions().items()
+    ]
     return Table(
         "counts",
         "Of the whole network",
         (
             Column("count", "count"),
-            Column("per-sample", "per sample", "number"),
-            Column("per-step", "per step", "number"),
+            Column("per-step", "a step, mean", "number"),
+            Column("per-sample", "a sample, mean", "number"),
+            Column("deviation", "standard deviation", "number"),
+            Column("percentile-5", "5 %", "number"),
+            Column("median", "median", "number"),
+            Column("percentile-95", "95 %", "number"),
         ),
-        tuple((name, sample[name], step[name]) for name in sample),
-        f"Over {evidence.activity.samples:,} samples and {evidence.activity.steps:,} steps.",
+        tuple(rows),
+        f"Over {activity.samples:,} samples and {activity.steps:,} steps. Names and counting are "
+        "NeuroBench's; neuron updates are neurons times steps.",
+    )
+
+
+def measures_table(evidence: Evidence) -> Table:
+    """Return what each layer stores: weights, bytes, and how many weights are 0."""
+    measures = measure_network(evidence.network)
+    rows = [
+        (one.name, one.weights, one.connection_sparsity, one.parameters, one.footprint)
+        for one in measures.layers
+    ]
+    total = ("all", measures.weights, measures.connection_sparsity, measures.parameters)
+    return Table(
+        "measures",
+        "What is stored",
+        (
+            Column("layer", "layer"),
+            Column("weights", "weights", "integer"),
+            Column("connection-sparsity", "Connection Sparsity", "percent"),
+            Column("parameters", "Parameter Count", "integer"),
+            Column("footprint", "Footprint", "integer", "B"),
+        ),
+        (*rows, (*total, measures.footprint)),
+        "Footprint in the integer format: 1 byte a weight, 2 a decay, 3 a 24-bit state.",
     )

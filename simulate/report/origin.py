@@ -32,7 +32,11 @@ def commit() -> str | None:
     try:
         head, changes = (
             subprocess.run(
-                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+                ["git", "-C", str(root), *words],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
             ).stdout.strip()
             for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
         )
@@ -56,7 +60,12 @@ def origin(evidences: tuple[Evidence, ...], command: str) -> Section:
     for index, evidence in enumerate(evidences):
         more = f"-{index}" if len(evidences) > 1 else ""
         items.append(
-            Table(f"network-file{more}", f"The network {evidence.path.name}", code, tuple(_file(evidence)))
+            Table(
+                f"network-file{more}",
+                f"The network {evidence.path.name}",
+                code,
+                tuple(_file(evidence)),
+            )
         )
         recipe = evidence.network.provenance.get("recipe")
         if isinstance(recipe, Mapping):

@@ -28,8 +28,8 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
         items.append(
             Text(
                 "trained-on-grid",
-                "Trained on the integer grid: training computed these integers, so that no accuracy "
-                "is lost by quantization. What differs from the stored numbers is a fault.",
+                "Trained on the integer grid: training computed these integers, so that no "
+                "accuracy is lost by quantization.",
             )
         )
     stored = stored_table(evidence, grid)
@@ -43,7 +43,10 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
         items += _against(evidence, model, file)
     elif not grid:
         items.append(
-            Text("no-float-model", "Give the model.pt with --float-model to compare spikes and answers.")
+            Text(
+                "no-float-model",
+                "Give the model.pt with --float-model to compare spikes and answers.",
+            )
         )
     return Section("parity", "Float and integers", tuple(items))
 
@@ -60,7 +63,9 @@ def stored_table(evidence: Evidence, grid: bool) -> Table | None:
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 continue
-            measured = evidence.metrics.get(name) if f"{split} split" in evidence.data.source else None
+            measured = (
+                evidence.metrics.get(name) if f"{split} split" in evidence.data.source else None
+            )
             whole = evidence.data.source.endswith(", whole")
             lost = 100 * (measured - value) if measured is not None and whole else None
             rows.append((str(split), str(name).replace("_", " "), float(value), measured, lost))
@@ -91,7 +96,11 @@ def _against(evidence: Evidence, model: FloatModel, file: Path) -> list[Item]:
     named = _stored_digest(network)
     if named is not None and named != _digest(file):
         items.append(
-            Text("other-model", f"{file.name} is not the file that this network was exported from.", "warning")
+            Text(
+                "other-model",
+                f"{file.name} is not the file that this network was exported from.",
+                "warning",
+            )
         )
     items.append(parity_table(parity, file.name))
     items.append(
@@ -120,7 +129,12 @@ def parity_table(parity: Parity, name: str) -> Table:
     same = 1 - parity.changed_predictions / max(parity.answers, 1)
     rows.append(("answers", parity.answers, parity.answers, same))
     rows.extend(
-        (f"spikes of layer {layer}", parity.float_spikes[layer], parity.integer_spikes[layer], share)
+        (
+            f"spikes of layer {layer}",
+            parity.float_spikes[layer],
+            parity.integer_spikes[layer],
+            share,
+        )
         for layer, share in parity.equal_spikes.items()
     )
     return Table(

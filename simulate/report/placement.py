@@ -12,6 +12,7 @@ from ...export.errors import InputError
 from ...export.network import Network
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 
+
 @dataclass(frozen=True)
 class Placement:
     """A placement, checked as far as the report reads it; the names are those of docs/BOARDS.md."""
@@ -61,7 +62,9 @@ def _placement(content: dict[str, Any]) -> Placement:
         resources=_rows(
             content["resources"], "name", "fullest_core", "limit", "used", "available", "verified"
         ),
-        layers=_rows(content["layers"], "layer", "neuron", "program", "neurons", "cores", "bound_by"),
+        layers=_rows(
+            content["layers"], "layer", "neuron", "program", "neurons", "cores", "bound_by"
+        ),
         violations=_rows(content["violations"], "limit_name", "layer", "value", "limit", "mend"),
         messages=()
         if traffic is None
@@ -83,7 +86,8 @@ def placement_section(placement: Placement) -> Section:
     items: list[Item] = [
         Text(
             "placement-verdict",
-            f"{'Fits' if placement.fits else 'Does not fit'} on {placement.board} ({placement.chip}). "
+            f"{'Fits' if placement.fits else 'Does not fit'} on {placement.board} "
+            f"({placement.chip}). "
             "Placed, not run: no such board was used.",
             "good" if placement.fits else "warning",
         )
@@ -94,7 +98,12 @@ def placement_section(placement: Placement) -> Section:
                 "placement-facts",
                 "Placement",
                 (
-                    Fact("Cores", cores[3], format="integer", note=f"of {_count(cores[4])} on the board"),
+                    Fact(
+                        "Cores",
+                        cores[3],
+                        format="integer",
+                        note=f"of {_count(cores[4])} on the board",
+                    ),
                     Fact("Bottleneck", words(placement.bottleneck), format="text"),
                 ),
             )

@@ -58,6 +58,7 @@ def _item(item: Item) -> dict[str, Any]:
             "columns": [vars(column) for column in item.columns],
             "rows": [list(row) for row in item.rows],
             "note": item.note,
+            "half": item.half,
         }
     return {
         **head,
@@ -78,8 +79,18 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def to_json(report: Report) -> str:
-    """Return the report as JSON text, a value a line but for the rows of numbers."""
-    return json.dumps(as_dict(report), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    """Return the report as JSON text: indented, but for lists of values, which take a line each."""
+    return _written(as_dict(report), "\n") + "\n"
+
+
+def _written(value: Any, margin: str) -> str:
+    inner = margin + " "
+    if isinstance(value, dict) and value:
+        entries = (f"{json.dumps(key)}: {_written(entry, inner)}" for key, entry in value.items())
+        return f"{{{inner}{f',{inner}'.join(entries)}{margin}}}"
+    if isinstance(value, (list, tuple)) and any(isinstance(entry, dict) for entry in value):
+        return f"[{inner}{f',{inner}'.join(_written(entry, inner) for entry in value)}{margin}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def read_report(path: str | os.PathLike[str]) -> Report:
@@ -122,7 +133,7 @@ def _read(item: dict[str, Any]) -> Item:
     if kind == Table.KIND:
         columns = tuple(Column(**column) for column in item["columns"])
         rows = tuple(tuple(row) for row in item["rows"])
-        return Table(name, item["title"], columns, rows, item["note"])
+        return Table(name, item["title"], columns, rows, item["note"], item["half"])
     if kind != Drawing.KIND:
         raise InputError(f"item {name!r} is of unknown kind {kind!r}")
     series = tuple(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...export.checkpoint import FloatModel
-from .answers import METRICS, answers, standard_error
+from ..measures import measure_network
+from .answers import answers, standard_error
 from .document import Fact, Facts, Item, Report, Section, Text
 from .evidence import Evidence
 from .inside import activity_section, samples_section, time_constants_section
@@ -47,11 +48,12 @@ def single_report(evidence: Evidence, extras: Extras) -> Report:
 def subtitle(evidence: Evidence) -> str:
     """Return what ran on what, in a line."""
     sizes = "-".join(
-        f"{layer.size}{'r' if layer.recurrent is not None else ''}" for layer in evidence.network.layers
+        f"{layer.size}{'r' if layer.recurrent is not None else ''}"
+        for layer in evidence.network.layers
     )
     return (
-        f"Spiking network {evidence.network.input_size}-{sizes} of 8-bit weights and 24-bit states, "
-        f"simulated bit-accurately on {evidence.data.source.removesuffix(', whole')}: "
+        f"Spiking network {evidence.network.input_size}-{sizes} of 8-bit weights and 24-bit "
+        f"states, simulated bit-accurately on {evidence.data.source.removesuffix(', whole')}: "
         f"{evidence.activity.samples:,} samples, {evidence.activity.steps:,} steps."
     )
 
@@ -68,8 +70,8 @@ def summary(evidence: Evidence, extras: Extras) -> Section:
                 "Operations a step",
                 effective,
                 format="integer",
-                note=f"{step['Dense'] / effective:.1f} times fewer than the {step['Dense']:,.0f} of a "
-                "dense network of this shape",
+                note=f"{step['Dense'] / effective:.1f} times fewer than the {step['Dense']:,.0f} "
+                "of a dense network of this shape",
             )
         )
     if activity.activation_sparsity is not None:
@@ -81,6 +83,16 @@ def summary(evidence: Evidence, extras: Extras) -> Section:
                 note=f"a neuron spikes at {1 - activity.activation_sparsity:.2%} of the steps",
             )
         )
+    measures = measure_network(evidence.network)
+    facts.append(
+        Fact(
+            "Footprint",
+            measures.footprint,
+            "B",
+            "si",
+            f"{measures.parameters:,} parameters in the integer format",
+        )
+    )
     if evidence.seconds > 0:
         facts.append(
             Fact(
@@ -94,7 +106,11 @@ def summary(evidence: Evidence, extras: Extras) -> Section:
     items: list[Item] = [Facts("facts", "Key figures", tuple(facts))]
     if evidence.different:
         items.append(
-            Text("summary-wrong", f"{evidence.different:,} outputs are not those in the file.", "warning")
+            Text(
+                "summary-wrong",
+                f"{evidence.different:,} outputs are not those in the file.",
+                "warning",
+            )
         )
     return Section("summary", "Summary", tuple(items))
 
@@ -102,7 +118,7 @@ def summary(evidence: Evidence, extras: Extras) -> Section:
 def accuracy_facts(evidence: Evidence) -> list[Fact]:
     """Return accuracies with what they are of."""
     error = standard_error(evidence)
-    spread = "" if error is None else f" ± {100 * error:.1f} points (standard error)"
+    spread = "" if error is None else f", ± {100 * error:.1f} points (standard error)"
     names = {
         "accuracy": "Accuracy",
         "accuracy_labelled": "Accuracy, labelled steps",
@@ -112,7 +128,7 @@ def accuracy_facts(evidence: Evidence) -> list[Fact]:
             names.get(name, name.replace("_", " ")),
             value,
             format="percent",
-            note=f"{METRICS.get(name, name).split(', ')[-1]}{spread}, {evidence.data.count:,} samples",
+            note=f"{evidence.data.count:,} samples{spread}",
         )
         for name, value in evidence.metrics.items()
     ]

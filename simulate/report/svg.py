@@ -50,7 +50,8 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
     text = buffer.getvalue()
     view = _VIEW.search(text)
     start = _HEAD.search(text)
-    assert view and start
+    assert view
+    assert start
     body = text[start.end() : text.rindex("</svg>")]
     # Comments, metadata, and a style sheet that would hold for the whole page.
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

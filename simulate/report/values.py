@@ -11,7 +11,9 @@ FORMATS = ("text", "code", "integer", "number", "percent", "points", "si")
 """``percent`` takes shares 0 to 1, ``points`` percentage points, ``si`` gets a prefix."""
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 
 
 def clean(text: str) -> str:
@@ -27,20 +29,18 @@ def shown(value: Value, form: str = "text", unit: str = "") -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return clean(value)
-    if form == "percent":
-        return f"{100 * value:.2f} %"
-    if form == "points":
-        return f"{value:+.2f} points"
     if form == "si":
         return _with_prefix(value, unit)
-    text = f"{value:,}" if isinstance(value, int) else _number(value)
-    if form == "integer":
-        text = f"{value:,.0f}"
+    text = {
+        "percent": f"{100 * value:.2f} %",
+        "points": f"{value:+.2f} points",
+        "integer": f"{value:,.0f}",
+    }.get(form, f"{value:,}" if isinstance(value, int) else _number(value))
     return f"{text} {unit}".rstrip()
 
 
 def _number(value: float) -> str:
-    if value == 0 or 1e-3 <= abs(value) < 1e6:
+    if value == 0 or 1e-3 <= abs(value) < 1e12:
         digits = 4 if value == 0 else max(3 - math.floor(math.log10(abs(value))), 0)
         text = f"{value:,.{digits}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
