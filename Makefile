@@ -24,9 +24,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@echo "  installing torch, numba, h5py, test tools (pins in constraints.txt)"
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then \
-	  $(PIP) install -c constraints.txt -e '.[train,dev,lava]'; \
+	  $(PIP) install -c constraints.txt -e '.[train,dev,lava,report]'; \
 	else \
-	  $(PIP) install -c constraints.txt -e '.[train,dev]' networkx asteval && \
+	  $(PIP) install -c constraints.txt -e '.[train,dev,report]' networkx asteval && \
 	  echo "  installing lava-nc without its pins, which end at Python 3.10" && \
 	  $(PIP) install --no-deps --ignore-requires-python lava-nc==0.10.0; \
 	fi

@@ -25,9 +25,11 @@ SIGNIFICANT = 5
 def telling_neurons(trace: Trace, layer: int, sample: int, count: int = NEURONS_SHOWN) -> list[int]:
     """Return neurons to show: the busiest, the median and the rarest of those that spike.
 
-    Where the layer does not spike, or is silent, the first ones.
+    Counted over the first steps, which are shown. Where none spikes there, the first ones.
     """
     spikes = trace.layers[layer].spikes
+    if spikes is not None:
+        spikes = spikes[:, :STEPS_SHOWN]
     if spikes is None or not spikes[sample].any():
         states = next(iter(trace.layers[layer].states.values()), None)
         return list(range(min(count, 0 if states is None else states.shape[2])))

@@ -100,11 +100,11 @@ def class_table(evidence: Evidence) -> Table:
             Column("answers", "answers", "integer", unit),
             Column("precision", "precision", "percent"),
             Column("recall", "recall", "percent"),
-            Column("f1", "F1 score", "percent"),
+            Column("f1", "F1", "percent"),
         ),
         tuple(rows),
         "Precision: of the answers with this class, those that are right. Recall: of the labels, "
-        "those that were found. Counted on labelled steps or samples.",
+        "those that were found. F1: their harmonic mean. Counted on labelled steps or samples.",
         half=True,
     )
 

@@ -71,7 +71,7 @@ def _sample(evidence: Evidence, number: int, shown: Shown) -> list[Item]:
                 raster_series,
                 shown.trace,
                 index,
-                caption=f"{int(spikes.sum()):,} spikes of {layer.size} neurons in {length:,} steps, "
+                caption=f"{int(spikes.sum()):,} spikes of {layer.size} neurons in {length} steps, "
                 f"firing rate {spikes[0, :length].mean():.4f}.",
                 wide=True,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,8 +33,18 @@ def check_target(target: Path, overwrite: bool) -> None:
     for path in (target, *companions(target)):
         if path.exists() and not overwrite:
             raise InputError(f"--report: {path} exists; replace it with --overwrite")
-        if path == target and path.is_dir():
+    json, folder = companions(target)
+    for path in (target, json):
+        if path.is_dir():
             raise InputError(f"--report: {path} is a folder; name a file")
+    for path in (folder, *target.parents):
+        if path.exists():
+            if not path.is_dir():
+                raise InputError(f"--report: {path} is no folder, but files are to go there")
+            if path != folder and not os.access(path, os.W_OK):
+                raise InputError(f"--report: {path} cannot be written")
+            if path != folder:
+                break
 
 
 def write_report(report: Report, target: Path, overwrite: bool = False) -> list[Path]:
