@@ -38,8 +38,9 @@ COUNTS = (
 class LayerActivity:
     """Counts of one layer over all samples and steps of a run.
 
-    ``weights`` and ``adaptive_neurons`` as ``layer_activity`` counts them; ``graded``: whether
-    messages from below carry values. ``spikes`` int64 (n,): spikes of each neuron; ``last_spikes``:
+    ``weights``: synapses, zero weights included; ``adaptive`` bool (n,): neurons whose threshold a
+    spike raises; ``recurrent``: whether there are recurrent synapses; ``graded``: whether messages
+    from below carry values. ``spikes`` int64 (n,): spikes of each neuron; ``last_spikes``:
     those of samples' last steps, which reach no recurrent synapse. ``counts`` int64 (samples, 6):
     events from below, recurrent events, operations of each, spikes, Membrane Updates.
     ``lengths`` int64 (samples,): steps of each sample.
@@ -49,7 +50,8 @@ class LayerActivity:
     neuron: str
     size: int
     weights: int
-    adaptive_neurons: int
+    adaptive: npt.NDArray[np.bool_]
+    recurrent: bool
     graded: bool
     spikes: IntArray
     last_spikes: IntArray
@@ -70,6 +72,16 @@ class LayerActivity:
     def spike_count(self) -> int:
         """Spikes of all neurons."""
         return int(self.spikes.sum())
+
+    @property
+    def adaptive_neurons(self) -> int:
+        """Number of neurons that adapt."""
+        return int(np.count_nonzero(self.adaptive))
+
+    @property
+    def adaptive_spikes(self) -> int:
+        """Spikes of neurons that adapt."""
+        return int(self.spikes[self.adaptive].sum())
 
     def _total(self, column: int) -> int:
         return int(self.counts[:, column].sum())
@@ -171,7 +183,8 @@ class LayerActivity:
             self.neuron,
             self.size,
             self.weights,
-            self.adaptive_neurons,
+            self.adaptive,
+            self.recurrent,
             self.graded,
             self.spikes + other.spikes,
             self.last_spikes + other.last_spikes,
@@ -352,14 +365,14 @@ def _described(by_sample: dict[str, IntArray]) -> dict[str, dict[str, float] | N
     return {name: None if one is None else one.as_dict() for name, one in found.items()}
 
 
-def adaptive_neurons(layer: Layer) -> int:
-    """Return how many neurons adapt: those whose threshold a spike raises."""
+def adaptive(layer: Layer) -> npt.NDArray[np.bool_]:
+    """Return which neurons adapt, bool (n,): those whose threshold a spike raises."""
     neuron = layer.neuron
     if isinstance(neuron, AdaptiveLIF):
-        return int(np.count_nonzero(neuron.b_step))
+        return neuron.b_step != 0
     if isinstance(neuron, ThresholdRefractoryLIF):
-        return int(np.count_nonzero(neuron.th_step))
-    return 0
+        return neuron.th_step != 0
+    return np.zeros(layer.size, np.bool_)
 
 
 def layer_activity(
@@ -380,7 +393,8 @@ def layer_activity(
         neuron=layer.neuron.TYPE,
         size=layer.size,
         weights=weights,
-        adaptive_neurons=adaptive_neurons(layer),
+        adaptive=adaptive(layer),
+        recurrent=layer.recurrent is not None,
         graded=graded,
         spikes=spikes,
         last_spikes=last_spikes,
