@@ -93,6 +93,8 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     import jinja2  # noqa: F401
     import matplotlib as mpl  # noqa: F401
 
+    from .energy import read_energy_models
+    from .pilot import read_pilot
     from .report.compare import comparison_report
     from .report.placement import read_placement
     from .report.single import Extras, single_report
@@ -100,6 +102,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
 
     check_target(arguments.report, arguments.overwrite)
     networks = [read_net(path) for path in arguments.networks]
+    models = read_energy_models(getattr(arguments, "energy_models", []))
     command = shlex.join(["srnn-simulate", *map(str, arguments.argv)])
     if len(networks) == 1:
         model = placement = None
@@ -111,12 +114,20 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
                 raise InputError(f"--float-model: {arguments.float_model} holds no samples")
         if arguments.placement is not None:
             placement = read_placement(arguments.placement, networks[0])
+        given = getattr(arguments, "pilot", None)
+        extras = Extras(
+            command,
+            model,
+            arguments.float_model,
+            placement,
+            models,
+            None if given is None else read_pilot(given),
+        )
         evidences = _evidences(arguments, output, networks, load_task)
-        extras = Extras(command, model, arguments.float_model, placement)
         made = single_report(evidences[0], extras)
     else:
         evidences = _evidences(arguments, output, networks, load_task)
-        made = comparison_report(evidences, command)
+        made = comparison_report(evidences, command, models)
     files = write_report(made, arguments.report, arguments.overwrite)
     size = arguments.report.stat().st_size
     for evidence in evidences:

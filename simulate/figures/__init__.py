@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .activity import layer_operations, rate_histogram
     from .confusion import confusion
+    from .energy import energy_bars
+    from .latency import decision_delays, early_exit
+    from .outputs import outputs
     from .pareto import pareto
     from .raster import input_raster, raster
     from .series import Series, Variable
@@ -24,8 +27,12 @@ _HOME = {
     "Series": "series",
     "Variable": "series",
     "confusion": "confusion",
+    "decision_delays": "latency",
+    "early_exit": "latency",
+    "energy_bars": "energy",
     "input_raster": "raster",
     "layer_operations": "activity",
+    "outputs": "outputs",
     "pareto": "pareto",
     "raster": "raster",
     "rate_histogram": "activity",
@@ -38,8 +45,12 @@ __all__ = [
     "Series",
     "Variable",
     "confusion",
+    "decision_delays",
+    "early_exit",
+    "energy_bars",
     "input_raster",
     "layer_operations",
+    "outputs",
     "pareto",
     "raster",
     "rate_histogram",

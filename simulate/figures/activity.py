@@ -60,8 +60,15 @@ def layer_operations(activity: Activity) -> Figure:
         dense = series[2].array("operations a step")
         axes.barh(place + 0.2, dense, 0.36, color=FAINT, alpha=0.45, label="Dense")
         for at, (value, other) in enumerate(zip(left, dense, strict=True)):
-            axes.text(value, at - 0.2, f" {value:,.0f}", va="center", fontsize=9)
-            axes.text(other, at + 0.2, f" {other:,.0f}", va="center", fontsize=9)
+            for number, shift in ((value, -0.2), (other, 0.2)):
+                axes.annotate(
+                    f"{number:,.0f}",
+                    (number, at + shift),
+                    (4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=9,
+                )
         axes.set_yticks(place, labels=[f"layer {name}" for name in names])
         axes.invert_yaxis()
         axes.margins(x=0.16)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...export.errors import InputError
 from .series import Series, variable
-from .style import FAINT, MARKERS, WIDE, colour, new_figure, short, styled
+from .style import FAINT, MARKERS, WIDE, colour, log_axis, new_figure, short, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +105,8 @@ def pareto(candidates: Sequence[Candidate], unit: str, cost: str = "energy") -> 
                 capsize=3,
                 label=name,
             )
-        axes.set(xscale="log", xlabel=f"{cost}, {unit}", ylabel="accuracy, %")
+        log_axis(axes, unit)
+        axes.set(xlabel=cost, ylabel="accuracy, %")
         axes.margins(0.12)
         axes.grid(visible=True)
         figure.legend(loc="outside right upper")

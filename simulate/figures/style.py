@@ -28,6 +28,17 @@ SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, FAINT, GRID = "#1c2127", "#5f6b76", "#d9dee4"
 
+_PREFIXES = (
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+    (1e-15, "f"),
+)
+
 NARROW, WIDE = 6.0, 9.6
 """Widths in inches: half and all of a page."""
 
@@ -85,6 +96,24 @@ def new_figure(
     grid = {"height_ratios": ratios} if ratios else {}
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw=grid)
     return figure, list(axes[:, 0])
+
+
+def si_label(value: float, unit: str) -> str:
+    """Write a number above 0 with the prefix that fits: ``3.2 µJ``."""
+    for scale, prefix in _PREFIXES:
+        if value >= 0.9995 * scale:
+            return f"{value / scale:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def log_axis(axes: Axes, unit: str) -> None:
+    """Make x logarithmic, its ticks powers of 10 with prefixes instead of formulas."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si_label(value, unit)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def colour(index: int) -> str:

@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from ..energy import EnergyModels, Range
 from ..figures.pareto import Candidate, front, pareto, pareto_series
 from ..measures import measure_network
 from .answers import standard_error
 from .document import Column, Fact, Facts, Item, Report, Section, Table, Text
 from .drawing import drawing
+from .energy import CHIP, estimate_energy, find
 from .evidence import Evidence
 from .origin import origin
 
 
-def comparison_report(evidences: tuple[Evidence, ...], command: str) -> Report:
+def comparison_report(
+    evidences: tuple[Evidence, ...], command: str, models: EnergyModels | None = None
+) -> Report:
     """Return the report on several networks, the first of which the others are compared with."""
     names = _names(evidences)
     sources = list(dict.fromkeys(one.data.source.removesuffix(", whole") for one in evidences))
@@ -23,10 +27,14 @@ def comparison_report(evidences: tuple[Evidence, ...], command: str) -> Report:
     if len(sources) > 1:
         text = "The networks ran on different data, so that their accuracies do not compare: "
         items.append(Text("other-data", text + "; ".join(sources), "warning"))
-    candidates = _candidates(evidences, names)
+    estimates = [_estimate(one, models) for one in evidences]
+    candidates = _candidates(evidences, names, estimates)
     if candidates:
         items += [_facts(candidates), _pareto(candidates)]
-    items += [comparison_table(evidences, names), difference_table(evidences, names)]
+    items += [
+        comparison_table(evidences, names, estimates),
+        difference_table(evidences, names, estimates),
+    ]
     sections = [Section("comparison", "Comparison", tuple(items))]
     if candidates and len(sources) == 1:
         sections.append(_answers(evidences, names))
@@ -54,11 +62,20 @@ def operations(evidence: Evidence) -> float:
     return step["Effective_ACs"] + step["Effective_MACs"]
 
 
-def _candidates(evidences: tuple[Evidence, ...], names: list[str]) -> list[Candidate]:
+def _estimate(evidence: Evidence, models: EnergyModels | None) -> Range | None:
+    """Return the joules of an inference by the chip's model."""
+    energy = estimate_energy(evidence, models)
+    found = None if energy is None else find(energy, CHIP)
+    return None if found is None else found.per_inference
+
+
+def _candidates(
+    evidences: tuple[Evidence, ...], names: list[str], estimates: list[Range | None]
+) -> list[Candidate]:
     return [
-        Candidate(name, one.metrics["accuracy"], operations(one))
-        for name, one in zip(names, evidences, strict=True)
-        if "accuracy" in one.metrics and operations(one) > 0
+        Candidate(name, one.metrics["accuracy"], joules.value, joules.low, joules.high)
+        for name, one, joules in zip(names, evidences, estimates, strict=True)
+        if "accuracy" in one.metrics and joules is not None and joules.value > 0
     ]
 
 
@@ -70,7 +87,14 @@ def _facts(candidates: list[Candidate]) -> Item:
         "Key figures",
         (
             Fact("Most accurate", best.accuracy, format="percent", note=best.name),
-            Fact("Fewest operations a step", least.cost, format="integer", note=least.name),
+            Fact(
+                "Least energy an inference",
+                least.cost,
+                "J",
+                "si",
+                f"{least.name}; energy model {CHIP}",
+                estimated=True,
+            ),
         ),
     )
 
@@ -79,15 +103,16 @@ def _pareto(candidates: list[Candidate]) -> Item:
     kept = [candidates[index].name for index in front(candidates)]
     return drawing(
         "pareto",
-        "Accuracy over operations",
-        "Accuracy of each network over its synaptic operations a step; the Pareto front as a line.",
+        "Accuracy over estimated energy",
+        "Accuracy of each network over its estimated energy; the Pareto front as a line.",
         pareto,
         pareto_series,
         candidates,
-        "1/step",
-        "effective synaptic operations a step",
-        own=(candidates, "1/step"),
-        caption=f"Up and to the left is better. On the front, cheapest first: {', '.join(kept)}.",
+        "J",
+        f"energy of an inference, estimated by {CHIP}",
+        own=(candidates, "J"),
+        caption=f"Up and to the left is better; whiskers are the range of the model's constants, "
+        f"which all networks share. On the front, cheapest first: {', '.join(kept)}.",
         wide=True,
     )
 
@@ -96,6 +121,7 @@ _COLUMNS = (
     Column("network", "network"),
     Column("accuracy", "accuracy", "percent"),
     Column("standard-error", "± standard error", "percent"),
+    Column("energy", f"an inference, {CHIP}, estimated", "si", "J"),
     Column("operations", "operations", "number", "1/step"),
     Column("spikes", "spikes", "number", "1/step"),
     Column("activation-sparsity", "Activation Sparsity", "percent"),
@@ -105,13 +131,14 @@ _COLUMNS = (
 )
 
 
-def _row(one: Evidence) -> tuple[Any, ...]:
+def _row(one: Evidence, estimate: Range | None) -> tuple[Any, ...]:
     measures = measure_network(one.network)
     quantization = one.network.provenance.get("quantization")
     bits = quantization.get("weight_bits") if isinstance(quantization, dict) else None
     return (
         one.metrics.get("accuracy"),
         standard_error(one),
+        None if estimate is None else estimate.value,
         operations(one),
         one.activity.per_step()["spikes"],
         one.activity.activation_sparsity,
@@ -121,23 +148,30 @@ def _row(one: Evidence) -> tuple[Any, ...]:
     )
 
 
-def comparison_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table:
+def comparison_table(
+    evidences: tuple[Evidence, ...], names: list[str], estimates: list[Range | None]
+) -> Table:
     """Return a row for each network."""
-    rows = tuple((name, *_row(one)) for name, one in zip(names, evidences, strict=True))
+    rows = tuple(
+        (name, *_row(one, joules))
+        for name, one, joules in zip(names, evidences, estimates, strict=True)
+    )
     return Table("networks", "Networks", _COLUMNS, rows)
 
 
-def difference_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table:
+def difference_table(
+    evidences: tuple[Evidence, ...], names: list[str], estimates: list[Range | None]
+) -> Table:
     """Return how every network differs from the first."""
-    first = _row(evidences[0])
+    first = _row(evidences[0], estimates[0])
     rows = []
-    for name, one in zip(names[1:], evidences[1:], strict=True):
-        row = _row(one)
+    for name, one, joules in zip(names[1:], evidences[1:], estimates[1:], strict=True):
+        row = _row(one, joules)
         points = None if None in (row[0], first[0]) else 100 * (row[0] - first[0])
         same = None
         if one.predictions.shape == evidences[0].predictions.shape:
             same = _equal_answers(one, evidences[0])
-        rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (2, 3, 5, 6))))
+        rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (2, 3, 4, 6, 7))))
     return Table(
         "differences",
         f"Beside {names[0]}",
@@ -145,6 +179,7 @@ def difference_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table
             Column("network", "network"),
             Column("accuracy", "accuracy", "points"),
             Column("equal-answers", "equal answers", "percent"),
+            Column("energy", "energy, estimated", "number", "times"),
             Column("operations", "operations", "number", "times"),
             Column("spikes", "spikes", "number", "times"),
             Column("parameters", "parameters", "number", "times"),
@@ -154,8 +189,8 @@ def difference_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table
     )
 
 
-def _ratio(value: float, other: float) -> float | None:
-    return value / other if other else None
+def _ratio(value: float | None, other: float | None) -> float | None:
+    return value / other if value is not None and other else None
 
 
 def _equal_answers(one: Evidence, two: Evidence) -> float | None:

@@ -52,7 +52,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``tone`` is ``plain``, ``good`` or ``warning``."""
+    """A paragraph; ``tone`` is ``plain``, ``lead``, ``good`` or ``warning``."""
 
     KIND: ClassVar[str] = "text"
 
@@ -61,7 +61,7 @@ class Text:
     tone: str = "plain"
 
     def __post_init__(self) -> None:
-        if self.tone not in {"plain", "good", "warning"}:
+        if self.tone not in {"plain", "lead", "good", "warning"}:
             raise InputError(f"report: text {self.id}: tone {self.tone!r}")
 
 

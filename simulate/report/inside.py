@@ -19,7 +19,7 @@ from ..figures.raster import input_raster, input_raster_series, raster, raster_s
 from ..figures.states import states, states_series
 from ..figures.time_constants import time_constant, time_constants, time_constants_series
 from ..measures import measure_network
-from .document import Column, Item, Section, Table, Text
+from .document import Column, Fact, Facts, Item, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence, Shown
 
@@ -193,6 +193,7 @@ def activity_section(evidence: Evidence) -> Section:
     """Return counts by layer in NeuroBench's terms, and how rates spread over neurons."""
     activity = evidence.activity
     items: list[Item] = [
+        Facts("activity-facts", "Activity", tuple(_facts(evidence))),
         drawing(
             "operations",
             "Synaptic operations by layer",
@@ -202,7 +203,7 @@ def activity_section(evidence: Evidence) -> Section:
             activity,
             caption="ACs: accumulates, a binary spike on a non-zero weight. MACs: the same for "
             "graded inputs. Dense: every weight at every step. Counted as NeuroBench does.",
-        )
+        ),
     ]
     for index, layer in enumerate(activity.layers):
         if layer.spiking and activity.steps:
@@ -223,6 +224,24 @@ def activity_section(evidence: Evidence) -> Section:
     if unusual is not None:
         items.append(unusual)
     return Section("activity", "Activity", tuple(items))
+
+
+def _facts(evidence: Evidence) -> list[Fact]:
+    activity, measures = evidence.activity, measure_network(evidence.network)
+    facts = []
+    if activity.activation_sparsity is not None:
+        note = f"a neuron spikes at {1 - activity.activation_sparsity:.2%} of the steps"
+        facts.append(Fact("Activation Sparsity", activity.activation_sparsity, "", "percent", note))
+    note = f"{measures.zero_weights:,} of {measures.weights:,} weights are 0"
+    facts.append(Fact("Connection Sparsity", measures.connection_sparsity, "", "percent", note))
+    if measures.execution_rate is not None:
+        note = "the network's own step rate, 1 / dt"
+        facts.append(Fact("Model Execution Rate", measures.execution_rate, "Hz", "si", note))
+    if evidence.seconds > 0:
+        rate = activity.steps / evidence.seconds
+        note = "measured: this simulator on this machine; a chip has its own"
+        facts.append(Fact("Simulation speed", rate, "steps/s", "si", note))
+    return facts
 
 
 def _extremes(layer: LayerActivity) -> str:

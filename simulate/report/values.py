@@ -36,6 +36,8 @@ def shown(value: Value, form: str = "text", unit: str = "") -> str:
         "points": f"{value:+.2f} points",
         "integer": f"{value:,.0f}",
     }.get(form, f"{value:,}" if isinstance(value, int) else _number(value))
+    if text == "1":
+        unit = unit.removesuffix("s")
     return f"{text} {unit}".rstrip()
 
 
