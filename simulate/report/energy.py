@@ -71,7 +71,7 @@ def energy_section(energy: EnergyReport) -> Section:
                 energy_bars_series,
                 energy,
                 caption="Blue: counted operations of this run. Orange: by the paper's formula, at "
-                "the measured firing rates. Logarithmic scale. Whiskers: the range that the constants "
+                "the measured firing rates. Logarithmic scale. Whiskers: what the constants "
                 "leave open; what a model excludes is not in them.",
                 wide=True,
             )
