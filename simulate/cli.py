@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
+from . import cli_energy
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -26,6 +27,7 @@ EXAMPLE = """\
   srnn-simulate model.net                               run the bundled samples and check them
   srnn-simulate model.net --data DIR                    the test data of the task it was trained on
   srnn-simulate model.net --task ecg --split validation --limit 20 --json
+  srnn-simulate model.net --task ecg --energy --pilot pilot.toml
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
 
 exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
@@ -66,11 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
     )
+    cli_energy.add_arguments(parser)
     return run_command(parser, _simulate, argv)
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    cli_energy.check_arguments(arguments)
     network = read_net(arguments.network)
     if arguments.input is not None:
         return _on_file(arguments, network, output)
@@ -99,18 +103,26 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     split = task.splits()[part]
     if arguments.limit is not None and arguments.limit < len(split):
         split = split.take(np.arange(arguments.limit))
-    with _running(arguments, network, output, len(split)) as options:
+    answers = cli_energy.answers_wanted(arguments, network)
+    with _running(arguments, network, output, len(split), answers and answers.add) as options:
         result = evaluate(network, split, skip_steps=task.skip_steps, **options)
     output.line(f"{arguments.network}: {task.name}, {part} split, {len(split)} samples")
     for name, value in result.metrics.items():
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
+    energy = cli_energy.energy_results(arguments, network, result.activity, result.metrics, output)
+    if energy:
+        labels = (split.targets, split.lengths, split.valid)
+        energy |= cli_energy.time_to_answer(
+            network, result.predictions, labels, answers, energy["energy"], output=output
+        )
     output.result(
         {
             "task": task.name,
             "split": part,
             **result.metrics,
             "activity": result.activity.as_dict(),
+            **energy,
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -165,6 +177,7 @@ def _on_file(arguments: argparse.Namespace, network: Network, output: Output) ->
             "classes": names,
             "predictions": result.predictions,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, {}, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -196,7 +209,11 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
         )
     inputs, expected = samples.inputs[: arguments.limit], samples.output[: arguments.limit]
     answers: list[Any] = []
-    with _running(arguments, network, output, len(inputs), answers) as options:
+
+    def keep(trace: Trace) -> None:
+        answers.append(trace.output)
+
+    with _running(arguments, network, output, len(inputs), keep) as options:
         result = stream(network, inputs, samples.lengths[: arguments.limit], **options)
     differs = np.argwhere(np.concatenate(answers) != expected)
     first = None
@@ -224,6 +241,7 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
             "first": first,
             **metrics,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, metrics, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -255,7 +273,7 @@ def _running(
     network: Network,
     output: Output,
     count: int,
-    outputs: list[Any] | None = None,
+    also: Callable[[Trace], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the options of ``stream``: batches, threads, progress bar and trace file."""
     states = [name.strip() for name in arguments.trace_states.split(",") if name.strip()]
@@ -271,8 +289,8 @@ def _running(
         def sink(trace: Trace) -> None:
             if writer is not None:
                 writer.append(trace)
-            if outputs is not None:
-                outputs.append(trace.output)
+            if also is not None:
+                also(trace)
 
         yield {
             "batch_size": arguments.batch_size,
