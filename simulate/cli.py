@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
-from . import cli_report
+from . import cli_energy, cli_report
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -28,6 +28,7 @@ EXAMPLE = """\
   srnn-simulate model.net                               run the bundled samples and check them
   srnn-simulate model.net --data DIR                    the test data of the task it was trained on
   srnn-simulate model.net --task ecg --split validation --limit 20 --json
+  srnn-simulate model.net --task ecg --energy --pilot pilot.toml
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
   srnn-simulate model.net --task ecg --report report.html
   srnn-simulate a.net b.net --task ecg --report compared.html
@@ -76,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
     )
+    cli_energy.add_arguments(parser)
     cli_report.add_arguments(parser)
     parser.set_defaults(argv=sys.argv[1:] if argv is None else list(argv))
     return run_command(parser, _simulate, argv)
@@ -83,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    cli_energy.check_arguments(arguments)
     cli_report.check_arguments(arguments)
     if arguments.report is not None:
         return cli_report.report(arguments, output, _load_task)
@@ -115,18 +118,26 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     split = task.splits()[part]
     if arguments.limit is not None and arguments.limit < len(split):
         split = split.take(np.arange(arguments.limit))
-    with _running(arguments, network, output, len(split)) as options:
+    answers = cli_energy.answers_wanted(arguments, network)
+    with _running(arguments, network, output, len(split), answers and answers.add) as options:
         result = evaluate(network, split, skip_steps=task.skip_steps, **options)
     output.line(f"{arguments.network}: {task.name}, {part} split, {len(split)} samples")
     for name, value in result.metrics.items():
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
+    energy = cli_energy.energy_results(arguments, network, result.activity, result.metrics, output)
+    if energy:
+        labels = (split.targets, split.lengths, split.valid)
+        energy |= cli_energy.time_to_answer(
+            network, result.predictions, labels, answers, energy["energy"], output=output
+        )
     output.result(
         {
             "task": task.name,
             "split": part,
             **result.metrics,
             "activity": result.activity.as_dict(),
+            **energy,
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -181,6 +192,7 @@ def _on_file(arguments: argparse.Namespace, network: Network, output: Output) ->
             "classes": names,
             "predictions": result.predictions,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, {}, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -212,7 +224,11 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
         )
     inputs, expected = samples.inputs[: arguments.limit], samples.output[: arguments.limit]
     answers: list[Any] = []
-    with _running(arguments, network, output, len(inputs), answers) as options:
+
+    def keep(trace: Trace) -> None:
+        answers.append(trace.output)
+
+    with _running(arguments, network, output, len(inputs), keep) as options:
         result = stream(network, inputs, samples.lengths[: arguments.limit], **options)
     differs = np.argwhere(np.concatenate(answers) != expected)
     first = None
@@ -240,6 +256,7 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
             "first": first,
             **metrics,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, metrics, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -271,7 +288,7 @@ def _running(
     network: Network,
     output: Output,
     count: int,
-    outputs: list[Any] | None = None,
+    also: Callable[[Trace], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the options of ``stream``: batches, threads, progress bar and trace file."""
     states = [name.strip() for name in arguments.trace_states.split(",") if name.strip()]
@@ -287,8 +304,8 @@ def _running(
         def sink(trace: Trace) -> None:
             if writer is not None:
                 writer.append(trace)
-            if outputs is not None:
-                outputs.append(trace.output)
+            if also is not None:
+                also(trace)
 
         yield {
             "batch_size": arguments.batch_size,

@@ -76,7 +76,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     if arguments.trace is not None:
         raise InputError("--trace: not together with --report; run the command twice")
     if len(arguments.networks) > 1:
-        for name in ("float_model", "placement", "report_samples"):
+        for name in ("float_model", "placement", "pilot", "report_samples"):
             if getattr(arguments, name):
                 raise InputError(f"--{name.replace('_', '-')}: is about one network, not several")
 
@@ -102,7 +102,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
 
     check_target(arguments.report, arguments.overwrite)
     networks = [read_net(path) for path in arguments.networks]
-    models = read_energy_models(getattr(arguments, "energy_models", []))
+    models = read_energy_models(arguments.energy_models)
     command = shlex.join(["srnn-simulate", *map(str, arguments.argv)])
     if len(networks) == 1:
         model = placement = None
@@ -114,14 +114,13 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
                 raise InputError(f"--float-model: {arguments.float_model} holds no samples")
         if arguments.placement is not None:
             placement = read_placement(arguments.placement, networks[0])
-        given = getattr(arguments, "pilot", None)
         extras = Extras(
             command,
             model,
             arguments.float_model,
             placement,
             models,
-            None if given is None else read_pilot(given),
+            None if arguments.pilot is None else read_pilot(arguments.pilot),
         )
         evidences = _evidences(arguments, output, networks, load_task)
         made = single_report(evidences[0], extras)

@@ -178,6 +178,8 @@ def read_pilot(path: str | os.PathLike[str]) -> Pilot:
 def pilot_report(pilot: Pilot, energy: EnergyReport) -> PilotReport:
     """Work out a pilot for every estimate of a report, and for what the user measured.
 
+    Of a network that is in the report by its counts and by the paper's formula, the counts.
+
     Raises
     ------
     InputError
@@ -187,7 +189,7 @@ def pilot_report(pilot: Pilot, energy: EnergyReport) -> PilotReport:
     for name in pilot.idle_watts:
         if name not in known:
             raise InputError(f"idle_watts.{name}: no such energy model{suggest(name, known)}")
-    estimated = [_estimated(pilot, one) for one in energy.estimates]
+    estimated = [_estimated(pilot, one) for one in energy.estimates if not one.option.counted_too]
     return PilotReport(pilot, (*estimated, *(_measured(pilot, one) for one in pilot.measured)))
 
 
