@@ -10,7 +10,7 @@ import numpy as np
 from ...export.errors import InputError
 from ..latency import NOT_FOUND, ConfidentExit, DecisionLatency, EarlyExitCurve
 from .series import Series, variable
-from .style import BLUE, NARROW, VERMILLION, new_figure, styled
+from .style import BLUE, NARROW, VERMILLION, WIDE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def early_exit(curve: EarlyExitCurve, exits: Sequence[ConfidentExit] = ()) -> Fi
     """
     series = early_exit_series(curve, exits)
     with styled():
-        figure, (axes,) = new_figure(width=NARROW, height=3.2)
+        figure, (axes,) = new_figure(width=WIDE, height=3.2)
         cut = series[0]
         axes.plot(
             cut.array("steps"),

@@ -86,7 +86,6 @@ def class_table(evidence: Evidence) -> Table:
             (
                 name,
                 int(labels[index]),
-                int(answered[index]),
                 *(None if value is None else float(value) for value in (precision, recall, f1)),
             )
         )
@@ -97,7 +96,6 @@ def class_table(evidence: Evidence) -> Table:
         (
             Column("class", "class"),
             Column("labels", "labels", "integer", unit),
-            Column("answers", "answers", "integer", unit),
             Column("precision", "precision", "percent"),
             Column("recall", "recall", "percent"),
             Column("f1", "F1", "percent"),
@@ -183,4 +181,5 @@ def predictions_table(evidence: Evidence) -> Table:
         ),
         tuple(rows),
         f"And {more:,} more; srnn-simulate --json on a file of inputs prints all." if more else "",
+        half=True,
     )

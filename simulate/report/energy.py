@@ -29,7 +29,8 @@ from .values import Value, shown
 CHIP, PAPER = "loihi1", "cmos-45nm"
 """The models of the summary: the chip that the integers are for, and the paper's accounting."""
 
-LSTM = "LSTM of the same shape"
+LSTM = "LSTM"
+"""How the name of the option begins that the summary compares with."""
 
 
 def estimate_energy(evidence: Evidence, models: EnergyModels | None = None) -> EnergyReport | None:
@@ -41,11 +42,12 @@ def estimate_energy(evidence: Evidence, models: EnergyModels | None = None) -> E
 
 
 def find(energy: EnergyReport, model: str, option: str | None = None) -> Estimate | None:
-    """Return an estimate of the first option, or of that name; None where there is none."""
-    try:
-        return energy.find(model, option or energy.options[0].name)
-    except KeyError:
-        return None
+    """Return an estimate of the first option, or of one whose name begins so; None without."""
+    for one in energy.estimates:
+        name = one.option.name
+        if one.model.name == model and name.startswith(option or energy.options[0].name):
+            return one
+    return None
 
 
 def energy_section(energy: EnergyReport) -> Section:
@@ -363,6 +365,7 @@ def _exit_section(evidence: Evidence, energy: EnergyReport | None) -> Section:
                 exits,
                 caption="Line: all samples cut off after so many steps. Dots: every sample stops "
                 "when it is confident, over the mean of its steps.",
+                wide=True,
             ),
             Table(
                 "confident-exits",
@@ -378,7 +381,6 @@ def _exit_section(evidence: Evidence, energy: EnergyReport | None) -> Section:
                 ),
                 tuple(rows),
                 "Energy until the answer, estimated by the model that heads the column.",
-                half=True,
             ),
         ),
     )

@@ -73,7 +73,8 @@ def _time(steps: float, dt: float | None) -> str:
 
 
 def _times_lstm(energy: EnergyReport) -> float | None:
-    return energy.ratio(PAPER, LSTM) if find(energy, PAPER, LSTM) is not None else None
+    found = find(energy, PAPER, LSTM)
+    return None if found is None else energy.ratio(PAPER, found.option.name)
 
 
 def _accuracy_facts(evidence: Evidence) -> list[Fact]:
