@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import layer_operations, rate_histogram
-    from .confusion import confusion
+    from .confusion_matrix import confusion
     from .energy import energy_bars
     from .latency import decision_delays, early_exit
-    from .outputs import outputs
-    from .pareto import pareto
-    from .raster import input_raster, raster
+    from .output_traces import outputs
+    from .pareto_front import pareto
+    from .rasters import input_raster, raster
     from .series import Series, Variable
-    from .states import states
-    from .time_constants import time_constants
-    from .timeline import timeline
+    from .state_traces import states
+    from .time_constant_bars import time_constants
+    from .timelines import timeline
 
 _HOME = {
     "Series": "series",
     "Variable": "series",
-    "confusion": "confusion",
+    "confusion": "confusion_matrix",
     "decision_delays": "latency",
     "early_exit": "latency",
     "energy_bars": "energy",
-    "input_raster": "raster",
+    "input_raster": "rasters",
     "layer_operations": "activity",
-    "outputs": "outputs",
-    "pareto": "pareto",
-    "raster": "raster",
+    "outputs": "output_traces",
+    "pareto": "pareto_front",
+    "raster": "rasters",
     "rate_histogram": "activity",
-    "states": "states",
-    "time_constants": "time_constants",
-    "timeline": "timeline",
+    "states": "state_traces",
+    "time_constants": "time_constant_bars",
+    "timeline": "timelines",
 }
 
 __all__ = [

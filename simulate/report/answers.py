@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..figures.confusion import confusion, confusion_series
-from ..figures.timeline import timeline, timeline_series
+from ..figures.confusion_matrix import confusion, confusion_series
+from ..figures.timelines import timeline, timeline_series
 from .document import Column, Item, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence, Shown

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..energy import EnergyModels, Range
-from ..figures.pareto import Candidate, front, pareto, pareto_series
+from ..figures.pareto_front import Candidate, front, pareto, pareto_series
 from ..measures import measure_network
 from .answers import standard_error
 from .document import Column, Fact, Facts, Item, Report, Section, Table, Text

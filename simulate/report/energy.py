@@ -373,7 +373,7 @@ def _exit_section(evidence: Evidence, energy: EnergyReport | None) -> Section:
                 (
                     Column("confidence", "confidence", "number"),
                     Column("accuracy", "accuracy", "percent"),
-                    Column("steps", "mean steps", "number", "steps"),
+                    Column("steps", "mean until then", "number", "steps"),
                     Column("early", "stopped early", "percent"),
                     Column("joules", f"energy, {CHIP}", "si", "J"),
                     Column("joules-low", "low", "si", "J"),

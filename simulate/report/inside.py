@@ -15,9 +15,9 @@ from ..figures.activity import (
     rate_histogram,
     rate_histogram_series,
 )
-from ..figures.raster import input_raster, input_raster_series, raster, raster_series
-from ..figures.states import states, states_series
-from ..figures.time_constants import time_constant, time_constants, time_constants_series
+from ..figures.rasters import input_raster, input_raster_series, raster, raster_series
+from ..figures.state_traces import states, states_series
+from ..figures.time_constant_bars import time_constant, time_constants, time_constants_series
 from ..measures import measure_network
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 from .drawing import drawing
@@ -98,9 +98,10 @@ def _states(evidence: Evidence, shown: Shown, index: int) -> Item:
         evidence.network,
         shown.trace,
         index,
-        caption="The busiest, the median and the rarest of the neurons that spike; real units."
+        caption="The busiest, the median and the rarest of the neurons that spike; real units, "
+        "the first 400 steps at most."
         if spiking
-        else "The first neurons; real units.",
+        else "The first neurons; real units, the first 400 steps at most.",
         wide=True,
     )
 

@@ -13,7 +13,7 @@ from ...export.checkpoint import FloatModel
 from ...export.network import Network
 from ...export.readout import real_output
 from ...export.verify import Parity, compare_with_float
-from ..figures.outputs import outputs, outputs_series
+from ..figures.output_traces import outputs, outputs_series
 from ..simulator import run
 from .document import Column, Item, Section, Table, Text
 from .drawing import drawing

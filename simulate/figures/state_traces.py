@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...export.errors import InputError
-from ...export.network import AdaptiveLIF, CubaLIF, Network, ThresholdRefractoryLIF
+from ...export.network import AdaptiveLIF, CubaLIF, Network, Neuron, ThresholdRefractoryLIF
 from ...export.trace import Trace
 from .series import Series, variable
-from .style import BLUE, FAINT, GREEN, VERMILLION, WIDE, new_figure, styled
+from .style import BLUE, FAINT, GREEN, VERMILLION, WIDE, colour, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NEURONS_SHOWN = 3
 STEPS_SHOWN = 400
 SIGNIFICANT = 5
+LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
 
 
 def telling_neurons(trace: Trace, layer: int, sample: int, count: int = NEURONS_SHOWN) -> list[int]:
@@ -48,7 +49,7 @@ def states_series(
     neurons: Sequence[int] | None = None,
     steps: tuple[int, int] | None = None,
 ) -> tuple[Series, ...]:
-    """Return membrane, threshold and spike times of neurons, a series each; see ``states``.
+    """Return membrane, threshold, adaptation and spike times of neurons, a series each.
 
     Raises
     ------
@@ -70,6 +71,10 @@ def states_series(
     scale = network.layers[layer].state_scale
     membrane = recorded.states["v"][sample, first:last].astype(np.float64) * scale
     threshold = _threshold(network, trace, layer, sample, first, last)
+    adaptation = None
+    if isinstance(network.layers[layer].neuron, (AdaptiveLIF, ThresholdRefractoryLIF)):
+        assert threshold is not None
+        adaptation = threshold - _at_rest(network.layers[layer].neuron)
     made = []
     for neuron in chosen:
         variables = [
@@ -79,6 +84,9 @@ def states_series(
         if threshold is not None:
             values = threshold[:, neuron] * scale[neuron]
             variables.append(variable("threshold", values, digits=SIGNIFICANT))
+        if adaptation is not None:
+            values = adaptation[:, neuron] * scale[neuron]
+            variables.append(variable("adaptation", values, digits=SIGNIFICANT))
         if recorded.spikes is not None:
             fired = first + np.flatnonzero(recorded.spikes[sample, first:last, neuron])
             variables.append(variable("spike times", fired, "step"))
@@ -99,8 +107,8 @@ def states(
 
     Both are in real units, the state times ``state_scale`` of the neuron. The threshold of an
     adaptive neuron is ``v_threshold + (d >> b_exp)`` (docs/FIXED_POINT.md), and constant where a
-    neuron does not adapt. A spike is marked at the membrane that crossed; the reset follows a step
-    later.
+    neuron does not adapt; what it rises by is drawn below on a scale of its own. A spike is marked
+    at the membrane that crossed; the reset follows a step later.
 
     Parameters
     ----------
@@ -124,8 +132,10 @@ def states(
     if not series:
         raise InputError(f"layer {layer}: no neuron to show")
     with styled():
-        figure, panels = new_figure(len(series), width=WIDE, height=0.9 + 1.15 * len(series))
-        for axes, one in zip(panels, series, strict=True):
+        adapts = any(entry.name == "adaptation" for entry in series[0].variables)
+        rows = len(series) + adapts
+        figure, panels = new_figure(rows, width=WIDE, height=0.9 + 1.15 * rows)
+        for axes, one in zip(panels, series, strict=False):
             step, membrane = one.array("step"), one.array("membrane")
             names = [entry.name for entry in one.variables]
             axes.plot(step, membrane, color=BLUE, linewidth=1.1, label="membrane")
@@ -145,10 +155,29 @@ def states(
             axes.axhline(0.0, color=FAINT, linewidth=0.5)
             axes.set_title(one.name)
             axes.margins(x=0.005)
+        if adapts:
+            for index, one in enumerate(series):
+                panels[-1].plot(
+                    one.array("step"),
+                    one.array("adaptation"),
+                    color=colour(index),
+                    linewidth=1.2,
+                    linestyle=LINES[index % len(LINES)],
+                    label=one.name.removeprefix("neuron "),
+                )
+            panels[-1].set_title("adaptation: threshold above its value at rest, by neuron")
+            panels[-1].legend(
+                loc="lower right", bbox_to_anchor=(1.0, 0.96), borderaxespad=0.0, ncols=len(series)
+            )
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=3)
         panels[-1].set_xlabel("step")
     return figure
+
+
+def _at_rest(neuron: Neuron) -> npt.NDArray[np.int64]:
+    assert isinstance(neuron, (AdaptiveLIF, ThresholdRefractoryLIF))
+    return neuron.v_threshold if isinstance(neuron, AdaptiveLIF) else neuron.th_init
 
 
 def _threshold(  # noqa: PLR0917

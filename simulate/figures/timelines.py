@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...export.errors import InputError
-from .raster import draw_events, input_raster_series
+from .rasters import draw_events, input_raster_series
 from .series import Series, variable
 from .style import BLUE, ORANGE, VERMILLION, WIDE, new_figure, short, styled
 
