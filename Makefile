@@ -30,6 +30,8 @@ $(READY): pyproject.toml constraints.txt
 	  echo "  installing lava-nc without its pins, which end at Python 3.10" && \
 	  $(PIP) install --no-deps --ignore-requires-python lava-nc==0.10.0; \
 	fi
+	@echo "  installing NeuroBench without what its metrics do not need"
+	@$(PIP) install --no-deps -c constraints.txt neurobench snntorch tqdm
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
 	@touch $@

@@ -146,8 +146,9 @@ class LayerActivity:
     @property
     def activation_sparsity(self) -> float | None:
         """Share of silent (neuron, step) pairs, ``1 - firing_rate``."""
-        rate = self.firing_rate
-        return None if rate is None else 1.0 - rate
+        if self.firing_rate is None:
+            return None
+        return (self.neuron_updates - self.spike_count) / self.neuron_updates
 
     @property
     def silent_neurons(self) -> list[int]:
@@ -302,7 +303,7 @@ class Activity:
     def activation_sparsity(self) -> float | None:
         """Share of silent (neuron, step) pairs over all spiking layers; None without any."""
         updates = sum(layer.neuron_updates for layer in self.layers if layer.spiking)
-        return 1.0 - self.spikes / updates if updates else None
+        return (updates - self.spikes) / updates if updates else None
 
     def per_sample(self) -> dict[str, float]:
         """Return the means of ``COUNTS`` over samples; NeuroBench's Synaptic Operations first."""

@@ -127,7 +127,7 @@ def print_energy(output: Output, report: EnergyReport) -> None:
         ],
     )
     output.line(
-        "range: of an inference, by the models' constants; times: energy over the first network's;\n"
+        "range: of an inference, by the models' constants; times: as a multiple of the first;\n"
         "a right answer: energy of all answers for each right one, where the accuracy is known"
     )
     for model in report.models:

@@ -32,7 +32,7 @@ from numba import njit
 from .convolve import convolve, hold_back
 from .deliver import clear, deliver, deliver_below, deliver_lateral, deliver_wide
 from .events import check_binary, list_inputs
-from .programs import NARROW_MAX, count_changes, update
+from .programs import NARROW_MAX, update
 from .rows import BLOCK
 from .sources import source_digest
 from .vectors import (
@@ -66,7 +66,7 @@ LAYER = np.dtype(
             *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
             *("lateral_right", "lateral_delay", "lateral_late", "lateral_slots", "geometry"),
             *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
-            *("total", "membrane", "last_membrane", "changed"),
+            *("total", "changed"),
             *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
             *("fan_out", "lateral_fan_out"),
         )
@@ -79,9 +79,8 @@ LAYER = np.dtype(
 ``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``geometry``: address of what
 ``convolve.py`` takes, with its weights, or 0. ``delay``: address of uint8 (n_in, n), delays of each
 synapse, in a wide layer; ``late``: of uint8 (n,), delays of each neuron; or 0. ``slots``: largest
-delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``membrane``:
-bytes from the states to v; ``last_membrane``, ``changed``: v of the step before, and how often a v
-changed in this sample. ``counts``,
+delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``changed``:
+a place for how often a v changed in this sample. ``counts``,
 ``last_counts``: places of the layer's spikes in the counts, and ``sent`` of its ``n_in`` sources.
 ``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero weights of each source.
 """
@@ -94,8 +93,6 @@ TRACE_COLUMNS = STATE + STATES_MAX
 TOTALS = 6
 """Counts of a layer and sample: events from below, recurrent events, synaptic operations of each,
 spikes, membrane updates."""
-_NO_MEMBRANE = -(1 << 31)
-"""What no membrane is, so that all are updated at a sample's first step."""
 
 
 @njit
@@ -106,10 +103,10 @@ def _tally(sources, start, stop, counts):
 
 
 @njit(forceinline=True)
-def _count_changes(layer, scratch):
-    v = scratch + layer.state + layer.membrane
-    changed = count_changes(layer.n, v, scratch + layer.last_membrane)
-    put_int64(scratch, layer.changed // 8, get_int64(scratch, layer.changed // 8) + changed)
+def _add_changes(layer, scratch, first_step, changed):
+    """Add up how often a v changed; at a sample's first step all count."""
+    at = layer.changed // 8
+    put_int64(scratch, at, get_int64(scratch, at) + (layer.n if first_step else changed))
 
 
 @njit(forceinline=True)
@@ -160,12 +157,12 @@ def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first)
         before, now = get_int64(starts, t), get_int64(starts, t + 1)
         if layer.recurrent != 0:
             deliver_lateral(layer, scratch, (sources, np.int64(0)), before, now, first + t)
-        now = update(
+        now, changed = update(
             np.int32(0), layer.program, layer.n, width, layer.parameters, s, scratch + layer.drive,
             scratch + layer.fired, alarm, sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
-        _count_changes(layer, scratch)
+        _add_changes(layer, scratch, first + t == 0, changed)
         _keep_states(trace, row + t, layer.n, layer.states, width, s)
     return _left_narrow(layer.states, alarm)
 
@@ -179,7 +176,7 @@ def _left_narrow(states, alarm):
 
 
 @njit
-def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
+def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row, first):
     """Run a layer through a chunk; return how it ended, and at which step and state."""
     n, blocks, program, states = layer.n, layer.blocks, layer.program, layer.states
     width, parameters, recurrent = blocks * BLOCK, layer.parameters, layer.recurrent
@@ -207,11 +204,11 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
                 lateral_right, own, before, now,
             )  # fmt: skip
         before = now
-        now = update(
+        now, changed = update(
             np.int32(0), program, n, width, parameters, s, drive, fired, alarm, sources, now
         )
         put_int64(starts, t + 2, now)
-        _count_changes(layer, scratch)
+        _add_changes(layer, scratch, first + t == 0, changed)
         if keeps:
             _keep_states(trace, row + t, n, states, width, s)
     return _left_narrow(states, alarm)
@@ -247,12 +244,12 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
                 lateral_future, layer.lateral_slots, layer.lateral_left, layer.lateral_right, own,
                 before, now, step,
             )  # fmt: skip
-        now = update(
+        now, changed = update(
             np.int64(0), layer.program, n, width, layer.parameters, s, drive, fired, alarm,
             sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
-        _count_changes(layer, scratch)
+        _add_changes(layer, scratch, first + t == 0, changed)
         for k in range(states):
             if beyond(np.int64(0), alarm, k * LANES, _INT32_MAX):
                 return FAILED, step, k
@@ -274,8 +271,6 @@ def _begin(layer, scratch):
         # What pads the drives stays zero.
         clear(scratch + layer.drive, width if layer.wide else width // 2)
         clear(scratch + layer.total, width)
-    for i in range(width):
-        put_int32(scratch + layer.last_membrane, i, _NO_MEMBRANE)
     put_int64(scratch, layer.changed // 8, 0)
     put_int64(scratch + layer.starts, 0, 0)
     put_int64(scratch + layer.starts, 1, 0)
@@ -309,7 +304,7 @@ def _run_layers(layers, traces, scratch, lists, starts, steps, row, done):
                 layer, trace, scratch, lists, starts, steps, row, done
             )
         else:
-            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row)
+            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row, done)
         if ended != 0:
             return ended, index, step, state
         lists = (scratch + layer.sources, np.int64(0))

@@ -189,7 +189,6 @@ def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
         "n_in": layer.synapses.n_in,
         "blocks": parameters.shape[1] // BLOCK,
         "states": len(layer.neuron.STATES),
-        "membrane": 4 * layer.neuron.STATES.index("v") * parameters.shape[1],
         "parameters": parameters.ctypes.data,
         "initial": initial.ctypes.data,
         "wide": int(wide),
@@ -255,7 +254,6 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         record["lateral_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
         record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
-        record["last_membrane"] = offsets.take(width, 4)
         record["changed"] = offsets.take(1, 8)
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
