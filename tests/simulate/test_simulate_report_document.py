@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.export.errors import InputError
 from srnn.simulate.figures.series import Series, variable
@@ -20,7 +21,6 @@ from srnn.simulate.report.document import (
     Table,
     Text,
 )
-from srnn.simulate.report.html import to_html
 from srnn.simulate.report.records import as_dict, read_report, to_csv, to_json
 from srnn.simulate.report.values import clean, shown
 
@@ -29,7 +29,7 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-(10**15), 10**15),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=20),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
 )
 
 
@@ -41,6 +41,7 @@ def report_of(*items: Text | Table | Facts | Drawing) -> Report:
     return Report("title", "subtitle", (Section("s", "S", items),))
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=5))
 def test_a_report_comes_back_from_its_json(rows: list[tuple]) -> None:
     figure = Drawing("f", "F", "alt", (Series("a", (variable("x", [[1, 2], [3, 4]], "J"),)),))
@@ -48,21 +49,16 @@ def test_a_report_comes_back_from_its_json(rows: list[tuple]) -> None:
     report = report_of(table(tuple(rows)), figure, facts, Text("x", "words", "warning"))
     content = json.loads(to_json(report))
     assert content == json.loads(json.dumps(as_dict(report)))
-    path = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(".")
-    file = path / "srnn-test-report.json"
-    try:
-        file.write_text(to_json(report), encoding="utf-8", errors="surrogatepass")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "r.json"
+        file.write_text(to_json(report), encoding="utf-8", newline="")
         assert read_report(file) == report
-    finally:
-        file.unlink(missing_ok=True)
 
 
 @given(VALUES, st.sampled_from(["text", "code", "integer", "number", "percent", "points", "si"]))
 def test_any_value_can_be_shown(value: object, form: str) -> None:
     text = shown(value, form, "J")  # type: ignore[arg-type]
     assert text == clean(text)
-    page = to_html(report_of(Table("t", "T", (Column("c", "C", form),), ((value,),))))  # type: ignore[arg-type]
-    assert page.count("<td") == 1
 
 
 @pytest.mark.parametrize(
@@ -124,8 +120,14 @@ def test_what_is_no_report_is_refused(make, match: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"format": "srnn-report"}', '{"format": "srnn-report", "format_version": 9}']
-    + ['{"format": "srnn-report", "format_version": 1, "sections": [{"id": 3}]}'],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "srnn-report"}',
+        '{"format": "srnn-report", "format_version": 9}',
+        '{"format": "srnn-report", "format_version": 1, "sections": [{"id": 3}]}',
+    ],
 )
 def test_damaged_files_get_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
