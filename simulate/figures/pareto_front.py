@@ -6,25 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ...export.errors import InputError
 from .series import Series, variable
-from .style import FAINT, MARKERS, WIDE, colour, log_axis, new_figure, short, styled
+from .style import (
+    FAINT,
+    MARKERS,
+    WIDE,
+    colour,
+    log_axis,
+    new_figure,
+    short,
+    si_label,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LOGARITHMIC = 10.0
+"""Ratio of costs from which the axis is logarithmic."""
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network to choose: ``accuracy`` 0 to 1, ``cost`` above 0 with ``low`` and ``high``."""
+    """A network to choose: ``accuracy`` 0 to 1, ``cost`` above 0."""
 
     name: str
     accuracy: float
     cost: float
-    low: float | None = None
-    high: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy <= 1 or not self.cost > 0:
@@ -57,8 +66,6 @@ def pareto_series(candidates: Sequence[Candidate], unit: str) -> tuple[Series, .
                 variable("name", [short(one.name, 40) for one in candidates]),
                 variable("accuracy", [one.accuracy for one in candidates]),
                 variable("cost", [one.cost for one in candidates], unit),
-                variable("low", [_or_nan(one.low) for one in candidates], unit),
-                variable("high", [_or_nan(one.high) for one in candidates], unit),
             ),
         ),
         Series(
@@ -84,34 +91,29 @@ def pareto(candidates: Sequence[Candidate], unit: str, cost: str = "energy") -> 
     """
     series, best = pareto_series(candidates, unit)
     names, accuracy = series.values("name"), 100 * series.array("accuracy")
-    costs, low, high = (series.array(name) for name in ("cost", "low", "high"))
+    costs = series.array("cost")
     with styled():
         figure, (axes,) = new_figure(width=WIDE, height=3.8)
         chosen = front(candidates)
         assert tuple(names[i] for i in chosen) == best.values("name")
-        axes.step(costs[chosen], accuracy[chosen], where="post", color=FAINT, linewidth=1.2)
+        steps = [*costs[chosen], costs.max()], [*accuracy[chosen], accuracy[chosen[-1]]]
+        axes.step(*steps, where="post", color=FAINT, linewidth=1.2, linestyle=(0, (4, 1.5)))
         for index, name in enumerate(names):
-            error = None
-            if np.isfinite(low[index]) and np.isfinite(high[index]):
-                error = [[costs[index] - low[index]], [high[index] - costs[index]]]
-            axes.errorbar(
+            axes.plot(
                 costs[index],
                 accuracy[index],
-                xerr=error,
                 color=colour(index),
                 marker=MARKERS[index % len(MARKERS)],
-                markersize=8,
+                markersize=9,
                 linestyle="none",
-                capsize=3,
                 label=name,
             )
-        log_axis(axes, unit)
+        if costs.max() > LOGARITHMIC * costs.min():
+            log_axis(axes, unit)
+        else:
+            axes.xaxis.set_major_formatter(lambda value, _: si_label(value, unit))
         axes.set(xlabel=cost, ylabel="accuracy, %")
         axes.margins(0.12)
         axes.grid(visible=True)
         figure.legend(loc="outside right upper")
     return figure
-
-
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -99,9 +99,11 @@ def new_figure(
 
 
 def si_label(value: float, unit: str) -> str:
-    """Write a number above 0 with the prefix that fits: ``3.2 µJ``."""
+    """Write a number with the prefix that fits: ``3.2 µJ``."""
+    if value == 0:
+        return f"0 {unit}"
     for scale, prefix in _PREFIXES:
-        if value >= 0.9995 * scale:
+        if abs(value) >= 0.9995 * scale:
             return f"{value / scale:.3g} {prefix}{unit}"
     return f"{value:.3g} {unit}"
 

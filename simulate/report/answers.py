@@ -11,8 +11,8 @@ from .drawing import drawing
 from .evidence import Evidence, Shown
 
 METRICS = {
-    "accuracy": "Accuracy, every step or sample",
-    "accuracy_labelled": "Accuracy, labelled steps only",
+    "accuracy": "accuracy",
+    "accuracy_labelled": "accuracy, labelled steps",
 }
 
 
@@ -48,6 +48,7 @@ def standard_error(evidence: Evidence) -> float | None:
 def metrics_table(evidence: Evidence) -> Table:
     """Return accuracies with their standard error over samples."""
     error = standard_error(evidence)
+    per_step = evidence.network.readout.per_step
     rows = [
         (METRICS.get(name, name), value, error, evidence.data.count)
         for name, value in evidence.metrics.items()
@@ -62,7 +63,8 @@ def metrics_table(evidence: Evidence) -> Table:
             Column("samples", "samples", "integer"),
         ),
         tuple(rows),
-        "The standard error is that of the mean over samples, taken as independent draws. "
+        ("Steps without a label count as the first class in the first. " if per_step else "")
+        + "The standard error is that of the mean over samples, taken as independent draws. "
         + (
             f"The first {evidence.data.skip_steps} steps of a sample are not counted."
             if evidence.data.skip_steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from .document import Column, Fact, Facts, Item, Report, Section, Table, Text
 from .drawing import drawing
 from .energy import CHIP, estimate_energy, find
 from .evidence import Evidence
-from .origin import origin
+from .origin import flat, in_words, origin
+from .parity import stored_table
 
 
 def comparison_report(
@@ -31,9 +33,11 @@ def comparison_report(
     candidates = _candidates(evidences, names, estimates)
     if candidates:
         items += [_facts(candidates), _pareto(candidates)]
+    settings = settings_table(evidences, names)
     items += [
         comparison_table(evidences, names, estimates),
         difference_table(evidences, names, estimates),
+        *([] if settings is None else [settings]),
     ]
     sections = [Section("comparison", "Comparison", tuple(items))]
     if candidates and len(sources) == 1:
@@ -73,7 +77,7 @@ def _candidates(
     evidences: tuple[Evidence, ...], names: list[str], estimates: list[Range | None]
 ) -> list[Candidate]:
     return [
-        Candidate(name, one.metrics["accuracy"], joules.value, joules.low, joules.high)
+        Candidate(name, one.metrics["accuracy"], joules.value)
         for name, one, joules in zip(names, evidences, estimates, strict=True)
         if "accuracy" in one.metrics and joules is not None and joules.value > 0
     ]
@@ -111,8 +115,8 @@ def _pareto(candidates: list[Candidate]) -> Item:
         "J",
         f"energy of an inference, estimated by {CHIP}",
         own=(candidates, "J"),
-        caption=f"Up and to the left is better; whiskers are the range of the model's constants, "
-        f"which all networks share. On the front, cheapest first: {', '.join(kept)}.",
+        caption=f"Up and to the left is better. On the front, cheapest first: {', '.join(kept)}. "
+        "The range of the model's constants, which all networks share, is in the table.",
         wide=True,
     )
 
@@ -121,7 +125,11 @@ _COLUMNS = (
     Column("network", "network"),
     Column("accuracy", "accuracy", "percent"),
     Column("standard-error", "± standard error", "percent"),
+    Column("training", "as training measured it", "percent"),
+    Column("on-grid", "trained on its grid"),
     Column("energy", f"an inference, {CHIP}, estimated", "si", "J"),
+    Column("energy-low", "low", "si", "J"),
+    Column("energy-high", "high", "si", "J"),
     Column("operations", "operations", "number", "1/step"),
     Column("spikes", "spikes", "number", "1/step"),
     Column("activation-sparsity", "Activation Sparsity", "percent"),
@@ -138,7 +146,9 @@ def _row(one: Evidence, estimate: Range | None) -> tuple[Any, ...]:
     return (
         one.metrics.get("accuracy"),
         standard_error(one),
-        None if estimate is None else estimate.value,
+        stored_accuracy(one),
+        one.network.provenance.get("trained_on_grid") is True,
+        *((None,) * 3 if estimate is None else (estimate.value, estimate.low, estimate.high)),
         operations(one),
         one.activity.per_step()["spikes"],
         one.activity.activation_sparsity,
@@ -171,7 +181,7 @@ def difference_table(
         same = None
         if one.predictions.shape == evidences[0].predictions.shape:
             same = _equal_answers(one, evidences[0])
-        rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (2, 3, 4, 6, 7))))
+        rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (4, 7, 8, 10, 11))))
     return Table(
         "differences",
         f"Beside {names[0]}",
@@ -187,6 +197,46 @@ def difference_table(
         ),
         tuple(rows),
     )
+
+
+def stored_accuracy(evidence: Evidence) -> float | None:
+    """Return the accuracy that training stored of the same whole split, or None."""
+    table = stored_table(evidence)
+    rows = () if table is None else table.rows
+    for _, metric, stored, _, difference in rows:
+        if metric == "accuracy" and difference is not None and isinstance(stored, float):
+            return stored
+    return None
+
+
+def settings_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table | None:
+    """Return the settings of recipes and quantization in which networks differ, or None."""
+    found = [dict(_settings(one)) for one in evidences]
+    keys = list(dict.fromkeys(key for settings in found for key in settings))
+    rows = [
+        (key, *values)
+        for key in keys
+        if len(set(values := [settings.get(key) for settings in found])) > 1
+    ]
+    if not rows:
+        return None
+    columns = [Column(f"network-{index}", name, "code") for index, name in enumerate(names)]
+    return Table(
+        "settings",
+        "Settings in which they differ",
+        (Column("setting", "setting"), *columns),
+        tuple(rows),
+        "Of the recipes and the quantization that the files store.",
+    )
+
+
+def _settings(evidence: Evidence) -> Iterator[tuple[str, str | None]]:
+    stored = evidence.network.provenance
+    for part in ("recipe", "quantization"):
+        value = stored.get(part)
+        if isinstance(value, Mapping):
+            for key, entry in flat(value):
+                yield f"{part} {key}", in_words(entry)
 
 
 def _ratio(value: float | None, other: float | None) -> float | None:

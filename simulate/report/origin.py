@@ -69,7 +69,7 @@ def origin(evidences: tuple[Evidence, ...], command: str) -> Section:
         )
         recipe = evidence.network.provenance.get("recipe")
         if isinstance(recipe, Mapping):
-            rows = tuple((name, _text(value)) for name, value in flat(recipe))
+            rows = tuple((name, in_words(value)) for name, value in flat(recipe))
             columns = (Column("setting", "setting"), Column("value", "value", "code"))
             items.append(Table(f"recipe{more}", f"Recipe of {evidence.path.name}", columns, rows))
     return Section("provenance-section", "Provenance", tuple(items))
@@ -82,20 +82,20 @@ def _file(evidence: Evidence) -> Iterator[tuple[str, str | None]]:
     yield "data", evidence.data.source
     model = stored.get("model")
     if isinstance(model, Mapping):
-        yield "exported from", _text(model.get("file"))
-        yield "its sha256", _text(model.get("sha256"))
+        yield "exported from", in_words(model.get("file"))
+        yield "its sha256", in_words(model.get("sha256"))
     for name in ("trained_on_grid", "quantization", "versions"):
         value = stored.get(name)
         for key, entry in flat(value) if isinstance(value, Mapping) else [("", value)]:
-            yield f"{name} {key}".strip().replace("_", " "), _text(entry)
+            yield f"{name} {key}".strip().replace("_", " "), in_words(entry)
     recipe = stored.get("recipe")
     for where, table in (("training", recipe), ("task", {"task": network.task})):
         for key, entry in flat(table) if isinstance(table, Mapping) else ():
             if key.split(".")[-1] == "seed":
-                yield f"seed of {where}", _text(entry)
+                yield f"seed of {where}", in_words(entry)
     encoder = network.task.get("encoder")
     if encoder:
-        yield "encoder", _text(encoder)
+        yield "encoder", in_words(encoder)
 
 
 def flat(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -112,7 +112,8 @@ def flat(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
         yield from flat(entry, f"{where}.{key}" if where else str(key))
 
 
-def _text(value: Any) -> str | None:
+def in_words(value: Any) -> str | None:
+    """Write a setting, cut where it is long."""
     if value is None:
         return None
     text = value if isinstance(value, str) else str(value)

@@ -32,7 +32,7 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
                 "accuracy is lost by quantization.",
             )
         )
-    stored = stored_table(evidence, grid)
+    stored = stored_table(evidence)
     if stored is not None:
         items.append(stored)
     if evidence.different is not None:
@@ -51,7 +51,7 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
     return Section("parity", "Float and integers", tuple(items))
 
 
-def stored_table(evidence: Evidence, grid: bool) -> Table | None:
+def stored_table(evidence: Evidence) -> Table | None:
     """Return the stored metrics beside the measured ones, or None where the file stores none."""
     metrics = evidence.network.provenance.get("metrics")
     if not isinstance(metrics, Mapping):
@@ -77,13 +77,23 @@ def stored_table(evidence: Evidence, grid: bool) -> Table | None:
         (
             Column("split", "split"),
             Column("metric", "metric"),
-            Column("stored", f"training ({'integers' if grid else 'float'})", "percent"),
+            Column("stored", f"training ({_arithmetic(evidence.network)})", "percent"),
             Column("measured", "here (integers)", "percent"),
             Column("difference", "difference", "points"),
         ),
         tuple(rows),
         "The difference is given where the whole of the same split ran here.",
     )
+
+
+def _arithmetic(network: Network) -> str:
+    """Return what training computed with, as far as the file says."""
+    if network.provenance.get("trained_on_grid") is True:
+        return "these integers"
+    recipe = network.provenance.get("recipe")
+    training = recipe.get("training") if isinstance(recipe, Mapping) else None
+    on_grid = isinstance(training, Mapping) and training.get("quantize") is True
+    return "another grid" if on_grid else "floats"
 
 
 def _against(evidence: Evidence, model: FloatModel, file: Path) -> list[Item]:
