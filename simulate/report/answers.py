@@ -34,23 +34,11 @@ def answers(evidence: Evidence) -> Section:
     return Section("answers", "Answers", tuple(items))
 
 
-def standard_error(evidence: Evidence) -> float | None:
-    """Return the standard error of the accuracy over samples, as if they were independent draws.
-
-    ``std(score of a sample) / sqrt(samples)``; None without labels or with one sample.
-    """
-    scores = evidence.scores
-    if scores is None or len(scores) < 2:
-        return None
-    return float(scores.std(ddof=1) / np.sqrt(len(scores)))
-
-
 def metrics_table(evidence: Evidence) -> Table:
     """Return accuracies with their standard error over samples."""
-    error = standard_error(evidence)
     per_step = evidence.network.readout.per_step
     rows = [
-        (METRICS.get(name, name), value, error, evidence.data.count)
+        (METRICS.get(name, name), value, evidence.errors.get(name), evidence.data.count)
         for name, value in evidence.metrics.items()
     ]
     return Table(

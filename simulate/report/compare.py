@@ -10,7 +10,6 @@ import numpy as np
 from ..energy import EnergyModels, Range
 from ..figures.pareto_front import Candidate, front, pareto, pareto_series
 from ..measures import measure_network
-from .answers import standard_error
 from .document import Column, Fact, Facts, Item, Report, Section, Table, Text
 from .drawing import drawing
 from .energy import CHIP, estimate_energy, find
@@ -145,7 +144,7 @@ def _row(one: Evidence, estimate: Range | None) -> tuple[Any, ...]:
     bits = quantization.get("weight_bits") if isinstance(quantization, dict) else None
     return (
         one.metrics.get("accuracy"),
-        standard_error(one),
+        one.errors.get("accuracy"),
         stored_accuracy(one),
         one.network.provenance.get("trained_on_grid") is True,
         *((None,) * 3 if estimate is None else (estimate.value, estimate.low, estimate.high)),

@@ -61,8 +61,9 @@ class Evidence:
     """A run: the network, its file, the data, what came out and what was counted.
 
     ``outputs`` int (N, T, n_out) as ``Trace.output``. ``scores`` float (N,): share of right answers
-    of each sample, or None without labels. ``different``: outputs that are not what the file
-    expects, None where it expects none.
+    of each sample, of labelled steps where there is one a step; None without labels. ``errors``:
+    the standard error of each of ``metrics`` over samples. ``different``: outputs that are not what
+    the file expects, None where it expects none.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Evidence:
     outputs: npt.NDArray[np.int32]
     activity: Activity
     metrics: dict[str, float]
+    errors: dict[str, float]
     scores: npt.NDArray[np.float64] | None
     confusion: npt.NDArray[np.int64] | None
     different: int | None
@@ -151,6 +153,7 @@ def gather(
         outputs=output,
         activity=ran.activity,
         metrics={} if split is None else accuracy(ran.predictions, split, data.skip_steps),
+        errors={} if split is None else standard_errors(ran.predictions, split, data.skip_steps),
         scores=scores,
         confusion=None
         if split is None
@@ -159,6 +162,23 @@ def gather(
         seconds=ran.seconds,
         shown=tuple(_shown(network, data, index, why) for index, why in chosen),
     )
+
+
+def standard_errors(
+    predictions: npt.NDArray[np.int64], split: Split, skip_steps: int
+) -> dict[str, float]:
+    """Return ``std(share of right answers of a sample) / sqrt(samples)`` of each accuracy.
+
+    Samples are taken as independent draws. Empty where there is one sample.
+    """
+    if len(split) < 2:
+        return {}
+    return {
+        name: float(
+            _scores(predictions, split, skip_steps, labelled_only).std(ddof=1) / np.sqrt(len(split))
+        )
+        for name, labelled_only in (("accuracy", False), ("accuracy_labelled", True))
+    }
 
 
 def choose(scores: npt.NDArray[np.float64] | None, count: int) -> list[tuple[int, str]]:
@@ -188,12 +208,12 @@ def _scored(network: Network, data: Data, predictions: npt.NDArray[np.int64]) ->
 
 
 def _scores(
-    predictions: npt.NDArray[np.int64], split: Split, skip_steps: int
+    predictions: npt.NDArray[np.int64], split: Split, skip_steps: int, labelled_only: bool = True
 ) -> npt.NDArray[np.float64]:
     right = predictions == split.targets
     if right.ndim == 1:
         return right.astype(np.float64)
-    counted = scored_steps(split, skip_steps, labelled_only=True)
+    counted = scored_steps(split, skip_steps, labelled_only)
     return (right & counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..estimates import EnergyReport
 from ..measures import measure_network
 from ..pilot import ESTIMATED, PilotOption, PilotReport
-from .answers import standard_error
 from .document import Fact, Facts, Item, Section, Text
 from .energy import CHIP, LSTM, PAPER, find, latency_of
 from .evidence import Evidence
@@ -38,7 +37,7 @@ def _sentences(evidence: Evidence, energy: EnergyReport | None) -> list[str]:
     what = "steps" if evidence.network.readout.per_step else "samples"
     accuracy = evidence.metrics.get("accuracy")
     if accuracy is not None:
-        said.append(f"The network answers {accuracy:.1%} of the {what} rightly.")
+        said.append(f"The network is right at {accuracy:.1%} of the {what}.")
     else:
         said.append("The data has no labels, so that no accuracy can be given.")
     if energy is None:
@@ -49,7 +48,8 @@ def _sentences(evidence: Evidence, energy: EnergyReport | None) -> list[str]:
         said.append(
             f"An inference of {own.option.steps:,.0f} steps costs an estimated "
             f"{shown(joules.value, 'si', 'J')} (range {shown(joules.low, 'si', 'J')} to "
-            f"{shown(joules.high, 'si', 'J')}) by the energy model {CHIP}."
+            f"{shown(joules.high, 'si', 'J')}) by the energy model {CHIP}, which leaves out idle "
+            "power and the host."
         )
     times = _times_lstm(energy)
     if times is not None:
@@ -78,15 +78,17 @@ def _times_lstm(energy: EnergyReport) -> float | None:
 
 
 def _accuracy_facts(evidence: Evidence) -> list[Fact]:
-    error = standard_error(evidence)
-    spread = "" if error is None else f", ± {100 * error:.1f} points (standard error)"
+    spread = {
+        name: f", ± {100 * error:.1f} points (standard error)"
+        for name, error in evidence.errors.items()
+    }
     names = {"accuracy": "Accuracy", "accuracy_labelled": "Accuracy, labelled steps"}
     return [
         Fact(
             names.get(name, name.replace("_", " ")),
             value,
             format="percent",
-            note=f"{evidence.data.count:,} samples{spread}",
+            note=f"{evidence.data.count:,} samples{spread.get(name, '')}",
         )
         for name, value in evidence.metrics.items()
     ]
