@@ -48,8 +48,8 @@ def _sentences(evidence: Evidence, energy: EnergyReport | None) -> list[str]:
         said.append(
             f"An inference of {own.option.steps:,.0f} steps costs an estimated "
             f"{shown(joules.value, 'si', 'J')} (range {shown(joules.low, 'si', 'J')} to "
-            f"{shown(joules.high, 'si', 'J')}) by the energy model {CHIP}, which leaves out idle "
-            "power and the host."
+            f"{shown(joules.high, 'si', 'J')}) by the energy model {CHIP}; what it leaves out "
+            "is in the section Energy."
         )
     times = _times_lstm(energy)
     if times is not None:
