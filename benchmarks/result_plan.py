@@ -37,6 +37,8 @@ class Run:
         Of the training.
     labels
         What sets it apart in its section: columns of the table, axes of the plot.
+    start
+        Run of the plan from whose model of the same seed the training begins (``--start``).
     test
         Whether the test split is read. Runs among which one is chosen leave it alone.
     published, bar
@@ -48,6 +50,7 @@ class Run:
     seeds: tuple[int, ...] = (0,)
     export: tuple[str, ...] = ()
     labels: dict[str, object] = field(default_factory=dict)
+    start: str | None = None
     test: bool = True
     published: float | None = None
     bar: float | None = None
@@ -97,6 +100,9 @@ class Plan:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"section.run: {', '.join(twice)} stands there twice")
+        for place, run in enumerate(self.runs()):
+            if run.start is not None and run.start not in names[:place]:
+                raise InputError(f"start: {run.start} of {run.name} is no run that stands above it")
 
     def runs(self, names: tuple[str, ...] = ()) -> list[Run]:
         """Return the runs of these names or name beginnings, in the plan's order; all without."""
@@ -105,6 +111,10 @@ class Plan:
             if not any(run.name.startswith(name) for run in every):
                 raise InputError(f"{name}: no such run{suggest(name, [run.name for run in every])}")
         return [run for run in every if not names or run.name.startswith(names)]
+
+    def named(self, name: str) -> Run:
+        """Return the run of this name."""
+        return next(run for run in self.runs() if run.name == name)
 
 
 def read_plan(file: Path = PLAN) -> Plan:

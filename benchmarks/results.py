@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from result_plan import HERE, PLAN, Run, read_plan
+from result_plan import HERE, PLAN, Plan, Run, read_plan
 from result_tables import read_records, write_results
 from srnn.export.checkpoint import FloatModel, read_model
 from srnn.export.errors import InputError
@@ -32,28 +32,40 @@ from srnn.export.operations import step_operations
 BIN = Path(sys.executable).parent
 
 
-def record(run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
-    """Train, export and simulate one seed, and return its record."""
+def train(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> tuple[Path, dict[str, Any]]:
+    """Train one seed, unless its folder holds it; return the folder and what training printed."""
+    first = None if run.start is None else plan.named(run.start)
     settings = [*run.train, "--seed", str(seed)]
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+    of = settings if first is None else [settings, *first.train]
+    key = hashlib.sha256(json.dumps(of).encode()).hexdigest()[:12]
     folder = runs / f"{run.name}-{seed}-{key}"
     # Runs that share a training share its folder, under the name of the one that came first.
     folder = next(iter(sorted(runs.glob(f"*-{key}"))), folder)
-    model = folder / "model.pt"
     trained = _read(folder / "trained.json")
     if trained is None:
         words = [*settings, "--threads", str(threads), "--out", str(folder)]
+        if first is not None:
+            start, _ = train(plan, first, seed, runs, threads)
+            words += ["--start", str(start / "model.pt")]
         if not run.test:
             words.append("--no-test")
         if (folder / "checkpoint.pt").exists():
             words.append("--resume")
         trained = command("srnn-train", *words) | {"machine": machine()}
         replace_file(folder / "trained.json", json.dumps(trained).encode())
+    return folder, trained
+
+
+def record(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
+    """Train, export and simulate one seed, and return its record."""
+    folder, trained = train(plan, run, seed, runs, threads)
+    model = folder / "model.pt"
     described = read_model(model)
     found: dict[str, Any] = {
         "name": run.name,
         "seed": seed,
         "train": run.train,
+        "start": run.start,
         "export": run.export,
         "threads": threads,
         "machine": trained["machine"],
@@ -125,13 +137,14 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 def record_all(arguments: argparse.Namespace) -> None:
     """Record what the plan asks for and no file holds yet."""
-    for run in read_plan(arguments.plan).runs(tuple(arguments.names)):
+    plan = read_plan(arguments.plan)
+    for run in plan.runs(tuple(arguments.names)):
         for seed in run.seeds:
             file = run.record(seed, arguments.records)
             if file.exists() and not arguments.again:
                 continue
             print(f"{run.name}, seed {seed}: srnn-train {' '.join(run.train)}", flush=True)
-            found = record(run, seed, arguments.runs, arguments.threads)
+            found = record(plan, run, seed, arguments.runs, arguments.threads)
             replace_file(file, (json.dumps(found, indent=1) + "\n").encode())
             print(f"  {summary(found)}", flush=True)
 

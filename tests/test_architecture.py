@@ -68,7 +68,7 @@ def test_imports_are_seen() -> None:
     path = ROOT / "export" / "cli.py"
     found = dict(imports(path))
     assert found["srnn.simulate.simulator.run"] is False
-    assert found["srnn.export.checkpoint.read_model"] is True
+    assert found["srnn.export.checkpoint.FloatModel"] is True
     assert dict(imports(ROOT / "train" / "cli.py"))["srnn.tasks"] is False
     assert all(files(package) for package in PACKAGES)
 

@@ -24,6 +24,7 @@ def run(name: str, *arguments: str) -> dict:
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_training_steps_in_turns(tmp_path: Path) -> None:
     found = run(
         "train_step.py", "--shapes", "ecg,smnist", "--batch", "3", "--steps", "12",
@@ -86,6 +87,7 @@ def test_work_is_counted_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert graded.multiplied - work.multiplied == 2 * 7 * 4
 
 
+@pytest.mark.slow
 def test_share_of_the_peak() -> None:
     (row,) = run("peak.py", "--shapes", "ecg", "--batch", "2", "--steps", "20", "--repeats", "1")[
         "shapes"
@@ -94,6 +96,7 @@ def test_share_of_the_peak() -> None:
     assert 0 < row["ideal_ms"] < row["measured_ms"]
 
 
+@pytest.mark.slow
 def test_growth_is_fitted() -> None:
     arguments = ["--quantities", "steps", "--values", "10,20", "--repeats", "1"]
     (result,) = run("growth.py", *arguments)["results"]
@@ -102,6 +105,7 @@ def test_growth_is_fitted() -> None:
     assert 0.03 < first["rate"] < 0.2
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_a_fresh_process() -> None:
     rows = run("memory.py", "--engines", "events", "--batches", "2", "--steps", "10")["rows"]
     assert [row["engine"] for row in rows] == ["events"]
@@ -153,3 +157,14 @@ def test_counting_is_measured_against_the_same_simulator() -> None:
         ("ALIF", 1), ("ALIF", 64), ("LIF", 1), ("LIF", 64)
     }  # fmt: skip
     assert all(row["us_per_sample_step"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_spikes_of_other_frameworks_by_way_of_nir() -> None:
+    found = run("nir_spikes.py", "--samples", "4", "--steps", "100")
+    same = {name for name, counts in found.items() if counts["differ"] == 0}
+    assert set(found) - same == {
+        "snnTorch RLeaky, zero, delayed", "snnTorch Synaptic, zero, delayed",
+        "Norse LIFCell, euler", "Norse, recurrent with bias",
+    }  # fmt: skip
+    assert all(counts["theirs"] > 0 for counts in found.values())

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from srnn.export.checkpoint import read_model
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
@@ -34,6 +36,12 @@ test = false
 [[section.run]]
 name = "dense"
 train = ["digits", "--epochs", "1", "--batch-size", "256", "--layers.0.size", "4", "--baseline", "gru"]
+
+[[section.run]]
+name = "tuned"
+train = ["digits", "--epochs", "1", "--batch-size", "256", "--layers.0.size", "4", "--quantize"]
+start = "coarse"
+test = false
 """  # noqa: E501
 
 
@@ -56,10 +64,19 @@ def test_record_and_write(tmp_path: Path) -> None:
     done = results("record", *where, "--runs", str(tmp_path / "runs"), "--threads", "1")
     assert done.returncode == 0, done.stderr
     names = sorted(file.stem for file in records.iterdir())
-    assert names == ["coarse-0", "dense-0", "small-7"]
+    assert names == ["coarse-0", "dense-0", "small-7", "tuned-0"]
     small, coarse, dense = (
         json.loads((records / f"{name}.json").read_text()) for name in ("small-7", *names[:2])
     )
+    tuned = json.loads((records / "tuned-0.json").read_text())
+    assert tuned["start"] == "coarse"
+    begun, by_hand = next((tmp_path / "runs").glob("coarse-0-*")), tmp_path / "by-hand"
+    words = [*tuned["train"], "--seed", "0", "--threads", "1", "--no-test", "--out", str(by_hand)]
+    program = [Path(sys.executable).parent / "srnn-train", "--start", begun / "model.pt", *words]
+    subprocess.run(program, check=True, capture_output=True)
+    (folder,) = (tmp_path / "runs").glob("tuned-0-*")
+    for name, weights in read_model(by_hand / "model.pt").weights.items():
+        np.testing.assert_array_equal(read_model(folder / "model.pt").weights[name], weights)
     # What training on the grid reports is what the simulator finds.
     assert small["on_grid"]
     assert small["trained"] == {
@@ -93,6 +110,7 @@ def test_record_and_write(tmp_path: Path) -> None:
         ('name = "coarse"', 'name = "small"', "small stands there twice"),
         ("seeds = [7]", "seeds = [7, 7]", "are none or not distinct"),
         ('name = "coarse"', 'nmae = "coarse"', "nmae: no such setting; did you mean 'name'?"),
+        ('start = "coarse"', 'start = "none"', "none of tuned is no run that stands above it"),
         ('title = "Digits"', "title = ", "plan.toml: "),
     ],
 )
@@ -116,6 +134,7 @@ def test_every_record_is_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         assert file == run.record(record["seed"])
         assert record["train"] == list(run.train), file.name
         assert record["export"] == list(run.export), file.name
+        assert record.get("start") == run.start, file.name
 
 
 def test_the_document_is_made_of_the_records(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def agree(record: Record, case: Case) -> Trace | None:
     return expected
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=2, deadline=None, suppress_health_check=CHECKS)
 @given(case=lava_cases(largest=30, steps=25))
 def test_random_networks(record: Record, case: Case) -> None:
     agree(record, case)
@@ -76,7 +76,10 @@ def test_a_million_neuron_steps(record: Record) -> None:
     assert spikes > compared // 100, "silent networks prove little"
 
 
-@pytest.mark.parametrize("kind", SPIKING)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=() if kind == "SRNN_ALIF" else pytest.mark.slow) for kind in SPIKING],
+)
 def test_samples_back_to_back_equal_samples_alone(kind: str, record: Record) -> None:
     network = random_network(ALIVE, [kind, kind], [14, 9], 8)
     assert all(layer.recurrent is not None for layer in network.layers)

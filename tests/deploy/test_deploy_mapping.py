@@ -177,7 +177,7 @@ def test_output_axons_split_the_layer_below() -> None:
     assert violations(network, placed) == []
 
 
-@pytest.mark.parametrize("size", [4000, 4200])
+@pytest.mark.parametrize("size", [4000, pytest.param(4200, marks=pytest.mark.slow)])
 def test_a_recurrent_layer_that_no_split_can_hold_is_named(size: int) -> None:
     # Each neuron needs an axon to every core of its layer, and each core one of every source.
     network = dense_recurrent(200, size)

@@ -391,6 +391,7 @@ def test_flipped_bits_of_convolutions(convolved):
     assert set(outcomes) <= {"refused", "equal"}
 
 
+@pytest.mark.slow
 def test_every_entry_of_a_convolution_counts(convolved):
     path, network, samples = convolved
     raw = path.read_bytes()

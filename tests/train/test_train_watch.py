@@ -286,6 +286,7 @@ def test_a_gap_in_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "sample 11, step 17, channel 1 is nan; fill the gap or drop the sample" in errors
 
 
+@pytest.mark.slow
 def test_a_dense_baseline_from_the_command_line(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "srnn.train", *SMALL, "--baseline", "lstm", "--learning-rate", "1e6",
@@ -310,6 +311,7 @@ def test_every_process_of_a_run_leaves(tmp_path: Path) -> None:
     assert not (tmp_path / "two" / CHECKPOINT).exists()
 
 
+@pytest.mark.slow
 def test_the_process_that_has_the_sample_names_it(tmp_path: Path) -> None:
     worker = Path(__file__).with_name("diverging_worker.py")
     result = torchrun(worker, tmp_path)
