@@ -24,7 +24,7 @@ PACKAGES = ("train", "export", "simulate", "deploy", "tasks")
 
 ALLOWED = {
     "deploy": {"simulate": "*", "export": "*", "tasks": {"cli", "inputs"}},
-    "simulate": {"export": "*", "tasks": {"evaluate", "cli", "inputs"}},
+    "simulate": {"export": "*", "tasks": {"evaluate", "cli", "inputs", "cli_report", "evidence"}},
     # The commands alone hand the simulator down, so that nothing below them looks upwards.
     "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
     "export": {"simulate": {"cli"}},
