@@ -93,6 +93,8 @@ TRACE_COLUMNS = STATE + STATES_MAX
 TOTALS = 6
 """Counts of a layer and sample: events from below, recurrent events, synaptic operations of each,
 spikes, membrane updates."""
+_NO_STEP = -1
+"""How often a v changed, before a sample's first step."""
 
 
 @njit
@@ -103,10 +105,11 @@ def _tally(sources, start, stop, counts):
 
 
 @njit(forceinline=True)
-def _add_changes(layer, scratch, first_step, changed):
+def _add_changes(layer, scratch, changed):
     """Add up how often a v changed; at a sample's first step all count."""
-    at = layer.changed // 8
-    put_int64(scratch, at, get_int64(scratch, at) + (layer.n if first_step else changed))
+    before = get_int64(scratch, layer.changed // 8)
+    now = layer.n if before == _NO_STEP else before + changed
+    put_int64(scratch, layer.changed // 8, now)
 
 
 @njit(forceinline=True)
@@ -125,7 +128,7 @@ def _add_totals(layer, scratch, counts, totals):
             totals[3] += count * get_int64(layer.lateral_fan_out, i)
     for i in range(layer.n):
         totals[4] += get_int64(spikes, i)
-    totals[5] += get_int64(scratch, layer.changed // 8)
+    totals[5] += max(get_int64(scratch, layer.changed // 8), 0)
 
 
 @njit(forceinline=True)
@@ -162,7 +165,7 @@ def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first)
             scratch + layer.fired, alarm, sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
-        _add_changes(layer, scratch, first + t == 0, changed)
+        _add_changes(layer, scratch, changed)
         _keep_states(trace, row + t, layer.n, layer.states, width, s)
     return _left_narrow(layer.states, alarm)
 
@@ -176,7 +179,7 @@ def _left_narrow(states, alarm):
 
 
 @njit
-def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row, first):
+def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
     """Run a layer through a chunk; return how it ended, and at which step and state."""
     n, blocks, program, states = layer.n, layer.blocks, layer.program, layer.states
     width, parameters, recurrent = blocks * BLOCK, layer.parameters, layer.recurrent
@@ -208,7 +211,7 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row, first):
             np.int32(0), program, n, width, parameters, s, drive, fired, alarm, sources, now
         )
         put_int64(starts, t + 2, now)
-        _add_changes(layer, scratch, first + t == 0, changed)
+        _add_changes(layer, scratch, changed)
         if keeps:
             _keep_states(trace, row + t, n, states, width, s)
     return _left_narrow(states, alarm)
@@ -249,7 +252,7 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
             sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
-        _add_changes(layer, scratch, first + t == 0, changed)
+        _add_changes(layer, scratch, changed)
         for k in range(states):
             if beyond(np.int64(0), alarm, k * LANES, _INT32_MAX):
                 return FAILED, step, k
@@ -271,7 +274,7 @@ def _begin(layer, scratch):
         # What pads the drives stays zero.
         clear(scratch + layer.drive, width if layer.wide else width // 2)
         clear(scratch + layer.total, width)
-    put_int64(scratch, layer.changed // 8, 0)
+    put_int64(scratch, layer.changed // 8, _NO_STEP)
     put_int64(scratch + layer.starts, 0, 0)
     put_int64(scratch + layer.starts, 1, 0)
 
@@ -304,7 +307,7 @@ def _run_layers(layers, traces, scratch, lists, starts, steps, row, done):
                 layer, trace, scratch, lists, starts, steps, row, done
             )
         else:
-            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row, done)
+            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row)
         if ended != 0:
             return ended, index, step, state
         lists = (scratch + layer.sources, np.int64(0))
