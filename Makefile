@@ -24,12 +24,16 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@echo "  installing torch, numba, h5py, test tools (pins in constraints.txt)"
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then \
-	  $(PIP) install -c constraints.txt -e '.[train,dev,lava]'; \
+	  $(PIP) install -c constraints.txt -e '.[train,dev,lava,nir,report]'; \
 	else \
-	  $(PIP) install -c constraints.txt -e '.[train,dev]' networkx asteval && \
+	  $(PIP) install -c constraints.txt -e '.[train,dev,nir,report]' networkx asteval && \
 	  echo "  installing lava-nc without its pins, which end at Python 3.10" && \
 	  $(PIP) install --no-deps --ignore-requires-python lava-nc==0.10.0; \
 	fi
+	@echo "  installing NeuroBench without what its metrics do not need"
+	@$(PIP) install --no-deps -c constraints.txt neurobench tqdm
+	@echo "  installing snnTorch and Norse, whose networks the tests of NIR read"
+	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
 	@touch $@

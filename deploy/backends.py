@@ -1,27 +1,27 @@
 """The targets that can run a network of integers, best first, and how one is picked.
 
-A target returns the same ``Trace`` as the simulator, so that any two can be compared. Importing
-this module imports neither Lava nor the simulator's kernels.
+A target returns the same ``Trace`` as the simulator, so that any two can be compared. Those of
+other distributions are found by entry point (``plugins.py``, docs/BACKENDS.md). Importing this
+module imports neither Lava nor the simulator's kernels nor a plug-in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.trace import Trace
+from . import plugins
+from .loihi2.options import BoardOptions
+from .measuring import MeasuredRun
 from .plan import LayerPlan
-
-DEFAULT_TIMEOUT = 60.0
-
-Progress = Callable[[int, int], None]
-"""Called with (samples done, steps done of the sample in work)."""
+from .progress import Progress
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,17 @@ class Availability:
     reason: str
 
 
+@runtime_checkable
 class Backend(Protocol):
-    """A target."""
+    """A target: what ``srnn-deploy --target NAME`` runs a network on.
+
+    Other distributions add one by an entry point of the group ``srnn.backends`` that names a
+    callable from ``RunOptions`` to a ``Backend``; docs/BACKENDS.md has a worked example.
+    """
 
     @property
     def name(self) -> str:
-        """Name on the command line."""
+        """Name on the command line; that of the entry point."""
         ...
 
     def available(self) -> Availability:
@@ -45,22 +50,56 @@ class Backend(Protocol):
         ...
 
     def describe(self, network: Network) -> list[LayerPlan]:
-        """Say for each layer what computes it."""
+        """Say for each layer what computes it, in the order of the layers.
+
+        Raises
+        ------
+        InputError
+            Layers that the target cannot compute, all of them, each with the reason.
+        """
         ...
 
     def run(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
     ) -> Trace:
-        """Run every sample from the initial state; inputs (batch, time, channel)."""
+        """Run every sample from the network's initial state.
+
+        Parameters
+        ----------
+        network
+            The network of integers.
+        inputs
+            Integers (batch, time, channel), as ``export.network.check_inputs`` takes them.
+        lengths
+            Integers (batch,), steps of each sample; all steps when None.
+
+        Returns
+        -------
+        Trace
+            One entry a layer, each layer's own window where layers lag. What a target cannot
+            record is left out; what it returns is compared with the simulator bit for bit.
+
+        Raises
+        ------
+        InputError
+            A network or inputs that the target does not take.
+        RunError
+            The run failed: the command prints it and exits with 1.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run may be given: seconds without progress after which it is ended, and a callback."""
+    """What a run may be given.
 
-    timeout: float = DEFAULT_TIMEOUT
+    ``timeout``: seconds without progress after which it is ended, None for the target's own;
+    ``progress``: a callback; ``board``: where a board is and how it is measured.
+    """
+
+    timeout: float | None = None
     progress: Progress | None = None
+    board: BoardOptions = field(default_factory=BoardOptions)
 
 
 @dataclass(frozen=True)
@@ -88,10 +127,62 @@ class LavaBackend:
         """Run on Lava; see ``lava.runner.run`` for the errors."""
         from .lava import runner
 
+        timeout = self.options.timeout
         return runner.run(
             network,
             inputs,
             lengths,
+            timeout=runner.DEFAULT_TIMEOUT if timeout is None else timeout,
+            progress=self.options.progress,
+        )
+
+
+@dataclass(frozen=True)
+class Loihi2Backend:
+    """A Loihi 2 board through Lava and Intel's lava-loihi extension, neurons of the chip alone."""
+
+    options: RunOptions = RunOptions()
+    name: str = "loihi2"
+
+    def available(self) -> Availability:
+        """Whether the extension is installed; no board is asked."""
+        from .loihi2 import native
+
+        return Availability(*native.available())
+
+    def describe(self, network: Network) -> list[LayerPlan]:
+        """Stock processes of the chip; see ``loihi2.native.plans`` for the errors."""
+        from .loihi2 import native
+
+        return native.plans(network, self.options.board)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Run on the board and measure nothing."""
+        board = replace(self.options.board, measured_steps=0)
+        return self._run(network, inputs, lengths, board).trace
+
+    def run_measured(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> MeasuredRun:
+        """Run on the board, then measure; see ``loihi2.runner.run`` for the errors."""
+        return self._run(network, inputs, lengths, self.options.board)
+
+    def _run(
+        self,
+        network: Network,
+        inputs: npt.ArrayLike,
+        lengths: npt.ArrayLike | None,
+        board: BoardOptions,
+    ) -> MeasuredRun:
+        from .loihi2 import runner
+
+        return runner.run(
+            network,
+            inputs,
+            lengths,
+            options=board,
             timeout=self.options.timeout,
             progress=self.options.progress,
         )
@@ -164,12 +255,31 @@ def _uniform(network: Network, process: str, reason: str) -> list[LayerPlan]:
 
 
 BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
+    "loihi2": Loihi2Backend,
     "lava": LavaBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
-"""The targets by name, best first: the nearer to hardware, the better."""
+"""The built-in targets by name, best first: the nearer to hardware, the better."""
 
-TARGETS = ("auto", *BACKENDS)
+COMPUTERS = ("lava", "simulator")
+"""Those that run on a computer, best first; a board and a plug-in run when they are named."""
+
+AUTO = "auto"
+"""Stands for the best of ``COMPUTERS`` that is available."""
+
+
+def targets() -> tuple[str, ...]:
+    """Return the names that ``pick`` takes: auto, the built-in ones, those of plug-ins."""
+    return (AUTO, *BACKENDS, *plugins.find(_taken()).plugins)
+
+
+def refused_plugins() -> tuple[str, ...]:
+    """Return one line for each plug-in whose name is taken; none of them is imported."""
+    return plugins.find(_taken()).refused
+
+
+def _taken() -> tuple[str, ...]:
+    return (AUTO, *BACKENDS)
 
 
 @dataclass(frozen=True)
@@ -180,26 +290,37 @@ class Pick:
     reason: str
 
 
-def pick(target: str = "auto", options: RunOptions | None = None) -> Pick:
-    """Return the target of that name, or for ``auto`` the best one that is available.
+def pick(target: str = AUTO, options: RunOptions | None = None) -> Pick:
+    """Return the target of that name, or for ``auto`` the best of ``COMPUTERS``.
 
     Raises
     ------
     InputError
-        No such target; or it is not available here, with the reason.
+        No such target; or it is not available here, with the reason; or its plug-in is broken.
     """
     options = RunOptions() if options is None else options
-    if target != "auto":
-        if target not in BACKENDS:
-            raise InputError(f"target {target!r} is not one of {', '.join(TARGETS)}")
+    if target == AUTO:
+        return _best(options)
+    whose = ""
+    if target in BACKENDS:
         backend = BACKENDS[target](options)
         found = backend.available()
-        if not found.ok:
-            raise InputError(f"target {target} cannot run here: {found.reason}")
-        return Pick(backend, f"{target}, as asked: {found.reason}")
+    else:
+        plugin = plugins.find(_taken()).plugins.get(target)
+        if plugin is None:
+            raise InputError(f"target {target!r} is not one of {', '.join(targets())}")
+        backend = plugin.make(options, Backend)
+        found = plugin.asked("available", backend.available)
+        whose = f" of {plugin.distribution}"
+    if not found.ok:
+        raise InputError(f"target {target} cannot run here: {found.reason}")
+    return Pick(backend, f"{target}{whose}, as asked: {found.reason}")
+
+
+def _best(options: RunOptions) -> Pick:
     passed_over = []
-    for name, make in BACKENDS.items():
-        backend = make(options)
+    for name in COMPUTERS:
+        backend = BACKENDS[name](options)
         found = backend.available()
         if found.ok:
             skipped = "".join(f"; not {entry}" for entry in passed_over)

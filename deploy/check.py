@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from ..export.network import Network
 from ..export.trace import Mismatch, Trace, compare
+from ..simulate.measurement import Measurement
 from .backends import Backend, ReferenceBackend, SimulatorBackend
+from .errors import RunError
+from .measuring import MeasuredRun, MeasuringBackend
 from .plan import LayerPlan
 
 
@@ -37,7 +40,10 @@ class LayerCheck:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times."""
+    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times.
+
+    ``measurement`` is what a target measured, or None.
+    """
 
     target: str
     expected_from: str
@@ -45,6 +51,7 @@ class Check:
     trace: Trace
     seconds: float
     seconds_expected: float
+    measurement: Measurement | None = None
 
     @property
     def compared(self) -> int:
@@ -65,6 +72,7 @@ class Check:
             "seconds_expected": self.seconds_expected,
             "compared": self.compared,
             "mismatches": self.mismatches,
+            "measurement": None if self.measurement is None else self.measurement.as_dict(),
             "layers": [_layer_dict(layer) for layer in self.layers],
         }
 
@@ -128,20 +136,29 @@ def check(
     InputError
         Inputs that the network does not take.
     RunError
-        The target died, hung or is not available.
+        The target died, hung or is not available, or its trace is not one of this network.
     """
     other = second_opinion(backend)
+    plans = backend.describe(network)
+    if len(plans) != len(network.layers):
+        raise RunError(
+            f"{backend.name}: describes {len(plans)} layers of a network of {len(network.layers)}"
+        )
     # Inputs that no stage can run are found by the cheaper side, before the target starts.
     began = time.perf_counter()
     expected = other.run(network, inputs, lengths)
     middle = time.perf_counter()
-    trace = backend.run(network, inputs, lengths)
+    if isinstance(backend, MeasuringBackend):
+        ran_there = backend.run_measured(network, inputs, lengths)
+    else:
+        ran_there = MeasuredRun(backend.run(network, inputs, lengths), None)
+    trace = ran_there.trace
     ended = time.perf_counter()
     ran = int(trace.lengths.sum())
     differences = [
         # Steps beyond a sample's length are zero everywhere and count for nothing.
         replace(row, compared=ran * network.layers[row.layer].size)
-        for row in compare(trace, expected)
+        for row in _compared(backend, trace, expected)
     ]
     layers = tuple(
         LayerCheck(
@@ -150,9 +167,36 @@ def check(
             _count(expected, index),
             tuple(row for row in differences if row.layer == index),
         )
-        for index, plan in enumerate(backend.describe(network))
+        for index, plan in enumerate(plans)
     )
-    return Check(backend.name, other.name, layers, trace, ended - middle, middle - began)
+    return Check(
+        backend.name,
+        other.name,
+        layers,
+        trace,
+        ended - middle,
+        middle - began,
+        ran_there.measurement,
+    )
+
+
+def _compared(backend: Backend, trace: Trace, expected: Trace) -> list[Mismatch]:
+    for what, ours, theirs in (
+        ("lengths", expected.lengths, trace.lengths),
+        ("output", expected.output, trace.output),
+    ):
+        if ours.shape != theirs.shape:
+            raise RunError(f"{backend.name}: its {what} is {theirs.shape}, needs {ours.shape}")
+    if (trace.lengths != expected.lengths).any():
+        raise RunError(f"{backend.name}: ran {trace.lengths.tolist()} steps of the samples")
+    try:
+        rows = compare(trace, expected)
+    except ValueError as error:
+        raise RunError(f"{backend.name}: its trace is not one of this network: {error}") from error
+    # Nothing compared would count as equal.
+    if not rows:
+        raise RunError(f"{backend.name}: returned no spikes and no states")
+    return rows
 
 
 def _count(trace: Trace, layer: int) -> int | None:

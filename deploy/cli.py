@@ -12,14 +12,21 @@ from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from ..export.errors import InputError
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
-from .backends import DEFAULT_TIMEOUT, TARGETS, RunOptions, pick
+from . import board_arguments
+from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
 from .check import Check, check
+from .emit import STANDARD_OUTPUT, emit
 from .errors import RunError
 from .inputs import Inputs, bundled_inputs, task_inputs
+from .lava.runner import DEFAULT_TIMEOUT as LAVA_TIMEOUT
+from .loihi2.runner import DEFAULT_TIMEOUT as BOARD_TIMEOUT
+from .measured_tables import print_measurement
 from .placing import Wish, chosen_board, dry_run
 
 DEFAULT_SAMPLES = 3
+DEFAULT_CHIP = "loihi2"
+"""The board for whose chip ``--emit-program`` writes."""
 
 _DESCRIPTION = """\
 Run a network of integers on a target and compare it with the simulator.
@@ -28,15 +35,20 @@ Every spike and every state of every layer is compared at every step. Lava adds 
 step a layer: layer l is read l steps later. The command fails on any difference.
 
 With --dry-run place the network on the cores of a board instead: what every core needs,
-the expected spike traffic, and everything that keeps it off the board."""
+the expected spike traffic, and everything that keeps it off the board.
+
+With --emit-program write what a chip without adaptive neurons needs in microcode: registers,
+constants, operations. The listing is executed and compared before it is written."""
 
 _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
   srnn-deploy model.net --data ~/data          test data of the task it was trained on
   srnn-deploy model.net --target lava --task ecg --split validation --samples 5 --steps 200
+  srnn-deploy model.net --target loihi2 --partition oheogulch
   srnn-deploy model.net --target loihi2 --dry-run
   srnn-deploy model.net --target loihi1 --dry-run --cluster 8 -o clustered.net
   srnn-deploy model.net --board my.toml --dry-run --json
+  srnn-deploy model.net --emit-program neurons.txt
 
 exit codes: 0 all equal, or it fits; 1 a difference, a run that failed, or it does not fit;
 2 bad input"""
@@ -53,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         metavar="NAME",
-        help=f"where to run: {', '.join(TARGETS)} (the best here, the default); with --dry-run a "
-        f"board: {', '.join(read_boards().names())}",
+        help=f"where to run: {', '.join(targets())} (auto, the default: the best here); with "
+        f"--dry-run a board: {', '.join(read_boards().names())}",
     )
     parser.add_argument(
         "--task",
@@ -80,10 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout",
         type=float,
-        default=DEFAULT_TIMEOUT,
         metavar="S",
-        help=f"end a run in which no step finishes for S seconds (default {DEFAULT_TIMEOUT:g})",
+        help="end a run in which nothing finishes for S seconds: on Lava a step (default "
+        f"{LAVA_TIMEOUT:g}), on a board a sample (default {BOARD_TIMEOUT:g})",
     )
+    board_arguments.add(parser)
     placing = parser.add_argument_group("placement on a board")
     placing.add_argument(
         "--dry-run", action="store_true", help="place the network on the cores of a board"
@@ -105,14 +118,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where --cluster writes (default: the model's name with -N-profiles.net)",
     )
+    parser.add_argument(
+        "--emit-program",
+        nargs="?",
+        const=STANDARD_OUTPUT,
+        metavar="FILE",
+        help="write the neuron programs that a board's chip (--target, default "
+        f"{DEFAULT_CHIP}) needs in microcode, to standard output without FILE (docs/MICROCODE.md)",
+    )
     return parser
 
 
 def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    for line in refused_plugins():
+        output.note(f"srnn-deploy: {line}")
     network = read_net(arguments.model)
     if arguments.dry_run:
         return _dry_run(arguments, network, output)
+    if arguments.emit_program is not None:
+        return _emit(arguments, network, output)
     inputs = _inputs(arguments, network)
     head = {"model": arguments.model, "samples": len(inputs.inputs), "source": inputs.source}
     try:
@@ -142,20 +167,30 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < low:
             raise InputError(f"--{name}: {value} is below {low}")
-    if not 0 < arguments.timeout < float("inf"):
+    if arguments.timeout is not None and not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
+    emits = arguments.emit_program is not None
+    if emits and arguments.dry_run:
+        raise InputError("--emit-program: places nothing; leave out --dry-run")
     if not arguments.dry_run:
-        for name in ("board", "cluster", "output"):
+        for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
+    if not arguments.dry_run and not emits:
         target = arguments.target
-        if target is not None and target not in TARGETS and target in read_boards().names():
+        if target is not None and target not in targets() and target in read_boards().names():
             raise InputError(
                 f"--target: {target} is a board; add --dry-run to place the network on it, or run "
-                f"on one of {', '.join(TARGETS)}"
+                f"on one of {', '.join(targets())}"
             )
+    board_arguments.board_options(arguments, _on_computer(arguments))
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
+
+
+def _on_computer(arguments: argparse.Namespace) -> bool:
+    places = arguments.dry_run or arguments.emit_program is not None
+    return places or (arguments.target or AUTO) in (AUTO, *COMPUTERS)
 
 
 def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) -> int:
@@ -171,6 +206,18 @@ def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) ->
     named = arguments.task or arguments.data or arguments.split or arguments.download
     inputs = _inputs(arguments, network) if named or read_samples(arguments.model) else None
     return dry_run(wish, network, inputs, output)
+
+
+def _emit(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    target = arguments.target
+    if target is None and arguments.board is None:
+        target = DEFAULT_CHIP
+    board = chosen_board(Wish(Path(arguments.model), target, arguments.board))
+    named = arguments.task or arguments.data or arguments.split or arguments.download
+    inputs = None
+    if named or read_samples(arguments.model):
+        inputs = _inputs(arguments, network)
+    return emit(network, board.chip, inputs, arguments.emit_program, output)
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
@@ -205,7 +252,8 @@ def _run(
         def advance(done: int, steps: int) -> None:
             bar.update(task, completed=int(ends[done]) + steps)
 
-        picked = pick(arguments.target or "auto", RunOptions(arguments.timeout, advance))
+        board = board_arguments.board_options(arguments, _on_computer(arguments))
+        picked = pick(arguments.target or AUTO, RunOptions(arguments.timeout, advance, board))
         output.line(f"target: {picked.reason}")
         return check(network, picked.backend, inputs.inputs, inputs.lengths), picked.reason
 
@@ -248,6 +296,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
             for layer in checked.layers
         ],
     )
+    if checked.measurement is not None:
+        print_measurement(checked.measurement, output)
     for layer in checked.layers:
         for row in layer.differences:
             if row.first is not None:

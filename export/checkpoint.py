@@ -40,6 +40,7 @@ from .config import (
     FLOAT_NEURONS,
     TAU_MAX,
     TAU_MIN,
+    TAU_SYN_NONE,
     TIME_CONSTANTS,
     Init,
     LayerConfig,
@@ -105,7 +106,8 @@ def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) 
             raise InputError(f"weights: {name}{bad} is {values[tuple(bad)]}, not a finite number")
         parameter = name.rsplit(".", 1)[1]
         if parameter in TIME_CONSTANTS:
-            _check_range(name, values, TAU_MIN, TAU_MAX, "steps")
+            low = TAU_SYN_NONE if parameter == "tau_syn" else TAU_MIN
+            _check_range(name, values, low, TAU_MAX, "steps")
         elif parameter in {"threshold", "adaptation"}:
             _check_range(name, values, 0.0, float("inf"), "")
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoint import FloatModel, read_model
+from . import cli_nir
+from .checkpoint import FloatModel
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
@@ -33,11 +34,16 @@ EXAMPLE = """\
   srnn-export model.pt -o ecg.net --max-accuracy-loss 1.0
   srnn-export model.pt --dry-run --json                 check only, for a script
   srnn-export --inspect any.net                         what a file holds, and what can load it
+  srnn-export model.nir -o model.net --calibrate inputs.npz    a network of snnTorch, Norse, ...
+  srnn-export model.pt -o model.nir                     for other tools, what NIR can say
 
 exit codes: 0 exported; 1 the accuracy loss is above the limit (nothing is written); 2 bad input"""
 
 BUNDLED_SAMPLES = 8
-FOR_EXPORT = ("output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run")
+FOR_EXPORT = (
+    "output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run", "calibrate",
+    "dt", *cli_nir.READING,
+)  # fmt: skip
 """Arguments that have no meaning beside ``--inspect``."""
 
 
@@ -50,10 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         EXAMPLE,
     )
     parser.add_argument(
-        "model", type=Path, help="model.pt of srnn-train; with --inspect a .net file"
+        "model",
+        type=Path,
+        help="model.pt of srnn-train, or a .nir file; with --inspect a .net file",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, help="file to write (default: the model's name with .net)"
+        "-o",
+        "--output",
+        type=Path,
+        help="file to write, .net or .nir (default: the model's name with .net)",
     )
     parser.add_argument(
         "--scale",
@@ -84,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="print what a .net file holds, of srnn or of lava-dl, and whether stock lava-dl can "
         "load it; nothing is written",
     )
+    cli_nir.add_arguments(parser)
     return run_command(parser, _export, argv)
 
 
@@ -94,20 +106,19 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
             option = f"--{given[0].replace('_', '-')}"
             raise InputError(f"{option}: is for exporting a model; --inspect takes a file alone")
         return inspect(arguments.model, output)
+    target = arguments.output or arguments.model.with_suffix(".net")
+    if target.suffix == cli_nir.SUFFIX:
+        return cli_nir.write(arguments, target, output)
     from ..simulate.simulator import run
 
-    target = arguments.output or arguments.model.with_suffix(".net")
     limit = arguments.max_accuracy_loss
     if limit is not None and not math.isfinite(limit):
         raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
-    model = read_model(arguments.model)
+    model = cli_nir.read_any(arguments)
     if target.exists() and target.samefile(arguments.model):
         raise InputError(f"--output: {target} is the model itself; name another file")
     if "inputs" not in model.samples:
-        raise InputError(
-            f"{arguments.model}: holds no sample inputs to calibrate on; train with bundle_samples "
-            "above 0"
-        )
+        raise InputError(cli_nir.missing_samples(arguments.model))
 
     def simulate(network: Network, inputs: Any, lengths: Any) -> Trace:
         return run(network, inputs, lengths, record="states")

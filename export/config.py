@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .dense import DENSE_LAYERS, dense_weights
 from .errors import InputError
 from .network import READOUTS
@@ -21,6 +23,10 @@ FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
 TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
 TAU_MIN, TAU_MAX = 0.2, 4095.0
 """Range of time constants in steps: what a 12-bit decay code can still tell apart."""
+TAU_SYN_NONE = 0.001
+"""``tau_syn`` of a current without a filter: exp(-1 / tau_syn) is 0. It cannot be trained."""
+THRESHOLD_NEVER = float(np.finfo(np.float32).max)
+"""Threshold of a ``cuba_lif`` that never spikes and is read by its membrane."""
 
 
 @dataclass(frozen=True)

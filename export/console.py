@@ -24,7 +24,7 @@ from .errors import InputError
 
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
 
-EXTRAS = {"torch": "train"}
+EXTRAS = {"torch": "train", "matplotlib": "report", "jinja2": "report", "nir": "nir"}
 """Modules that only some commands need, by the extra that installs them."""
 
 

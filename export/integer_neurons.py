@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
-from .config import LayerConfig
+from .config import THRESHOLD_NEVER, LayerConfig
 from .grid import FloatArray, IntArray
 from .network import AdaptiveLIF, CubaLIF, LeakyIntegrator, Neuron
 
@@ -108,7 +108,11 @@ def _cuba_lif(layer: FloatLayer, unit: FloatArray, stock: bool) -> IntegerNeuron
             "i_decay": grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
             "v_decay": grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
             # A mantissa of 2^17 or more never spikes; a trained threshold must stay reachable.
-            "v_threshold": np.where(threshold < 1 << 17, threshold, grid.STATE_MAX),
+            "v_threshold": np.where(
+                p["threshold"] >= THRESHOLD_NEVER,
+                grid.THRESHOLD_MANTISSA_NEVER,
+                np.where(threshold < 1 << 17, threshold, grid.STATE_MAX),
+            ),
             "bias": _mantissa_bias(layer.bias / unit),
         },
         unit / grid.STATE_ONE,

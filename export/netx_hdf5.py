@@ -78,9 +78,15 @@ def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value
 
 
 def read_contents(
-    path: str | os.PathLike[str], parts: tuple[str, ...], without: str = ""
+    path: str | os.PathLike[str],
+    parts: tuple[str, ...],
+    without: str = "",
+    lists_of_text: bool = False,
 ) -> Contents:
     """Read everything below the root groups ``parts``, except the group ``without``.
+
+    With ``lists_of_text`` an array of strings is an array of ``str``, of dtype object, and an empty
+    dataset an empty array, as files of NIR have them.
 
     Raises
     ------
@@ -90,7 +96,7 @@ def read_contents(
         levels than allowed.
     """
     contents = Contents({}, set())
-    walk = _Walk(contents, without)
+    walk = _Walk(contents, without, lists_of_text)
     with _opened(path) as file:
         for part in parts:
             if part in list(file):
@@ -102,6 +108,7 @@ def read_contents(
 class _Walk:
     contents: Contents
     without: str
+    lists_of_text: bool
     seen: set[int] = field(default_factory=set)
     declared: int = 0
     heaps_checked: bool = False
@@ -135,6 +142,8 @@ class _Walk:
         if dataset.is_virtual or dataset.external:
             raise InputError(f"{path}: its data lie in other files; they must lie in this one")
         if dataset.shape is None or 0 in dataset.shape:
+            if self.lists_of_text:
+                return np.zeros(dataset.shape or 0)
             raise InputError(f"{path}: is empty")
         count = math.prod(dataset.shape)
         self.declared += count * dataset.dtype.itemsize
@@ -148,6 +157,9 @@ class _Walk:
             if text.length is None and not self.heaps_checked:
                 _check_heaps(Path(dataset.file.filename))
                 self.heaps_checked = True
+            if self.lists_of_text and dataset.shape:
+                texts = [_text(item, path) for item in np.asarray(dataset[()]).reshape(-1)]
+                return np.array(texts, dtype=object).reshape(dataset.shape)
             if count != 1:
                 raise InputError(f"{path}: {count} strings, needs one")
             return _text(dataset[()], path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
-from . import cli_stream
+from . import cli_energy, cli_report, cli_stream
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -27,7 +28,10 @@ EXAMPLE = """\
   srnn-simulate model.net                               run the bundled samples and check them
   srnn-simulate model.net --data DIR                    the test data of the task it was trained on
   srnn-simulate model.net --task ecg --split validation --limit 20 --json
+  srnn-simulate model.net --task ecg --energy --pilot pilot.toml
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
+  srnn-simulate model.net --task ecg --report report.html
+  srnn-simulate a.net b.net --task ecg --report compared.html
   cat sensor.csv | srnn-simulate model.net --stream     labels as samples come
 
 exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
@@ -43,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "inputs (predictions), or on the samples in the file itself (checks their output).",
         EXAMPLE,
     )
-    parser.add_argument("network", type=Path, help="model.net of srnn-export, or of lava-dl")
+    parser.add_argument(
+        "networks",
+        type=Path,
+        nargs="+",
+        metavar="network",
+        help="model.net of srnn-export, or of lava-dl; several with --report",
+    )
     what = parser.add_argument_group("what to run (the bundled samples when none is given)")
     what.add_argument("--task", metavar="NAME", help="task; default the one named in the file")
     what.add_argument("--data", type=Path, metavar="DIR", help="folder of the task's files")
@@ -68,13 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
     )
+    cli_energy.add_arguments(parser)
+    cli_report.add_arguments(parser)
     cli_stream.add_arguments(parser)
+    parser.set_defaults(argv=sys.argv[1:] if argv is None else list(argv))
     return run_command(parser, _simulate, argv)
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
     cli_stream.check_arguments(arguments)
+    cli_energy.check_arguments(arguments)
+    cli_report.check_arguments(arguments)
+    if arguments.report is not None:
+        return cli_report.report(arguments, output, _load_task)
+    arguments.network = arguments.networks[0]
     network = read_net(arguments.network)
     if arguments.stream:
         return cli_stream.stream(arguments, network, output)
@@ -100,23 +118,31 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 def _on_task(arguments: argparse.Namespace, network: Network, output: Output) -> int:
     from .evaluate import evaluate
 
-    task = _load_task(arguments, network)
+    task = _load_task(arguments, arguments.network, network)
     part = arguments.split or "test"
     split = task.splits()[part]
     if arguments.limit is not None and arguments.limit < len(split):
         split = split.take(np.arange(arguments.limit))
-    with _running(arguments, network, output, len(split)) as options:
+    answers = cli_energy.answers_wanted(arguments, network)
+    with _running(arguments, network, output, len(split), answers and answers.add) as options:
         result = evaluate(network, split, skip_steps=task.skip_steps, **options)
     output.line(f"{arguments.network}: {task.name}, {part} split, {len(split)} samples")
     for name, value in result.metrics.items():
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
+    energy = cli_energy.energy_results(arguments, network, result.activity, result.metrics, output)
+    if energy:
+        labels = (split.targets, split.lengths, split.valid)
+        energy |= cli_energy.time_to_answer(
+            network, result.predictions, labels, answers, energy["energy"], output=output
+        )
     output.result(
         {
             "task": task.name,
             "split": part,
             **result.metrics,
             "activity": result.activity.as_dict(),
+            **energy,
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -124,19 +150,19 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     return EXIT_OK
 
 
-def _load_task(arguments: argparse.Namespace, network: Network) -> Task:
+def _load_task(arguments: argparse.Namespace, path: Path, network: Network) -> Task:
     from ..tasks.registry import load
 
     stored = network.task
     name = arguments.task or stored.get("name")
     if name is None:
-        raise InputError(f"{arguments.network}: names no task; give one with --task")
+        raise InputError(f"{path}: names no task; give one with --task")
     same = name == stored.get("name")
     options = stored.get("options", {}) if same else {}
     task = load(name, arguments.data, options, arguments.download)
     if task.input_size != network.input_size:
         raise InputError(
-            f"{name}: {task.input_size} channels, but {arguments.network} takes "
+            f"{name}: {task.input_size} channels, but {path} takes "
             f"{network.input_size}; choose the task that it was trained on"
         )
     if same and plain(task.description()).get("encoder") != plain(stored.get("encoder")):
@@ -171,6 +197,7 @@ def _on_file(arguments: argparse.Namespace, network: Network, output: Output) ->
             "classes": names,
             "predictions": result.predictions,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, {}, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -202,7 +229,11 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
         )
     inputs, expected = samples.inputs[: arguments.limit], samples.output[: arguments.limit]
     answers: list[Any] = []
-    with _running(arguments, network, output, len(inputs), answers) as options:
+
+    def keep(trace: Trace) -> None:
+        answers.append(trace.output)
+
+    with _running(arguments, network, output, len(inputs), keep) as options:
         result = stream(network, inputs, samples.lengths[: arguments.limit], **options)
     differs = np.argwhere(np.concatenate(answers) != expected)
     first = None
@@ -230,6 +261,7 @@ def _on_samples(arguments: argparse.Namespace, network: Network, output: Output)
             "first": first,
             **metrics,
             "activity": result.activity.as_dict(),
+            **cli_energy.energy_results(arguments, network, result.activity, metrics, output),
             "seconds": result.seconds,
             "trace": arguments.trace,
         }
@@ -261,7 +293,7 @@ def _running(
     network: Network,
     output: Output,
     count: int,
-    outputs: list[Any] | None = None,
+    also: Callable[[Trace], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the options of ``stream``: batches, threads, progress bar and trace file."""
     states = [name.strip() for name in arguments.trace_states.split(",") if name.strip()]
@@ -277,8 +309,8 @@ def _running(
         def sink(trace: Trace) -> None:
             if writer is not None:
                 writer.append(trace)
-            if outputs is not None:
-                outputs.append(trace.output)
+            if also is not None:
+                also(trace)
 
         yield {
             "batch_size": arguments.batch_size,

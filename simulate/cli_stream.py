@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from .streaming import StreamingSimulator
 
 INPUT = "standard input"
-_BATCH = ("task", "data", "split", "download", "input", "limit", "threads", "trace", "report")
+_BATCH = (
+    *("task", "data", "split", "download", "input", "limit", "threads", "trace", "report"),
+    *("energy", "energy_models", "pilot"),
+)
 _STREAM = ("encoded", "columns", "changes", "monitor", "window")
 NO_LABEL = "-"
 
@@ -68,7 +71,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         return
     other = [name for name in _BATCH if getattr(arguments, name, None)]
     if other:
-        raise InputError(f"--{other[0]}: not with --stream, which reads standard input")
+        raise InputError(
+            f"--{other[0].replace('_', '-')}: not with --stream, which reads standard input"
+        )
     if arguments.window is not None and arguments.monitor is None:
         raise InputError("--window: is of --monitor FILE")
     if arguments.window is not None and arguments.window < 1:

@@ -66,7 +66,7 @@ LAYER = np.dtype(
             *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
             *("lateral_right", "lateral_delay", "lateral_late", "lateral_slots", "geometry"),
             *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
-            *("total",),
+            *("total", "changed"),
             *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
             *("fan_out", "lateral_fan_out"),
         )
@@ -79,7 +79,8 @@ LAYER = np.dtype(
 ``rows.gather`` takes; sums are shifted by ``right``, then ``left``. ``geometry``: address of what
 ``convolve.py`` takes, with its weights, or 0. ``delay``: address of uint8 (n_in, n), delays of each
 synapse, in a wide layer; ``late``: of uint8 (n,), delays of each neuron; or 0. ``slots``: largest
-delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``counts``,
+delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``changed``:
+a place for how often a v changed in this sample. ``counts``,
 ``last_counts``: places of the layer's spikes in the counts, and ``sent`` of its ``n_in`` sources.
 ``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero weights of each source.
 """
@@ -89,8 +90,11 @@ SPIKES, STATE = 0, 1
 (batch, time, n); 0 for what is not recorded."""
 
 TRACE_COLUMNS = STATE + STATES_MAX
-TOTALS = 4
-"""Counts of a layer: events from below, recurrent events, synaptic operations of each."""
+TOTALS = 6
+"""Counts of a layer and sample: events from below, recurrent events, synaptic operations of each,
+spikes, membrane updates."""
+_NO_STEP = -1
+"""How often a v changed, before a sample's first step."""
 
 
 @njit
@@ -101,7 +105,15 @@ def _tally(sources, start, stop, counts):
 
 
 @njit(forceinline=True)
-def _add_totals(layer, counts, totals):
+def _add_changes(layer, scratch, changed):
+    """Add up how often a v changed; at a sample's first step all count."""
+    before = get_int64(scratch, layer.changed // 8)
+    now = layer.n if before == _NO_STEP else before + changed
+    put_int64(scratch, layer.changed // 8, now)
+
+
+@njit(forceinline=True)
+def _add_totals(layer, scratch, counts, totals):
     sent, spikes = counts + 8 * layer.sent, counts + 8 * layer.counts
     last = counts + 8 * layer.last_counts
     for i in range(layer.n_in):
@@ -114,6 +126,9 @@ def _add_totals(layer, counts, totals):
             count = get_int64(spikes, i) - get_int64(last, i)
             totals[1] += count
             totals[3] += count * get_int64(layer.lateral_fan_out, i)
+    for i in range(layer.n):
+        totals[4] += get_int64(spikes, i)
+    totals[5] += max(get_int64(scratch, layer.changed // 8), 0)
 
 
 @njit(forceinline=True)
@@ -145,11 +160,12 @@ def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first)
         before, now = get_int64(starts, t), get_int64(starts, t + 1)
         if layer.recurrent != 0:
             deliver_lateral(layer, scratch, (sources, np.int64(0)), before, now, first + t)
-        now = update(
+        now, changed = update(
             np.int32(0), layer.program, layer.n, width, layer.parameters, s, scratch + layer.drive,
             scratch + layer.fired, alarm, sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
+        _add_changes(layer, scratch, changed)
         _keep_states(trace, row + t, layer.n, layer.states, width, s)
     return _left_narrow(layer.states, alarm)
 
@@ -191,10 +207,11 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
                 lateral_right, own, before, now,
             )  # fmt: skip
         before = now
-        now = update(
+        now, changed = update(
             np.int32(0), program, n, width, parameters, s, drive, fired, alarm, sources, now
         )
         put_int64(starts, t + 2, now)
+        _add_changes(layer, scratch, changed)
         if keeps:
             _keep_states(trace, row + t, n, states, width, s)
     return _left_narrow(states, alarm)
@@ -230,11 +247,12 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
                 lateral_future, layer.lateral_slots, layer.lateral_left, layer.lateral_right, own,
                 before, now, step,
             )  # fmt: skip
-        now = update(
+        now, changed = update(
             np.int64(0), layer.program, n, width, layer.parameters, s, drive, fired, alarm,
             sources, now,
         )  # fmt: skip
         put_int64(starts, t + 2, now)
+        _add_changes(layer, scratch, changed)
         for k in range(states):
             if beyond(np.int64(0), alarm, k * LANES, _INT32_MAX):
                 return FAILED, step, k
@@ -256,6 +274,7 @@ def begin(layer, scratch):
         # What pads the drives stays zero.
         clear(scratch + layer.drive, width if layer.wide else width // 2)
         clear(scratch + layer.total, width)
+    put_int64(scratch, layer.changed // 8, _NO_STEP)
     put_int64(scratch + layer.starts, 0, 0)
     put_int64(scratch + layer.starts, 1, 0)
 
@@ -347,7 +366,7 @@ def _compile(digest: int) -> Any:
         turn, counts, totals, failed, scratch,
     ):  # fmt: skip
         """Run the samples whose turn comes; returns the digest, which is in the cache's key."""
-        base, counted = (scratch.ctypes.data + 63) & -64, counts.ctypes.data
+        base, counted = (scratch.ctypes.data + 63) & -64, counts[0].ctypes.data
         while True:
             b = fetch_add(turn.ctypes.data, 1)
             if b >= shape[0]:
@@ -359,8 +378,11 @@ def _compile(digest: int) -> Any:
             if ended != 0:
                 failed[b, 0], failed[b, 1], failed[b, 2], failed[b, 3] = ended, index, step, state
                 turn[1] = ended
-        for index in range(len(layers)):
-            _add_totals(layers[index], counted, totals[index])
+            for index in range(len(layers)):
+                _add_totals(layers[index], base, counted, totals[b, index])
+            for i in range(counts.shape[1]):
+                counts[1, i] += counts[0, i]
+                counts[0, i] = 0
         return digest
 
     return run_samples
@@ -388,9 +410,11 @@ lengths
 turn
     int64 (2,), 0 at first, shared by all threads of a run: the sample whose turn is next; not 0 if
     a sample failed.
-counts, totals
-    int64, zeros, of this thread: events of each channel, and at each layer's places spikes of each
-    neuron in all and at last steps; ``TOTALS`` of each layer.
+counts
+    int64 (2, ...), zeros, of this thread: events of each channel, and at each layer's places spikes
+    of each neuron in all and at last steps. The second row is the result, the first for the kernel.
+totals
+    int64 (batch, layers, ``TOTALS``), zeros.
 failed
     int64 (batch, 4), zeros: how a sample ended, and at which layer, step and state.
 scratch

@@ -74,7 +74,8 @@ class Plan:
     """A network as the kernels read it.
 
     ``layers`` records of ``kernels.LAYER``; ``prepared`` what they point to; ``counts`` the length
-    of the kernel's counts, and ``spikes`` where each layer's lie; ``scratch_bytes`` what a thread
+    of the kernel's counts, and ``spikes`` where each layer's lie,
+    ``last_spikes`` those of last steps; ``scratch_bytes`` what a thread
     needs beside them; ``scratch`` buffers that no run is using.
     """
 
@@ -86,6 +87,7 @@ class Plan:
     starts_offset: int
     counts: int
     spikes: tuple[slice, ...]
+    last_spikes: tuple[slice, ...]
     scratch_bytes: int
     scratch: deque[npt.NDArray[np.uint8]] = field(default_factory=deque)
 
@@ -241,7 +243,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
     values_offset = offsets.take(room if network.message_bits else 0, 4)
     starts_offset = offsets.take(chunk + 2, 8)
     sent, counts = 0, channels
-    prepared, spikes = [], []
+    prepared, spikes, last_spikes = [], [], []
     layers = np.zeros(len(network.layers), kernels.LAYER)
     for index, layer in enumerate(network.layers):
         ready = prepare(layer, wide[index])
@@ -252,6 +254,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         record["lateral_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
         record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
+        record["changed"] = offsets.take(1, 8)
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
         record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
@@ -261,6 +264,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         record["sent"], record["counts"] = sent, counts
         record["last_counts"] = counts + layer.size
         spikes.append(slice(counts, counts + layer.size))
+        last_spikes.append(slice(counts + layer.size, counts + 2 * layer.size))
         sent, counts = counts, counts + 2 * layer.size
         for name, value in record.items():
             layers[index][name] = value
@@ -274,5 +278,6 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         starts_offset,
         counts,
         tuple(spikes),
+        tuple(last_spikes),
         offsets.total + _ALIGN,
     )

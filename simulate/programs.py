@@ -9,7 +9,8 @@ int32 (P, width) and states int32 (S, width), in the orders of ``simulator.PROGR
 record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, int64 a
 vector, which neurons spiked; of ``alarm``, a vector a state, which gathers the bits of the
 magnitudes of states that nothing limits. Neurons that spike are listed in int32 ``sources`` from
-``at`` on, and the end of the list is returned.
+``at`` on; the end of the list is returned, and of how many neurons v changed. What pads a layer
+has states that stay 0.
 """
 
 # Compiled functions take their arguments by position.
@@ -41,6 +42,7 @@ from .vectors import (
     shifted_right,
     store,
     store_drive,
+    unequal_bits,
     wrapped,
     zeros,
 )
@@ -85,53 +87,66 @@ def _alert(kind, alarm, state, found):
 
 @njit(forceinline=True)
 def _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at):
-    u_found = zeros(kind)
+    u_found, changed = zeros(kind), 0
     for i in range(0, n, LANES):
         u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
         u_found = u_found | magnitude(u)
-        v = decayed(load(kind, s, width + i), load(kind, p, width + i))
+        before = load(kind, s, width + i)
+        v = decayed(before, load(kind, p, width + i))
         v = saturated(v + u + load(kind, p, 3 * width + i))
         silent = above_bits(v, load(kind, p, 2 * width + i)) ^ -1
+        v = kept_where(silent, v)
+        changed += count_bits(unequal_bits(v, before))
         store(s, i, u)
-        store(s, width + i, kept_where(silent, v))
+        store(s, width + i, v)
         at = append(_valid(silent ^ -1, i, n), i, sources, at)
     _alert(kind, alarm, 0, u_found)
-    return at
+    return at, changed
 
 
 @njit(forceinline=True)
 def _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at):
+    changed = 0
     for i in range(0, n, LANES):
         spiked = get_int64(fired, i // LANES)
         d = decayed_magnitude(load(kind, s, i), load(kind, p, width + i))
         d = capped(d + kept_where(spiked, load(kind, p, 3 * width + i)))
         raised = shifted_right(d, load(kind, p, 4 * width + i))
         threshold = load(kind, p, 2 * width + i) + raised
-        v = decayed(load(kind, s, width + i), load(kind, p, i))
+        before = load(kind, s, width + i)
+        v = decayed(before, load(kind, p, i))
         v = v + load_drive(kind, drive, i) + load(kind, p, 5 * width + i)
         v = saturated(v - kept_where(spiked, threshold))
+        changed += count_bits(unequal_bits(v, before))
         bits = _valid(above_bits(v, threshold), i, n)
         store(s, i, d)
         store(s, width + i, v)
         put_int64(fired, i // LANES, bits)
         at = append(bits, i, sources, at)
-    return at
+    return at, changed
 
 
 @njit(forceinline=True)
 def _leaky_integrator(kind, n, width, p, s, drive):
+    changed = 0
     for i in range(0, n, LANES):
-        v = decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i)
-        store(s, i, saturated(v + load(kind, p, width + i)))
+        before = load(kind, s, i)
+        v = decayed(before, load(kind, p, i)) + load_drive(kind, drive, i)
+        v = saturated(v + load(kind, p, width + i))
+        changed += count_bits(unequal_bits(v, before))
+        store(s, i, v)
+    return changed
 
 
 @njit(forceinline=True)
 def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
-    u_found, th_found, r_found = zeros(kind), zeros(kind), zeros(kind)
+    u_found, th_found, r_found, changed = zeros(kind), zeros(kind), zeros(kind), 0
     for i in range(0, n, LANES):
         u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
-        v = decayed(load(kind, s, width + i), load(kind, p, width + i))
+        before = load(kind, s, width + i)
+        v = decayed(before, load(kind, p, width + i))
         v = saturated(v + u + load(kind, p, 6 * width + i))
+        changed += count_bits(unequal_bits(v, before))
         rest = load(kind, p, 4 * width + i)
         th = load(kind, s, 2 * width + i) - rest
         th = decayed(th, load(kind, p, 2 * width + i)) + rest
@@ -150,7 +165,7 @@ def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
     _alert(kind, alarm, 0, u_found)
     _alert(kind, alarm, 2, th_found)
     _alert(kind, alarm, 3, r_found)
-    return at
+    return at, changed
 
 
 @njit(forceinline=True)
@@ -161,6 +176,5 @@ def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
     if program == ADAPTIVE_LIF:
         return _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at)
     if program == LEAKY_INTEGRATOR:
-        _leaky_integrator(kind, n, width, p, s, drive)
-        return at
+        return at, _leaky_integrator(kind, n, width, p, s, drive)
     return _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at)

@@ -75,13 +75,12 @@ def run_with_activity(
     ran = check_lengths(lengths, batch, steps)
     workers = max(min(_thread_count(threads), batch), 1)
     plan = plan_of(network, largest)
-    stepped = batch * steps if lengths is None else int(ran.sum())
     while True:
         kept = _recorded(network, batch, steps, record)
         done = _run(network, plan, array, ran, kept.traces, workers=workers)
         if done.failed is None:
             trace = Trace(kept.layers, kept.output.astype(np.int32, copy=False), ran)
-            return trace, _activity(network, plan, done, batch, stepped)
+            return trace, _activity(network, plan, done, ran)
         left = np.flatnonzero(done.failed[:, 0] == kernels.LEFT_NARROW)
         if left.size == 0 or (done.failed[:, 0] == kernels.NOT_BINARY).any():
             raise _refusal(network, array, done.failed)
@@ -90,7 +89,7 @@ def run_with_activity(
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """A run's counts and totals over all threads; how samples ended, None if all went well."""
+    """Counts of all samples; totals of each sample and layer; how samples ended, None if well."""
 
     counts: npt.NDArray[np.int64]
     totals: npt.NDArray[np.int64]
@@ -155,8 +154,8 @@ def _run(
     """Run all samples, shared out among so many threads."""
     turn = np.zeros(2, np.int64)
     failed = np.zeros((len(inputs), 4), np.int64)
-    counts = np.zeros((workers, plan.counts), np.int64)
-    totals = np.zeros((workers, len(network.layers), kernels.TOTALS), np.int64)
+    counts = np.zeros((workers, 2, plan.counts), np.int64)
+    totals = np.zeros((len(inputs), len(network.layers), kernels.TOTALS), np.int64)
 
     def work(worker: int) -> None:
         try:
@@ -176,7 +175,7 @@ def _run(
             lengths,
             turn,
             counts[worker],
-            totals[worker],
+            totals,
             failed,
             scratch,
         )
@@ -184,7 +183,7 @@ def _run(
 
     if workers == 1:
         work(0)
-        return _Done(counts[0], totals[0], failed if turn[1] else None)
+        return _Done(counts[0, 1], totals, failed if turn[1] else None)
     # This thread does its share. Threads end with the run: ones that stayed would be in the way of
     # a process that Lava forks.
     with ThreadPoolExecutor(workers - 1) as pool:
@@ -192,7 +191,7 @@ def _run(
         work(0)
         for other in others:
             other.result()
-    return _Done(counts.sum(axis=0), totals.sum(axis=0), failed if turn[1] else None)
+    return _Done(counts[:, 1].sum(axis=0), totals, failed if turn[1] else None)
 
 
 def _refusal(
@@ -209,17 +208,19 @@ def _refusal(
     )
 
 
-def _activity(network: Network, plan: Plan, done: _Done, batch: int, steps: int) -> Activity:
-    totals = done.totals.tolist()
+def _activity(
+    network: Network, plan: Plan, done: _Done, lengths: npt.NDArray[np.int64]
+) -> Activity:
     return Activity(
-        batch,
-        steps,
+        lengths.copy(),
+        done.counts[: network.input_size],
         tuple(
             layer_activity(
                 layer,
                 done.counts[plan.spikes[index]],
-                totals[index],
-                steps,
+                done.counts[plan.last_spikes[index]],
+                done.totals[:, index],
+                lengths,
                 graded=index == 0 and network.message_bits > 0,
             )
             for index, layer in enumerate(network.layers)

@@ -210,6 +210,10 @@ reach_bits = _two(
     lambda builder, a, b: bits_of(builder, builder.icmp_signed(">=", a, b)), types.int64
 )
 """The lanes where a >= b."""
+unequal_bits = _two(
+    lambda builder, a, b: bits_of(builder, builder.icmp_signed("!=", a, b)), types.int64
+)
+"""The lanes where a and b differ."""
 
 _add = _two(lambda builder, a, b: builder.add(a, b))
 _subtract = _two(lambda builder, a, b: builder.sub(a, b))

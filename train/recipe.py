@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -305,7 +305,7 @@ def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> d
                     )
                 target = target[int(part)]
             elif isinstance(target, dict):
-                target = target.setdefault(part, {})
+                target = target.setdefault(part, _default(parts[: index + 1]))
             else:
                 break
         if isinstance(target, list):
@@ -314,6 +314,15 @@ def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> d
             raise InputError(f"--{path}: no such setting; what it is part of is {target!r}")
         target[parts[-1]] = _literal(text)
     return result
+
+
+def _default(parts: Sequence[str]) -> dict[str, Any]:
+    """Return the settings that a table holds which a recipe leaves out, so that one can change."""
+    if len(parts) == 4 and parts[1] == "layers":
+        for setting in fields(LayerConfig):
+            if setting.name == parts[3] and setting.default_factory is not MISSING:
+                return asdict(setting.default_factory())
+    return {}
 
 
 def _copy(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """snnTorch's forward, no gradient: ``RLeaky`` and a ``Leaky`` readout, input products hoisted."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportCallIssue=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Norse: ``LSNNRecurrent`` layers and a leaky-integrator readout, each over the whole sequence."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportArgumentType=false
 
 from __future__ import annotations
 

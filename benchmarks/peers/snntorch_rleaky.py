@@ -1,6 +1,6 @@
 """snnTorch: ``RLeaky`` layers and a ``Leaky`` readout, input products hoisted out of the loop."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportCallIssue=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

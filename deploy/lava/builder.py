@@ -98,12 +98,10 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     for index, (layer, plan) in enumerate(zip(network.layers, describe(network), strict=True)):
         bits = network.message_bits if index == 0 else 0
         neuron = PROCESSES[plan.process](layer.neuron, plan.lag + 1, steps)
-        synapses = _connected(below, layer.synapses, neuron, bits)
+        synapses = connect(below.s_out, layer.synapses, neuron, bits)
         recurrent = None
         if layer.recurrent is not None:
-            recurrent = _synapses(layer.recurrent, 0)
-            neuron.s_out.connect(recurrent.s_in)
-            recurrent.a_out.connect(neuron.a_in)
+            recurrent = connect(neuron.s_out, layer.recurrent, neuron, 0)
         renamed = RENAMED_STATES.get(plan.process, {})
         states = {name: renamed.get(name, name) for name in layer.neuron.STATES}
         stages.append(Stage(layer, plan.lag, neuron, synapses, recurrent, states))
@@ -111,15 +109,16 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     return Graph(source, tuple(stages), steps)
 
 
-def _connected(below: Any, connection: Connection, neuron: Any, message_bits: int) -> Any:
+def connect(port: Any, connection: Connection, neuron: Any, message_bits: int) -> Any:
+    """Connect an output port to a neuron process by synapses, and return their process."""
     if not isinstance(connection, Convolution):
         synapses = _synapses(connection, message_bits)
-        below.s_out.connect(synapses.s_in)
+        port.connect(synapses.s_in)
         synapses.a_out.connect(neuron.a_in)
         return synapses
     made = _convolution(connection, message_bits)
     # Lava's blocks are (column, row, channel), ours lie in a row in the opposite order.
-    below.s_out.reshape(connection.shape_in).transpose([2, 1, 0]).connect(made.s_in)
+    port.reshape(connection.shape_in).transpose([2, 1, 0]).connect(made.s_in)
     made.a_out.transpose([2, 1, 0]).flatten().connect(neuron.a_in)
     return made
 
@@ -176,7 +175,8 @@ def _own(process: type) -> Callable[[Neuron, int, int], Any]:
     return make
 
 
-def _lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
+def lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
+    """Return the arguments of Lava's LIF for a record that it computes."""
     parts = bias_parts(neuron.bias)
     assert parts is not None
     return {
@@ -190,12 +190,12 @@ def _lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
 
 
 def _lif(neuron: CubaLIF, _start: int, _steps: int) -> LIF:
-    return LIF(**_lif_parameters(neuron))
+    return LIF(**lif_parameters(neuron))
 
 
 def _lif_reset(neuron: CubaLIF, start: int, steps: int) -> LIFReset:
     # An interval beyond the run makes the reset happen once, at the first real input.
-    return LIFReset(**_lif_parameters(neuron), reset_interval=steps + start + 1, reset_offset=start)
+    return LIFReset(**lif_parameters(neuron), reset_interval=steps + start + 1, reset_offset=start)
 
 
 def _atrlif(neuron: ThresholdRefractoryLIF, _start: int, _steps: int) -> ATRLIF:

@@ -92,6 +92,9 @@ class RunDirectory:
             os.link(draft, self.path / "failure.txt")
         except FileExistsError:
             return
+        finally:
+            # The failure is this very file; a second report of the process must not write into it.
+            draft.unlink()
 
     def failure(self) -> str | None:
         """Return the first failure's text, or None."""

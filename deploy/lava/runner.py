@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,36 @@ import numpy.typing as npt
 from ...export.network import Network, check_inputs
 from ...export.trace import LayerTrace, Trace
 from ...simulate.reference import check_lengths, trace_of
-from ..backends import DEFAULT_TIMEOUT, Progress
 from ..errors import RunError
+from ..progress import Progress
 from . import compat
 from .choice import check_sums
 from .rundir import Job, RunDirectory
 from .session import dead_children, end_session
 
+DEFAULT_TIMEOUT = 60.0
+"""Seconds without a step."""
+
 _POLL_SECONDS = 0.05
 _TRACEBACK_LINES = 12
 _SOCKET_FOLDER_LENGTH = 60
 """A socket's path has at most 104 bytes, of which multiprocessing needs some 40."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A far side: its module, its name in messages, and what it finishes in between (its unit).
+
+    ``stopping_seconds``: how long it gets to end by itself after SIGTERM, before it is killed.
+    """
+
+    module: str
+    label: str
+    unit: str
+    stopping_seconds: float = 0.0
+
+
+LAVA_WORKER = Worker("srnn.deploy.lava.worker", "Lava", "step")
 
 
 def run(
@@ -72,22 +92,26 @@ def run(
         directory.write(Job(network, messages, ran))
         if ran.any():
             run_worker(directory, timeout=timeout, progress=progress)
-        return _read_trace(directory, network, ran)
+        return read_trace(directory, network, ran)
 
 
 def run_worker(
-    directory: RunDirectory, *, timeout: float = DEFAULT_TIMEOUT, progress: Progress | None = None
+    directory: RunDirectory,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    progress: Progress | None = None,
+    worker: Worker = LAVA_WORKER,
 ) -> None:
     """Run the worker on a written run directory and watch it; its session is always ended.
 
     Raises
     ------
     RunError
-        The worker or a Lava process failed, or no step was finished for ``timeout`` seconds.
+        The worker or a Lava process failed, or nothing was finished for ``timeout`` seconds.
     """
     with directory.log.open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "srnn.deploy.lava.worker", str(directory.path)],
+        started = subprocess.Popen(
+            [sys.executable, "-m", worker.module, str(directory.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -96,10 +120,20 @@ def run_worker(
             env=_worker_environment(directory),
         )
         try:
-            _watch(worker, directory, timeout, progress)
+            _watch(started, directory, timeout, progress, worker)
         finally:
-            end_session(worker.pid)
-            worker.wait()
+            if worker.stopping_seconds:
+                _let_stop(started, worker.stopping_seconds)
+            end_session(started.pid)
+            started.wait()
+
+
+def _let_stop(started: subprocess.Popen[bytes], seconds: float) -> None:
+    started.terminate()
+    try:
+        started.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
 
 
 def _worker_environment(directory: RunDirectory) -> dict[str, str]:
@@ -115,18 +149,19 @@ def _worker_environment(directory: RunDirectory) -> dict[str, str]:
 
 
 def _watch(
-    worker: subprocess.Popen[bytes],
+    started: subprocess.Popen[bytes],
     directory: RunDirectory,
     timeout: float,
     progress: Progress | None,
+    worker: Worker,
 ) -> None:
     counters = directory.progress()
     seen, moved = (-1, -1), time.monotonic()
     while True:
-        code = worker.poll()
+        code = started.poll()
         failure = directory.failure()
         if failure is not None:
-            raise RunError(f"Lava: a process failed {_last_lines(failure)}")
+            raise RunError(f"{worker.label}: a process failed {_last_lines(failure)}")
         done, steps = int(counters[0]), int(counters[1])
         if (done, steps) != seen:
             seen, moved = (done, steps), time.monotonic()
@@ -137,15 +172,15 @@ def _watch(
         if code is not None:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise RunError(
-                f"Lava: the worker ended by {how} in sample {done} after {steps} steps"
+                f"{worker.label}: the worker ended by {how} in sample {done} after {steps} steps"
                 f"{_log_tail(directory)}"
             )
         if time.monotonic() - moved > timeout:
-            dead = dead_children(worker.pid)
+            dead = dead_children(started.pid)
             lost = f"; {dead} of its processes had ended" if dead else ""
             raise RunError(
-                f"Lava: no step finished for {timeout:g} s in sample {done} after {steps} "
-                f"steps{lost}{_log_tail(directory)}"
+                f"{worker.label}: no {worker.unit} finished for {timeout:g} s in sample {done} "
+                f"after {steps} steps{lost}{_log_tail(directory)}"
             )
         time.sleep(_POLL_SECONDS)
 
@@ -162,7 +197,8 @@ def _last_lines(text: str) -> str:
     return "\n".join([lines[0], "...", *lines[2 - _TRACEBACK_LINES :]])
 
 
-def _read_trace(directory: RunDirectory, network: Network, lengths: npt.NDArray[np.int64]) -> Trace:
+def read_trace(directory: RunDirectory, network: Network, lengths: npt.NDArray[np.int64]) -> Trace:
+    """Return the trace that a worker recorded."""
     layers = []
     for index, layer in enumerate(network.layers):
         spiking = layer.neuron.SPIKING

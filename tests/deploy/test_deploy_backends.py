@@ -37,8 +37,8 @@ def without_lava(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "lava_version", lambda: None)
 
 
-def test_the_table_holds_lava_then_the_simulator() -> None:
-    assert list(BACKENDS) == ["lava", "simulator"]
+def test_the_table_holds_the_nearest_to_hardware_first() -> None:
+    assert list(BACKENDS) == ["loihi2", "lava", "simulator"]
     for name, make in BACKENDS.items():
         assert make(RunOptions()).name == name
 
@@ -66,7 +66,7 @@ def test_a_named_target_that_is_absent_or_unknown_is_refused(
     without_lava(monkeypatch)
     with pytest.raises(InputError, match="target lava cannot run here: lava-nc is not installed"):
         pick("lava")
-    with pytest.raises(InputError, match="'loihi3' is not one of auto, lava, simulator"):
+    with pytest.raises(InputError, match="'loihi3' is not one of auto, loihi2, lava, simulator"):
         pick("loihi3")
 
 

@@ -195,7 +195,7 @@ def test_a_board_of_the_users_own(model: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "loihi2"], "--target: loihi2 is a board; add --dry-run"),
+        (["--target", "loihi1"], "--target: loihi1 is a board; add --dry-run"),
         (["--cluster", "8"], "--cluster: is about placement; add --dry-run"),
         (["--board", "x.toml"], "--board: is about placement; add --dry-run"),
         (["--dry-run"], "name a board with --target: loihi1, loihi2"),
@@ -204,7 +204,7 @@ def test_a_board_of_the_users_own(model: Path, capsys: pytest.CaptureFixture[str
         (["--dry-run", "--target", "loihi1", "-o", "x.net"], "--output: needs --cluster N"),
         (["--dry-run", "--target", "loihi1", "--cluster", "0"], "--cluster: 0 is below 1"),
         (["--dry-run", "--board", "none.toml"], "none.toml: No such file"),
-        (["--target", "loihi3"], "target 'loihi3' is not one of auto, lava, simulator"),
+        (["--target", "loihi3"], "target 'loihi3' is not one of auto, loihi2, lava, simulator"),
     ],
 )
 def test_bad_arguments_are_one_line_and_exit_2(

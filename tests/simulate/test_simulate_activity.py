@@ -16,6 +16,7 @@ from srnn.export.network import (
     Layer,
     LeakyIntegrator,
     Network,
+    Readout,
     Synapses,
     dense,
 )
@@ -48,12 +49,18 @@ def test_counted_by_hand() -> None:
     assert (last.effective_acs, last.effective_macs, last.dense_operations) == (3, 0, 8)
     assert last.firing_rate is None
     assert activity.activation_sparsity == 1 - 3 / 8
+    # v of the hidden neurons: 0 0 0 0 and 0 -128 0 -128, of the readout: 256 0 256 256.
+    assert (first.membrane_updates, last.membrane_updates) == (1 + 4, 3)
+    assert (first.silent_neurons, first.saturated_neurons, last.silent_neurons) == ([1], [], [])
+    assert activity.axon_messages == {"hidden": 5, "out": 3}
+    assert activity.input_events.tolist() == [3, 2, 0]
     assert activity.per_sample() == {
         "Effective_ACs": 8.0,
         "Effective_MACs": 0.0,
         "Dense": 48.0,
         "spikes": 3.0,
         "neuron_updates": 12.0,
+        "Membrane Updates": 8.0,
     }
     assert activity.per_step()["Dense"] == 12.0
 
@@ -99,6 +106,13 @@ def test_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
         assert counted.effective_macs == (below if graded else 0)
         assert counted.events_from_below == messages.sum()
         assert counted.neuron_updates == layer.size * 19
+        np.testing.assert_array_equal(counted.counts[:, 4], spikes.sum(axis=(1, 2)))
+        v = trace.layers[index].states["v"]
+        changed = [
+            layer.size * min(length, 1) + np.count_nonzero(np.diff(v[sample, :length], axis=0))
+            for sample, length in enumerate(lengths)
+        ]
+        assert counted.counts[:, 5].tolist() == changed
         messages = spikes != 0
 
 
@@ -132,6 +146,39 @@ def test_activities_add_up() -> None:
     assert total.as_dict() == whole.as_dict()
     assert (whole.samples, whole.steps) == (5, 100)
     np.testing.assert_array_equal(total.layers[0].spikes, whole.layers[0].spikes)
+
+
+def test_counts_of_each_sample_add_up_and_spread() -> None:
+    network = random_network(8, ["SRNN_ALIF", "CUBA", "SRNN_LI"], [20, 9, 4], 15, message_bits=5)
+    inputs = random_inputs(8, network, 6, 20)
+    lengths = np.array([20, 3, 0, 11, 20, 7])
+    _, whole = run_with_activity(network, inputs, lengths, threads=2)
+    by_sample = whole.by_sample()
+    for sample in range(6):
+        _, one = run_with_activity(
+            network, inputs[sample : sample + 1], lengths[sample : sample + 1]
+        )
+        assert one.per_sample() == {name: values[sample] for name, values in by_sample.items()}
+    for name, mean in whole.per_sample().items():
+        spread = whole.distributions()[name]
+        assert spread is not None
+        assert spread.mean == pytest.approx(mean)
+        assert spread.smallest <= spread.percentile_5 <= spread.median <= spread.percentile_95
+        assert spread.largest == by_sample[name].max()
+    per_step = whole.step_distributions()["Dense"]
+    assert per_step is not None
+    assert (per_step.mean, per_step.standard_deviation) == (whole.per_step()["Dense"], 0.0)
+
+
+def test_saturated_and_adaptive_neurons() -> None:
+    layer = Layer("one", Synapses([[2], [2], [2]]), AdaptiveLIF(3, 1, 1, 0, [5, 0, 0], 0, 900))
+    network = Network((layer,), Readout("spike_count"))
+    _, activity = run_with_activity(network, np.ones((2, 6, 1), np.uint8))
+    assert activity.layers[0].saturated_neurons == [0, 1, 2]
+    assert activity.layers[0].activation_sparsity == 0.0
+    assert (activity.adaptation_updates, activity.neuron_updates) == (12, 36)
+    assert no_activity(network).layers[0].saturated_neurons == []
+    assert no_activity(network).distributions()["spikes"] is None
 
 
 def test_activities_of_two_networks_do_not_add() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from srnn import tasks
+from srnn.export.checkpoint import LayerConfig
 from srnn.export.errors import InputError
 from srnn.train.network import SRNN
 from srnn.train.recipe import Recipe, make_recipe, override, read_plain, recipe_names
@@ -80,6 +82,12 @@ def test_defaults_fill_what_a_recipe_leaves_out() -> None:
     assert [layer.size for layer in config.layers] == [6, 10]
     assert (config.input_size, config.skip_steps, config.readout) == (8, 2, "membrane")
     assert config.surrogate.name == "gaussian"
+
+
+def test_one_setting_of_a_table_leaves_its_other_defaults() -> None:
+    layer = changed(("layers.0.tau_adp.std", "2")).model.resolve(8, 10, 0).layers[0]
+    assert layer.tau_adp == replace(LayerConfig("alif", 6).tau_adp, std=2)
+    assert layer.tau_adp.mean == 150
 
 
 def test_settings_in_long_and_short_form() -> None:

@@ -1,0 +1,295 @@
+"""From a graph of NIR to a chain of neuron populations, each with all that reaches it.
+
+Between neurons a graph may hold any acyclic arrangement of linear nodes (Linear, Affine, Scale,
+Flatten, a Delay of 0, branches that are added): they are multiplied out to one matrix and one
+constant for each pair of populations.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .grid import FloatArray
+from .nir_read import NodeGraph, Offence
+
+NEURONS = ("LIF", "CubaLIF", "LI", "CubaLI")
+SPIKING = ("LIF", "CubaLIF")
+LINEAR = ("Affine", "Linear", "Scale", "Flatten", "Delay")
+
+WIDTH_MAX = 1 << 20
+IDENTITY_MAX = 1 << 13
+"""Largest population that may be fed one to one: the matrix of that is written out."""
+
+_NO_CONVOLUTION = "a trained srnn layer is dense; write the convolution as a Linear"
+_WHY_NOT = {
+    "Conv1d": _NO_CONVOLUTION,
+    "Conv2d": _NO_CONVOLUTION,
+    "SumPool2d": "there is no pooling; write it as a Linear",
+    "AvgPool2d": "there is no pooling; write it as a Linear",
+    "I": "an integrator without leak has no decay code; use LI with tau up to 4095 dt",
+    "IF": "a neuron without leak has no decay code; use LIF with tau up to 4095 dt",
+    "Threshold": "spikes come from LIF and CubaLIF only",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A node of neurons and what reaches it at every step.
+
+    ``weight`` (n, n_in) from the population below or the input, ``weight_rec`` (n, n) from its own
+    spikes one step before or None, ``constant`` (n,).
+    """
+
+    name: str
+    kind: str
+    node: Any
+    weight: FloatArray
+    weight_rec: FloatArray | None
+    constant: FloatArray
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.weight.shape[0]
+
+
+@dataclass
+class _Signal:
+    """What flows along edges: a sum of maps of sources, and a constant.
+
+    A map is a matrix (n, n_in), or the diagonal of one, (n,) or (1,).
+    """
+
+    terms: dict[str, FloatArray] = field(default_factory=dict)
+    constant: FloatArray = field(default_factory=lambda: np.zeros(1))
+
+    def add(self, other: _Signal) -> None:
+        for source, term in other.terms.items():
+            self.terms[source] = _sum(self.terms[source], term) if source in self.terms else term
+        self.constant = _same_length(self.constant, other.constant)
+
+    def mapped(self, by: Callable[[FloatArray], FloatArray], constant: FloatArray) -> _Signal:
+        return _Signal({source: by(term) for source, term in self.terms.items()}, constant)
+
+
+def populations(graph: NodeGraph) -> tuple[list[Population], list[Offence]]:
+    """Return the populations from the input up, and every node that keeps them from being a chain.
+
+    Where there are offences the chain may be incomplete.
+    """
+    offences = list(graph.offences)
+    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    for name, kind in kinds.items():
+        if kind in _WHY_NOT:
+            offences.append(Offence(name, kind, _WHY_NOT[kind]))
+        elif kind == "Delay" and np.any(np.asarray(graph.nodes[name].delay) != 0):
+            offences.append(
+                Offence(name, kind, "a trained srnn layer has no delays but the step of recurrence")
+            )
+    ends = {
+        kind: [n for n, k in kinds.items() if k == kind and n not in graph.inner]
+        for kind in ("Input", "Output")
+    }
+    for kind, names in ends.items():
+        if len(names) != 1:
+            found = ", ".join(names) or "none"
+            offences.append(Offence(found, kind, f"needs one {kind}, has {len(names)}"))
+    if offences:
+        return [], offences
+    try:
+        arriving = _multiplied_out(graph, kinds, ends["Input"][0])
+    except _MisfitError as misfit:
+        return [], [misfit.offence]
+    return _chain(graph, kinds, ends["Input"][0], ends["Output"][0], arriving)
+
+
+class _MisfitError(Exception):
+    def __init__(self, offence: Offence) -> None:
+        super().__init__(str(offence))
+        self.offence = offence
+
+
+def _multiplied_out(graph: NodeGraph, kinds: dict[str, str], entry: str) -> dict[str, _Signal]:
+    """Return what arrives at every neuron node and at the output."""
+    after: dict[str, list[str]] = defaultdict(list)
+    waiting: dict[str, int] = defaultdict(int)
+    for source, target in graph.edges:
+        after[source].append(target)
+        waiting[target] += 1
+    sources = [name for name, kind in kinds.items() if kind in NEURONS or name == entry]
+    passing = {name for name in kinds if name not in sources}
+    arriving: dict[str, _Signal] = defaultdict(_Signal)
+    leaving = {name: _Signal({name: np.ones(1)}) for name in sources}
+    ready = [*sources, *(name for name in passing if not waiting[name])]
+    while ready:
+        name = ready.pop()
+        if name in passing:
+            leaving[name] = _through(name, kinds[name], graph.nodes[name], arriving[name])
+        for target in after[name]:
+            _arrive(target, kinds[target], arriving[target], leaving[name])
+            waiting[target] -= 1
+            if target in passing and not waiting[target]:
+                ready.append(target)
+    looped = sorted(name for name in passing if name not in leaving)
+    if looped:
+        raise _MisfitError(Offence(looped[0], kinds[looped[0]], "lies on a cycle without a neuron"))
+    return arriving
+
+
+def _arrive(name: str, kind: str, at: _Signal, signal: _Signal) -> None:
+    try:
+        at.add(signal)
+    except ValueError:
+        raise _MisfitError(Offence(name, kind, "adds signals of different lengths")) from None
+
+
+def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
+    """Return what a linear node makes of a signal."""
+    if kind not in {"Affine", "Linear", "Scale"}:
+        return signal
+    by_row = kind == "Scale"
+    factor = np.asarray(node.scale if by_row else node.weight, dtype=np.float64)
+    if not by_row and factor.ndim != 2:
+        raise _MisfitError(Offence(name, kind, f"weight {factor.shape}, needs (outputs, inputs)"))
+    factor = factor.reshape(-1) if by_row else factor
+    wanted = factor.shape[-1]
+    lengths = {len(part) for part in (*signal.terms.values(), signal.constant)} - {1}
+    if wanted != 1 and lengths - {wanted}:
+        raise _MisfitError(
+            Offence(name, kind, f"takes {wanted} values and gets {max(lengths - {wanted})}")
+        )
+    if by_row:
+        return signal.mapped(
+            lambda term: factor * term if term.ndim == 1 else factor[:, None] * term,
+            factor * signal.constant,
+        )
+    constant = factor @ np.broadcast_to(signal.constant, (wanted,))
+    if kind == "Affine":
+        constant = _same_length(constant, np.asarray(node.bias, dtype=np.float64).reshape(-1))
+    return signal.mapped(lambda term: factor * term if term.ndim == 1 else factor @ term, constant)
+
+
+def _same_length(one: FloatArray, other: FloatArray) -> FloatArray:
+    if len(one) != len(other) and 1 not in {len(one), len(other)}:
+        raise ValueError(f"{len(one)} and {len(other)} values")
+    return one + other
+
+
+def _sum(one: FloatArray, other: FloatArray) -> FloatArray:
+    if one.ndim == other.ndim:
+        return one + other if one.ndim == 2 else _same_length(one, other)
+    diagonal, matrix = (one, other) if one.ndim == 1 else (other, one)
+    return matrix + matrix_of(diagonal, matrix.shape[0])
+
+
+def matrix_of(term: FloatArray, size: int) -> FloatArray:
+    """Return a map as a matrix; the diagonal of one as (size, size)."""
+    return term if term.ndim == 2 else np.diag(np.broadcast_to(term, (size,)))
+
+
+def _chain(
+    graph: NodeGraph, kinds: dict[str, str], entry: str, leave: str, arriving: dict[str, _Signal]
+) -> tuple[list[Population], list[Offence]]:
+    offences: list[Offence] = []
+    neurons = [name for name, kind in kinds.items() if kind in NEURONS]
+    follow: dict[str, list[str]] = defaultdict(list)
+    for name in neurons:
+        below = sorted(source for source in arriving[name].terms if source != name)
+        for source in below:
+            follow[source].append(name)
+        if name in arriving[name].terms and kinds[name] not in SPIKING:
+            offences.append(Offence(name, kinds[name], "does not spike and feeds back to itself"))
+        if len(below) != 1:
+            listed = ", ".join(below) or "nothing"
+            reason = f"is fed by {listed}; srnn's layers form one chain, each fed by one below it"
+            offences.append(Offence(name, kinds[name], reason))
+    for source, targets in follow.items():
+        if len(targets) > 1:
+            reason = f"feeds {', '.join(sorted(targets))}; srnn's layers form one chain"
+            offences.append(Offence(source, kinds[source], reason))
+        elif source in neurons and kinds[source] not in SPIKING:
+            offences.append(
+                Offence(source, kinds[source], f"does not spike and feeds {targets[0]}")
+            )
+    offences.extend(_wrong_output(kinds, leave, arriving[leave], follow))
+    if offences:
+        return [], offences
+    found, name = [], entry
+    width = _width(np.asarray(graph.nodes[entry].input_type["input"]))
+    if not width:
+        return [], [Offence(entry, "Input", f"its shape is none of 1 to {WIDTH_MAX} channels")]
+    while follow[name]:
+        (name,) = follow[name]
+        try:
+            found.append(_population(name, kinds[name], graph.nodes[name], arriving[name], width))
+        except _MisfitError as misfit:
+            return [], [misfit.offence]
+        width = found[-1].size
+    missed = set(neurons) - {population.name for population in found}
+    offences.extend(
+        Offence(name, kinds[name], "is not on the way from the input to the output")
+        for name in sorted(missed)
+    )
+    return found, offences
+
+
+def _width(shape: Any) -> int:
+    """Return the number of channels of a shape; 0 if it is none."""
+    sizes = shape.reshape(-1)
+    if sizes.dtype.kind not in "iu" or not sizes.size or (sizes < 1).any():
+        return 0
+    width = float(np.prod(sizes.astype(np.float64)))
+    return int(width) if width <= WIDTH_MAX else 0
+
+
+def _wrong_output(
+    kinds: dict[str, str], leave: str, signal: _Signal, follow: dict[str, list[str]]
+) -> list[Offence]:
+    sources = sorted(signal.terms)
+    if len(sources) != 1 or kinds[sources[0]] not in NEURONS:
+        listed = ", ".join(sources) or "nothing"
+        return [Offence(leave, "Output", f"gets {listed}, needs the last neurons alone")]
+    term = signal.terms[sources[0]]
+    unchanged = np.all(term == 1) if term.ndim == 1 else np.array_equal(term, np.eye(len(term)))
+    if not unchanged or np.any(signal.constant != 0):
+        reason = f"gets a weighted sum of {sources[0]}; put an LI node behind the weights"
+        return [Offence(leave, "Output", reason)]
+    if follow[sources[0]]:
+        reason = f"reads {sources[0]}, which is not the last layer"
+        return [Offence(leave, "Output", reason)]
+    return []
+
+
+def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) -> Population:
+    recurrent = signal.terms.get(name)
+    (below,) = (term for source, term in signal.terms.items() if source != name)
+    sizes = {int(np.size(node.v_leak)), len(below), len(signal.constant)}
+    sizes |= set() if recurrent is None else {len(recurrent)}
+    sizes -= {1}
+    if len(sizes) > 1:
+        raise _MisfitError(
+            Offence(name, kind, f"parameters and inputs of {sorted(sizes)} values do not fit")
+        )
+    n = sizes.pop() if sizes else (1 if below.ndim == 2 else width)
+    one_to_one = below.ndim == 1 or (recurrent is not None and recurrent.ndim == 1)
+    if one_to_one and n > IDENTITY_MAX:
+        reason = f"{n} neurons fed one to one, which needs a matrix; at most {IDENTITY_MAX}"
+        raise _MisfitError(Offence(name, kind, reason))
+    weight = matrix_of(below, n)
+    if weight.shape[1] != width:
+        raise _MisfitError(
+            Offence(name, kind, f"reads {weight.shape[1]} values and is sent {width}")
+        )
+    return Population(
+        name,
+        kind,
+        node,
+        weight,
+        None if recurrent is None else matrix_of(recurrent, n),
+        np.array(np.broadcast_to(signal.constant, (n,))),
+    )

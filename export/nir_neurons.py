@@ -1,0 +1,185 @@
+"""The neurons of NIR as srnn's float neurons, and back (docs/NIR.md).
+
+NIR's equations are continuous. They are discretised by one forward Euler step of ``dt`` a step, the
+spike and the reset at its end, as every importer of NIR does::
+
+    i <- i + dt / tau_syn (w_in S - i)            CubaLIF, CubaLI
+    v <- v + dt / tau (v_leak - v + r I)          I = i where there is one
+    s = [v > v_threshold];  v <- v_reset where s
+
+so that a decay factor is ``1 - dt / tau``. srnn's neurons start from 0, which stands for v_reset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .config import TAU_MAX, TAU_MIN, TAU_SYN_NONE, THRESHOLD_NEVER, LayerConfig
+from .errors import InputError, index_list
+from .grid import FloatArray
+from .nir_graph import Population
+
+RESETS = ("zero", "subtract")
+SYNAPSES = ("euler", "jump")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read what a file does not say.
+
+    ``dt``: seconds a step. ``reset``: of nodes that do not say it; ``zero``, what NIR means, to
+    v_reset in the step of the spike; ``subtract``, the threshold is subtracted one step later.
+    ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S`` (Norse's LIFCell).
+    ``settled_bias``: whether a constant that passes the filter of a current counts with its final
+    value from the first step on.
+    """
+
+    dt: float
+    reset: str = "zero"
+    synapse: str = "euler"
+    settled_bias: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.dt < np.inf:
+            raise InputError(f"dt {self.dt} is not a number of seconds above 0")
+        for value, known in ((self.reset, RESETS), (self.synapse, SYNAPSES)):
+            if value not in known:
+                raise InputError(f"{value!r} is not one of {', '.join(known)}")
+
+
+class UnfitNeuronError(Exception):
+    """A neuron node that no float neuron says; ``reasons`` are all that keep it."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+def float_layer(
+    population: Population, reading: Reading
+) -> tuple[LayerConfig, dict[str, FloatArray]]:
+    """Return the layer of a population and its weights by the names of a ``model.pt``.
+
+    Raises
+    ------
+    UnfitNeuronError
+        What srnn has no neuron for, all reasons together.
+    """
+    values = _values(population)
+    reset = _reset(population, reading)
+    soft = population.kind in {"LIF", "CubaLIF"} and reset == "subtract"
+    filtered = population.kind in {"CubaLIF", "CubaLI"}
+    reasons = _obstacles(population, values, reading, soft)
+    if reasons:
+        raise UnfitNeuronError(reasons)
+    rate = np.minimum(reading.dt / values["tau"], 1.0)
+    found: dict[str, FloatArray] = {"tau_mem": _steps(rate)}
+    if population.kind == "LI" or soft:
+        # The float neuron multiplies by 1 - alpha, with alpha of the tau that it keeps.
+        gain = rate / -np.expm1(-1.0 / found["tau_mem"].astype(np.float32).astype(np.float64))
+        bias = gain * (values["v_leak"] + values["r"] * population.constant)
+        gain = gain * values["r"]
+        neuron = "lif" if soft else "li"
+    else:
+        gain, bias = rate * values["r"], rate * (values["v_leak"] - values["v_reset"])
+        neuron = "cuba_lif"
+        found["tau_syn"] = np.full(population.size, TAU_SYN_NONE)
+        settled = np.ones(population.size)
+        if filtered:
+            rate_syn = np.minimum(reading.dt / values["tau_syn"], 1.0)
+            found["tau_syn"] = np.maximum(_steps(rate_syn), TAU_SYN_NONE)
+            jump = 1.0 if reading.synapse == "jump" else rate_syn
+            gain, settled = gain * values["w_in"] * jump, 1.0 / rate_syn
+        bias = bias + gain * settled * population.constant
+    if neuron != "li":
+        never = population.kind == "CubaLI"
+        found["threshold"] = (
+            np.full(population.size, THRESHOLD_NEVER)
+            if never
+            else values["v_threshold"] - values["v_reset"]
+        )
+    found["weight"], found["bias"] = gain[:, None] * population.weight, bias
+    if population.weight_rec is not None:
+        found["weight_rec"] = gain[:, None] * population.weight_rec
+    config = LayerConfig(neuron, population.size, population.weight_rec is not None)
+    return config, found
+
+
+def _values(population: Population) -> dict[str, FloatArray]:
+    """Return a node's parameters, (n,) each, those that it lacks as if they were not there."""
+    node, n = population.node, population.size
+    names = {"tau": "tau_mem" if population.kind.startswith("Cuba") else "tau"}
+    names |= {name: name for name in ("tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset")}
+    given = {name: getattr(node, own) for name, own in names.items() if hasattr(node, own)}
+    given.setdefault("v_reset", 0.0)
+    return {
+        name: np.broadcast_to(np.asarray(value, dtype=np.float64).reshape(-1), (n,))
+        for name, value in given.items()
+    }
+
+
+def _reset(population: Population, reading: Reading) -> str:
+    said = population.node.metadata.get("reset", reading.reset)
+    return said if isinstance(said, str) else repr(said)
+
+
+def _steps(rate: FloatArray) -> FloatArray:
+    """Return tau in steps such that exp(-1 / tau) = 1 - rate; 0 where rate is 1."""
+    with np.errstate(divide="ignore"):
+        return -1.0 / np.log1p(-rate)
+
+
+def _obstacles(
+    population: Population, values: dict[str, FloatArray], reading: Reading, soft: bool
+) -> list[str]:
+    reasons = []
+    for name, numbers in values.items():
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if bad.size:
+            reasons.append(f"{name} of neurons {index_list(bad.tolist())} is not a finite number")
+    if reasons:
+        return reasons
+    reset = _reset(population, reading)
+    if reset not in RESETS:
+        reasons.append(f"metadata reset {reset[:40]!r} is not one of {', '.join(RESETS)}")
+    reasons += _wrong_tau("tau", values["tau"], reading.dt, TAU_MIN)
+    if "tau_syn" in values:
+        reasons += _wrong_tau("tau_syn", values["tau_syn"], reading.dt, 0.0)
+        filtered = (values["tau_syn"] > reading.dt * (1 + 1e-6)) & (population.constant != 0)
+        if filtered.any() and not reading.settled_bias:
+            reasons.append(
+                "a bias passes the filter of the current, srnn adds it behind the filter; "
+                "--settled-bias counts it with its final value from the first step on"
+            )
+        if soft:
+            reasons.append(
+                "a current with a filter and a reset by subtraction are no srnn neuron together; "
+                "train with reset to zero"
+            )
+    if "v_threshold" in values:
+        if soft and np.any(values["v_reset"] != 0):
+            reasons.append("v_reset is not 0 where the reset subtracts the threshold")
+        bad = np.flatnonzero(values["v_threshold"] < values["v_reset"])
+        if bad.size:
+            reasons.append(f"v_threshold of neurons {index_list(bad.tolist())} is below v_reset")
+    return reasons
+
+
+def _wrong_tau(name: str, tau: FloatArray, dt: float, least: float) -> list[str]:
+    """Return why a decay 1 - dt / tau is none, or has no time constant in steps."""
+    bad = np.flatnonzero((tau < dt * (1 - 1e-6)) | (tau <= 0))
+    if bad.size:
+        return [
+            f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, below dt {dt:g} s"
+        ]
+    steps = _steps(np.minimum(dt / tau, 1.0))
+    bad = np.flatnonzero((steps < least * (1 - 1e-6)) | (steps > TAU_MAX * (1 + 1e-6)))
+    if not bad.size:
+        return []
+    return [
+        f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, a decay factor of "
+        f"{1 - dt / tau[bad[0]]:g} a step, outside {np.exp(-1 / least) if least else 0:.4g}.."
+        f"{np.exp(-1 / TAU_MAX):.6g}"
+    ]

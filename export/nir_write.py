@@ -1,0 +1,162 @@
+"""Export of float models to NIR, for what NIR can say (docs/NIR.md).
+
+A layer is a Linear or Affine node and a node of neurons, with a Linear on a cycle where it is
+recurrent. Time constants are written as ``tau = dt / (1 - alpha)``: the Euler step of readers gives
+alpha back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import FloatModel
+from .config import TAU_SYN_NONE, THRESHOLD_NEVER, LayerConfig
+from .console import plain
+from .errors import InputError
+from .files import replacing
+from .grid import FloatArray
+from .nir_import import OURS
+from .nir_read import Offence, refuse
+
+DT = 0.001
+"""Seconds a step of a model that does not say it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: ``dt`` in seconds and ``remarks`` on what readers may take otherwise."""
+
+    dt: float
+    nodes: dict[str, str]
+    remarks: tuple[str, ...]
+
+
+def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
+    """Return the ``nir.NIRGraph`` of a model, and what to know about it.
+
+    Parameters
+    ----------
+    model
+        The float model; ``lif``, ``cuba_lif`` and ``li`` layers.
+    dt
+        Seconds a step; the model's own, or 0.001, when None.
+
+    Raises
+    ------
+    InputError
+        Layers that NIR cannot say, all of them named with what would be lost.
+    """
+    import nir
+
+    dt = float(model.task.get("dt") or DT) if dt is None else dt
+    if not 0 < dt < np.inf:
+        raise InputError(f"dt {dt} is not a number of seconds above 0")
+    refuse(
+        [
+            Offence(f"layer {index}", layer.neuron, reason)
+            for index, layer in enumerate(model.config.layers)
+            for reason in _obstacles(model, index, layer)
+        ],
+        "NIR cannot say this model",
+    )
+    nodes: dict[str, Any] = {"input": nir.Input({"input": np.array([model.config.input_size])})}
+    edges, remarks, last = [], [], "input"
+    for index, layer in enumerate(model.config.layers):
+        prefix = f"layers.{index}."
+        own = {n[len(prefix) :]: w for n, w in model.weights.items() if n.startswith(prefix)}
+        connection, neuron = f"layer{index}.weight", f"layer{index}.{layer.neuron}"
+        made, constant = _neuron(layer.neuron, own, dt)
+        nodes[connection] = (
+            nir.Affine(own["weight"], constant) if constant.any() else nir.Linear(own["weight"])
+        )
+        nodes[neuron] = made
+        edges += [(last, connection), (connection, neuron)]
+        if layer.recurrent:
+            recurrent = f"layer{index}.w_rec"
+            nodes[recurrent] = nir.Linear(own["weight_rec"])
+            edges += [(neuron, recurrent), (recurrent, neuron)]
+        if layer.neuron == "lif":
+            remarks.append(
+                f"layer {index}: NIR resets to v_reset; that srnn subtracts the threshold one step "
+                "later is in the metadata alone, which other readers ignore"
+            )
+        last = neuron
+    nodes["output"] = nir.Output({"output": np.array([model.config.layers[-1].size])})
+    edges.append((last, "output"))
+    metadata = {"dt": dt, OURS: json.dumps(_beside(model))}
+    graph = nir.NIRGraph(nodes, edges, metadata=metadata)
+    kinds = {name: type(node).__name__ for name, node in nodes.items()}
+    return graph, Written(dt, kinds, tuple(remarks))
+
+
+def write_nir(path: str | os.PathLike[str], graph: Any) -> None:
+    """Write a ``nir.NIRGraph``; the old file stays until the new one is complete."""
+    import nir
+
+    with replacing(path) as temporary:
+        nir.write(temporary, graph)
+
+
+def _beside(model: FloatModel) -> dict[str, Any]:
+    return plain(
+        {
+            "readout": model.config.readout,
+            "skip_steps": model.config.skip_steps,
+            "task": model.task,
+            "recipe": model.recipe,
+            "metrics": model.metrics,
+            "versions": model.versions,
+            "quantization": model.quantization,
+        }
+    )
+
+
+def _obstacles(model: FloatModel, index: int, layer: LayerConfig) -> list[str]:
+    if layer.dense:
+        return ["a dense baseline has no neurons of NIR"]
+    found = []
+    if layer.neuron in {"alif", "alif_relu"}:
+        prefix = f"layers.{index}." + ("forward." if layer.bidirectional else "")
+        adaptation, tau = (model.weights[f"{prefix}{n}"] for n in ("adaptation", "tau_adp"))
+        found.append(
+            f"NIR has no adaptive neuron; lost would be adaptation (up to {adaptation.max():g}) "
+            f"and its time constants ({tau.min():.3g} to {tau.max():.3g} steps)"
+        )
+    if layer.neuron == "alif_relu":
+        found.append("NIR has no graded activation with a reset")
+    if layer.bidirectional:
+        found.append("NIR has no second direction of time")
+    return found
+
+
+def _neuron(name: str, own: dict[str, Any], dt: float) -> tuple[Any, FloatArray]:
+    """Return the node of a layer's neurons and the constant of its Affine."""
+    import nir
+
+    values = {key: value.astype(np.float64) for key, value in own.items() if value.ndim == 1}
+    zeros = np.zeros(len(values["bias"]))
+    rate = -np.expm1(-1.0 / values["tau_mem"])
+    tau = dt / rate
+    if name == "li":
+        return nir.LI(tau, np.ones_like(tau), zeros), values["bias"]
+    threshold = values["threshold"]
+    if name == "lif":
+        how = {"reset": "subtract"}
+        return nir.LIF(tau, np.ones_like(tau), zeros, threshold, zeros, metadata=how), values[
+            "bias"
+        ]
+    how, resistance = {"reset": "zero"}, 1.0 / rate
+    if (values["tau_syn"] <= TAU_SYN_NONE * (1 + 1e-6)).all():
+        return nir.LIF(tau, resistance, zeros, threshold, zeros, metadata=how), values["bias"]
+    rate_syn = -np.expm1(-1.0 / values["tau_syn"])
+    # srnn adds the bias behind the filter, where NIR has v_leak.
+    filtered = (dt / rate_syn, tau, resistance, values["bias"] / rate)
+    if (threshold >= THRESHOLD_NEVER).all():
+        return nir.CubaLI(*filtered, w_in=1.0 / rate_syn), zeros
+    node = nir.CubaLIF(*filtered, threshold, zeros, w_in=1.0 / rate_syn, metadata=how)
+    return node, zeros
