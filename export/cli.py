@@ -24,6 +24,7 @@ from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .network import Network
 from .netx import write_net
 from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
+from .ranges import KEY, calibration_of
 from .samples import Samples
 from .trace import Trace
 from .verify import Parity, compare_with_float
@@ -132,6 +133,8 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
     network.provenance["model"] = {"file": arguments.model.name, "sha256": digest}
     trace = simulate(network, inputs, lengths)
+    origin = f"samples in {arguments.model.name}"
+    network.provenance[KEY] = calibration_of(network, trace, origin).plain()
     parity = compare_with_float(model, network, trace)
     _print(output, layers, parity, dead_neurons(trace))
 

@@ -38,10 +38,22 @@ def scores(
     lengths
         int (batch,), steps of each sample; all steps when None.
     """
+    real = class_output(network, output)
+    return readout_scores(network.readout.kind, real, network.readout.skip_steps, lengths)
+
+
+def class_output(network: Network, output: npt.ArrayLike) -> FloatArray:
+    """Return ``real_output`` of each class, float64 (batch, time, class): populations' means."""
     real, populations = real_output(network, output), network.readout.populations
     if populations:
         real = real.reshape(*real.shape[:2], populations, -1).mean(axis=3)
-    return readout_scores(network.readout.kind, real, network.readout.skip_steps, lengths)
+    return real
+
+
+def softmax(output: FloatArray) -> FloatArray:
+    """Return the softmax over the last axis of outputs (batch, time, class)."""
+    shifted = np.exp(output - output.max(axis=2, keepdims=True))
+    return shifted / shifted.sum(axis=2, keepdims=True)
 
 
 def readout_scores(
@@ -61,9 +73,7 @@ def readout_scores(
     counted = (step >= skip_steps) & (step < ends[:, None])
     if kind == "spike_count":
         return (output * counted[..., None]).sum(axis=1)
-    shifted = np.exp(output - output.max(axis=2, keepdims=True))
-    softmax = shifted / shifted.sum(axis=2, keepdims=True)
-    total = (softmax * counted[..., None]).sum(axis=1)
+    total = (softmax(output) * counted[..., None]).sum(axis=1)
     return total / np.maximum(counted.sum(axis=1), 1)[:, None]
 
 

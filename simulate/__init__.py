@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .activity import Activity
     from .simulator import run, run_with_activity
+    from .streaming import StreamingSimulator
     from .tracefile import read_trace
 
 _HOME = {
     "Activity": "activity",
+    "StreamingSimulator": "streaming",
     "read_trace": "tracefile",
     "run": "simulator",
     "run_with_activity": "simulator",
@@ -22,6 +24,7 @@ _HOME = {
 
 __all__ = [
     "Activity",
+    "StreamingSimulator",
     "read_trace",
     "run",
     "run_with_activity",

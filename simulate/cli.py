@@ -17,7 +17,7 @@ from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
-from . import cli_energy, cli_report
+from . import cli_energy, cli_report, cli_stream
 
 if TYPE_CHECKING:
     from ..export.trace import Trace
@@ -32,6 +32,7 @@ EXAMPLE = """\
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
   srnn-simulate model.net --task ecg --report report.html
   srnn-simulate a.net b.net --task ecg --report compared.html
+  cat sensor.csv | srnn-simulate model.net --stream     labels as samples come
 
 exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
 
@@ -79,18 +80,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     cli_energy.add_arguments(parser)
     cli_report.add_arguments(parser)
+    cli_stream.add_arguments(parser)
     parser.set_defaults(argv=sys.argv[1:] if argv is None else list(argv))
     return run_command(parser, _simulate, argv)
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
+    cli_stream.check_arguments(arguments)
     cli_energy.check_arguments(arguments)
     cli_report.check_arguments(arguments)
     if arguments.report is not None:
         return cli_report.report(arguments, output, _load_task)
     arguments.network = arguments.networks[0]
     network = read_net(arguments.network)
+    if arguments.stream:
+        return cli_stream.stream(arguments, network, output)
     if arguments.input is not None:
         return _on_file(arguments, network, output)
     if arguments.task or arguments.data or arguments.split or arguments.download:

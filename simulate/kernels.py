@@ -261,7 +261,7 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
 
 
 @njit
-def _begin(layer, scratch):
+def begin(layer, scratch):
     """Set a layer's states to those before the first step."""
     width = layer.blocks * BLOCK
     for i in range(layer.states * width):
@@ -296,18 +296,23 @@ def _end_chunk(layer, trace, scratch, steps, row, counts):
 
 
 @njit
+def run_layer(layer, trace, scratch, lists, starts, steps, row, done):
+    """Run a layer through a chunk whose events are ``lists``; return how it ended, step, state."""
+    if layer.wide:
+        return _run_wide(layer, trace, scratch, lists, starts, steps, row, done)
+    if layer.geometry != 0 or layer.late != 0 or layer.lateral_late != 0:
+        return _run_narrow_late(layer, trace, scratch, lists, starts, steps, row, done)
+    return _run_narrow(layer, trace, scratch, lists, starts, steps, row)
+
+
+@njit
 def _run_layers(layers, traces, scratch, lists, starts, steps, row, done):
     """Run all layers through a chunk; return how it ended, at which layer, step and state."""
     for index in range(len(layers)):
-        layer, trace = layers[index], traces[index]
-        if layer.wide:
-            ended, step, state = _run_wide(layer, trace, scratch, lists, starts, steps, row, done)
-        elif layer.geometry != 0 or layer.late != 0 or layer.lateral_late != 0:
-            ended, step, state = _run_narrow_late(
-                layer, trace, scratch, lists, starts, steps, row, done
-            )
-        else:
-            ended, step, state = _run_narrow(layer, trace, scratch, lists, starts, steps, row)
+        layer = layers[index]
+        ended, step, state = run_layer(
+            layer, traces[index], scratch, lists, starts, steps, row, done
+        )  # fmt: skip
         if ended != 0:
             return ended, index, step, state
         lists = (scratch + layer.sources, np.int64(0))
@@ -327,7 +332,7 @@ def _run_sample(
     end = batch * steps * channels
     put_int64(starts, 1, 0)
     for index in range(len(layers)):
-        _begin(layers[index], scratch)
+        begin(layers[index], scratch)
     done = np.int64(0)
     while done < length:
         now = min(chunk, length - done)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 COMPILED = (
     "vectors.py", "rows.py", "programs.py", "events.py", "convolve.py", "deliver.py", "kernels.py",
+    "stepping.py",
 )  # fmt: skip
 
 

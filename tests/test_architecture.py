@@ -24,7 +24,10 @@ PACKAGES = ("train", "export", "simulate", "deploy", "tasks")
 
 ALLOWED = {
     "deploy": {"simulate": "*", "export": "*", "tasks": {"cli", "inputs"}},
-    "simulate": {"export": "*", "tasks": {"evaluate", "cli", "inputs", "cli_report", "evidence"}},
+    "simulate": {
+        "export": "*",
+        "tasks": {"evaluate", "cli", "inputs", "cli_report", "cli_stream", "evidence"},
+    },
     # The commands alone hand the simulator down, so that nothing below them looks upwards.
     "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
     "export": {"simulate": {"cli"}},

@@ -14,6 +14,7 @@ from srnn.export.checkpoint import FloatModel, Init, LayerConfig, read_model, wr
 from srnn.export.cli import main
 from srnn.export.network import same_network
 from srnn.export.netx import read_net, read_samples
+from srnn.export.ranges import stored_calibration
 from srnn.export.readout import predictions
 from srnn.simulate import reference
 from srnn.tasks import Split, Task
@@ -71,6 +72,9 @@ def test_from_model_to_net(
     assert network.provenance["quantization"]["scale"] == "neuron"
     assert network.provenance["model"]["file"] == "model.pt"
     assert len(network.provenance["model"]["sha256"]) == 64
+    calibration = stored_calibration(network)
+    assert calibration is not None
+    assert (calibration.origin, calibration.samples) == ("samples in model.pt", 12)
     model = read_model(trained)
     trace = reference.run(network, model.samples["inputs"])
     right = predictions(network, trace.output) == model.samples["targets"]

@@ -1,0 +1,30 @@
+"""A name for what a network computes: the same for equal integers, whatever file they are in."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from .network import Network
+from .netx_write import file_values
+
+_ABOUT = ("/srnn/task", "/srnn/provenance")
+"""Entries of a file that say where a network came from, and not what it computes."""
+
+
+def network_digest(network: Network) -> str:
+    """Return the SHA-256 of a network's integers, scales and readout, in hexadecimal.
+
+    It is made of the paths, types, shapes and bytes of all entries of ``model.net`` but ``task``
+    and ``provenance``.
+    """
+    digest = hashlib.sha256()
+    for path, value in sorted(file_values(network, None).items()):
+        if path in _ABOUT:
+            continue
+        array = np.asarray(value.encode() if isinstance(value, str) else value)
+        little = array.astype(array.dtype.newbyteorder("<"))
+        digest.update(f"{path} {little.dtype.str} {little.shape} ".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()

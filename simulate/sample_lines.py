@@ -1,0 +1,126 @@
+"""Samples as lines of text: CSV (comma, semicolon, tab or blanks) or JSON, one time step a line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from ..export.errors import InputError
+from ..export.plain import shown
+
+LINE_MAX = 1 << 20
+"""Bytes of a line at most: what has no line ends is no such text."""
+
+
+def sample_lines(
+    file: BinaryIO, name: str, columns: int, chosen: Sequence[str] = (), hint: str = ""
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield the number of each line that holds a sample, from 1, and its values.
+
+    Blank lines and those that begin with # are skipped, and so is a first line of column names.
+    A line of JSON is a list of numbers, or an object of them whose names are the columns.
+
+    Parameters
+    ----------
+    file
+        Binary, read line by line as lines come.
+    name
+        What messages call it.
+    columns
+        Numbers of a sample.
+    chosen
+        Columns to take, by number from 1 or by name; all when empty.
+    hint
+        What to add where a line has another number of columns.
+
+    Raises
+    ------
+    InputError
+        A line that is no sample; what came before it has been yielded.
+    """
+    header: list[str] | None = None
+    first, number = True, 0
+    while line := file.readline(LINE_MAX):
+        number += 1
+        where = f"{name}, line {number}"
+        if len(line) == LINE_MAX and not line.endswith(b"\n"):
+            raise InputError(f"{where}: longer than {LINE_MAX:,} bytes; give a line a step")
+        text = _text(line, where).strip()
+        if not text or text.startswith("#"):
+            continue
+        cells, names = _cells(text, where)
+        if names is not None:
+            header = header or names
+            if sorted(names) != sorted(header):
+                raise InputError(f"{where}: has {names}, the lines before {header}")
+            cells = [cells[names.index(column)] for column in header]
+        elif first and not any(_is_number(cell) for cell in cells):
+            header, first = [str(cell) for cell in cells], False
+            continue
+        first = False
+        if chosen:
+            cells = [cells[at] for at in _places(chosen, header, len(cells), where)]
+        if len(cells) != columns:
+            raise InputError(f"{where}: {len(cells)} columns, needs {columns}{hint}")
+        yield number, [_value(cell, f"{where}, column {at}") for at, cell in enumerate(cells, 1)]
+
+
+def _text(line: bytes, where: str) -> str:
+    try:
+        return line.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is not UTF-8 text; give CSV or JSON lines") from None
+
+
+def _cells(text: str, where: str) -> tuple[list[Any], list[str] | None]:
+    """Return a line's cells, and their names where it has them."""
+    if text[0] not in "[{":
+        for separator in ",;\t":
+            if separator in text:
+                return [cell.strip().strip('"') for cell in text.split(separator)], None
+        return text.split(), None
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: is not JSON ({error})") from None
+    if isinstance(content, dict):
+        return list(content.values()), list(content)
+    return content, None
+
+
+def _places(chosen: Sequence[str], header: list[str] | None, count: int, where: str) -> list[int]:
+    places = []
+    for column in chosen:
+        if header is not None and column in header:
+            places.append(header.index(column))
+        elif column.isdecimal() and 1 <= int(column) <= count:
+            places.append(int(column) - 1)
+        else:
+            known = f"1..{count}" + (f" or {', '.join(header)}" if header else "")
+            raise InputError(f"--columns: {column!r} is not one of {known} ({where})")
+    if max(places) >= count:
+        raise InputError(f"{where}: {count} columns, column {max(places) + 1} was chosen")
+    return places
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _value(cell: Any, where: str) -> float:
+    if cell in ("", None):
+        raise InputError(f"{where}: is empty; fill the gap or leave the line out")
+    if isinstance(cell, bool) or not _is_number(cell):
+        raise InputError(f"{where}: {shown(cell, 40)} is not a number")
+    value = float(cell)
+    if not math.isfinite(value):
+        raise InputError(
+            f"{where}: {value} is not a finite number; fill the gap or leave the line out"
+        )
+    return value
