@@ -101,7 +101,7 @@ def main() -> None:
     """Print a table, or JSON."""
     # The layers are small, and waiting for a second thread costs more than it brings.
     torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--json", action="store_true")

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 INPUT = "standard input"
 _BATCH = (
-    *("task", "data", "split", "download", "input", "limit", "threads", "trace", "report"),
-    *("energy", "energy_models", "pilot"),
-)
+    "task", "data", "split", "download", "input", "limit", "threads", "trace", "report", "energy",
+    "energy_models", "pilot",
+)  # fmt: skip
 _STREAM = ("encoded", "columns", "changes", "monitor", "window")
 NO_LABEL = "-"
 
@@ -71,9 +71,8 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         return
     other = [name for name in _BATCH if getattr(arguments, name, None)]
     if other:
-        raise InputError(
-            f"--{other[0].replace('_', '-')}: not with --stream, which reads standard input"
-        )
+        name = other[0].replace("_", "-")
+        raise InputError(f"--{name}: not with --stream, which reads standard input")
     if arguments.window is not None and arguments.monitor is None:
         raise InputError("--window: is of --monitor FILE")
     if arguments.window is not None and arguments.window < 1:

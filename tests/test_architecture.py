@@ -26,7 +26,7 @@ ALLOWED = {
     "deploy": {"simulate": "*", "export": "*", "tasks": {"cli", "inputs"}},
     "simulate": {
         "export": "*",
-        "tasks": {"evaluate", "cli", "cli_report", "cli_stream", "evidence", "inputs"},
+        "tasks": {"evaluate", "cli", "inputs", "cli_report", "cli_stream", "evidence"},
     },
     # The commands alone hand the simulator down, so that nothing below them looks upwards.
     "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
