@@ -185,6 +185,7 @@ def test_what_came_before_a_bad_line_is_printed(net: Path, shell: Shell) -> None
 
 def test_options_that_do_not_go_together(net: Path, tmp_path: Path, shell: Shell) -> None:
     assert "--limit: not with --stream" in shell.refusal("", net, "--limit", 1)
+    assert "--energy: not with --stream" in shell.refusal("", net, "--energy")
     assert "--window: is of --monitor" in shell.refusal("", net, "--window", 1)
     assert "--window: 0 is below 1" in shell.refusal("", net, "--window", 0, "--monitor", "-")
     assert "--columns: 'x' is not one of 1..2" in shell.refusal("1,2\n", net, "--columns", "x,1")
