@@ -16,11 +16,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..export.checkpoint import FLOAT_NEURONS, TIME_CONSTANTS, LayerConfig
+from ..export.checkpoint import FLOAT_NEURONS, TAU_MIN, TIME_CONSTANTS, LayerConfig
+from ..export.errors import InputError
 from .time_constants import draw_tau, raw_from_tau, tau_from_raw
 
 State = tuple[Tensor, ...]
 Spike = Callable[[Tensor], Tensor]
+
+_ROUNDING = 1e-6
+"""Steps by which single precision may miss the range of time constants."""
 
 
 class Neuron(nn.Module, ABC):
@@ -69,7 +73,18 @@ class Neuron(nn.Module, ABC):
         }
 
     def load_parameter(self, name: str, value: Tensor) -> None:
-        """Set one per-neuron parameter from a ``model.pt`` value (size,)."""
+        """Set one per-neuron parameter from a ``model.pt`` value (size,).
+
+        Raises
+        ------
+        InputError
+            A time constant below the range that can be trained: a current without a filter.
+        """
+        if name in TIME_CONSTANTS and bool((value < TAU_MIN - _ROUNDING).any()):
+            raise InputError(
+                f"{name}: {float(value.min()):g} steps is below {TAU_MIN:g}, the least that can be "
+                "trained; a current without a filter runs in the exporter and on the chip alone"
+            )
         with torch.no_grad():
             if name in TIME_CONSTANTS:
                 getattr(self, f"raw_{name}").copy_(raw_from_tau(value))

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ..export.checkpoint import TAU_MAX, TAU_MIN, Init
-from ..export.errors import InputError
 
 _LOW, _SPAN = math.log(TAU_MIN), math.log(TAU_MAX) - math.log(TAU_MIN)
 _EDGE = 1e-6
@@ -30,18 +29,7 @@ def tau_from_raw(raw: Tensor) -> Tensor:
 
 
 def raw_from_tau(tau: Tensor) -> Tensor:
-    """Return the raw parameter of a tau in steps; the inverse of ``tau_from_raw``.
-
-    Raises
-    ------
-    InputError
-        A tau below the range that can be trained, such as that of a current without a filter.
-    """
-    if bool((tau < TAU_MIN * (1 - 1e-6)).any()):
-        raise InputError(
-            f"time constants: {float(tau.min()):g} steps is below {TAU_MIN:g}, the least that can "
-            "be trained; a current without a filter runs in the exporter and on the chip alone"
-        )
+    """Return the raw parameter of a tau in steps; the inverse of ``tau_from_raw``."""
     share = (torch.log(tau.double()) - _LOW) / _SPAN
     return torch.logit(share.clamp(_EDGE, 1 - _EDGE)).to(tau.dtype)
 

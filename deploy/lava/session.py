@@ -102,6 +102,18 @@ def end_others(session: int, spare: int | None = None) -> None:
         time.sleep(0.02)
 
 
+def is_orphan(parent: int, patience: float = 1.0) -> bool:
+    """Return whether this process has lost its parent, or loses it within ``patience`` seconds.
+
+    The signal of a parent's death comes when the thread that started this process ends, which may
+    be before the parent itself has.
+    """
+    deadline = time.monotonic() + patience
+    while os.getppid() == parent and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return os.getppid() != parent
+
+
 def _is_tracker(pid: int) -> bool:
     try:
         return b"resource_tracker" in (PROC / str(pid) / "cmdline").read_bytes()

@@ -19,7 +19,7 @@ from types import FrameType
 
 from . import compat
 from .rundir import RunDirectory
-from .session import end_others
+from .session import end_others, is_orphan
 
 PR_SET_PDEATHSIG = 1
 
@@ -73,7 +73,7 @@ def _end_with_parent(run: RunDirectory) -> None:
     def end(_signal: int, _frame: FrameType | None) -> None:
         if os.getpid() == worker and os.getsid(0) == worker:
             end_others(worker, spare=worker)
-            if os.getppid() != parent:
+            if is_orphan(parent):
                 shutil.rmtree(run.path, ignore_errors=True)
         os._exit(128 + signal.SIGTERM)
 

@@ -24,7 +24,7 @@ import numpy as np
 from ...simulate.measurement import Measurement
 from ..lava import compat
 from ..lava.rundir import RunDirectory
-from ..lava.session import end_others
+from ..lava.session import end_others, is_orphan
 from ..lava.worker import PR_SET_PDEATHSIG
 from .job import BoardJob
 from .options import use_host
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     except Stopped:
         if os.getsid(0) == os.getpid():
             end_others(os.getpid(), spare=os.getpid())
-        if os.getppid() != parent:
+        if is_orphan(parent):
             shutil.rmtree(run.path, ignore_errors=True)
         return 128 + signal.SIGTERM
     except BaseException:

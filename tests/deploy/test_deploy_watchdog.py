@@ -90,7 +90,7 @@ def while_running(act: Callable[[list[int]], None]) -> threading.Thread:
     return thread
 
 
-def run_disturbed(act: Callable[[list[int]], None], timeout: float = 1.5) -> str:
+def run_disturbed(act: Callable[[list[int]], None], timeout: float = 4) -> str:
     thread = while_running(act)
 
     def progress(_done: int, steps: int) -> None:
@@ -137,12 +137,12 @@ def test_a_network_that_cannot_be_built_gives_its_traceback() -> None:
 
 def test_a_stopped_process_is_a_hang_and_the_watchdog_ends_it() -> None:
     message = run_disturbed(lambda pids: os.kill(lava_process(pids), signal.SIGSTOP))
-    assert "no step finished for 1.5 s in sample 0 after" in message
+    assert "no step finished for 4 s in sample 0 after" in message
 
 
 def test_a_killed_lava_process_hangs_the_rest_and_is_counted() -> None:
     message = run_disturbed(lambda pids: os.kill(lava_process(pids), signal.SIGKILL))
-    assert "no step finished for 1.5 s" in message
+    assert "no step finished for 4 s" in message
     assert "1 of its processes had ended" in message
 
 
@@ -175,7 +175,7 @@ def test_a_killed_run_leaves_no_file(short_folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
     message = run_disturbed(lambda pids: os.kill(min(pids), signal.SIGKILL), timeout=60)
     assert "signal 9" in message
-    assert list(short_folder.iterdir()) == []
+    assert list(short_folder.rglob("*")) == []
 
 
 def test_a_killed_parent_takes_the_run_with_it(short_folder: Path) -> None:
@@ -212,4 +212,4 @@ def test_a_killed_parent_takes_the_run_with_it(short_folder: Path) -> None:
     while session.members(workers[0]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert session.members(workers[0]) == []
-    assert list(short_folder.iterdir()) == []
+    assert list(short_folder.rglob("*")) == []

@@ -156,6 +156,12 @@ def test_gradients_flow_through_reset_threshold_and_adaptation() -> None:
         np.testing.assert_allclose(gradient, expected[name], rtol=1e-8, atol=1e-9)
 
 
+def test_a_current_without_a_filter_cannot_be_trained() -> None:
+    neuron = direction(network(layer("cuba_lif"))).neuron
+    with pytest.raises(InputError, match=r"tau_syn: 0.001 steps is below 0.2, the least"):
+        neuron.load_parameter("tau_syn", torch.full_like(neuron.tau("tau_syn"), 0.001))
+
+
 def test_a_strength_that_training_drives_below_zero_is_used_without_its_sign() -> None:
     model = network(layer("alif", train_threshold=True, train_adaptation=True))
     with torch.no_grad():
