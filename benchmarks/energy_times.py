@@ -21,6 +21,7 @@ from srnn.export.config import LayerConfig, ModelConfig
 from srnn.export.netx import read_net
 from srnn.simulate.meter import Meters, find_meters
 from srnn.simulate.simulator import run_with_activity
+from srnn.simulate.streaming import StreamingSimulator
 from srnn.train import SRNN
 
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
@@ -92,6 +93,15 @@ def _measure(inputs: np.ndarray, repeats: int, meters: Meters) -> list[Timed]:
 
         name = "SRNN, integers, srnn.simulate"
         rows.append(timed((name, mode), simulate, len(some) * steps, meters, repeats))
+    stream, sequence = StreamingSimulator(network), inputs[0, :STEPPED]
+
+    def one_by_one() -> None:
+        stream.reset()
+        for sample in sequence:
+            stream.step(sample)
+
+    name = "SRNN, integers, StreamingSimulator"
+    rows.append(timed((name, "step by step"), one_by_one, len(sequence), meters, repeats))
     sizes = network.layers[0].size, network.layers[-1].size
     torched: list[tuple[str, SRNN]] = []
     for title, engine in (("engine", "events"), ("plain loop", "loop")):
