@@ -51,5 +51,5 @@ def test_graded_layers_are_refused() -> None:
 
 def test_a_current_without_filter_cannot_be_trained() -> None:
     model = float_model(LayerConfig("cuba_lif", 3), layers__0__tau_syn=np.full(3, TAU_SYN_NONE))
-    with pytest.raises(InputError, match=r"time constants: 0\.001 steps is below 0\.2"):
+    with pytest.raises(InputError, match=r"tau_syn: 0\.001 steps is below 0\.2"):
         SRNN(model.config).load_weights(model.weights)

@@ -299,6 +299,7 @@ def test_a_dense_baseline_from_the_command_line(tmp_path: Path) -> None:
     assert "(lstm)" in ran.stderr or "(linear)" in ran.stderr
 
 
+@pytest.mark.slow
 def test_every_process_of_a_run_leaves(tmp_path: Path) -> None:
     rates = ("--learning-rate", "1e6", "--weight-decay", "1e3")
     result = torchrun("-m", "srnn.train", *SMALL, *rates, "--out", tmp_path / "two")
