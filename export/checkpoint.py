@@ -37,6 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .config import (
+    DELAYS,
     FLOAT_NEURONS,
     TAU_MAX,
     TAU_MIN,
@@ -50,7 +51,7 @@ from .config import (
 )
 from .errors import InputError
 from .files import replacing
-from .grid import MESSAGE_BITS_MAX
+from .grid import DELAY_MAX, MESSAGE_BITS_MAX
 from .plain import build, shown
 
 __all__ = [
@@ -110,6 +111,13 @@ def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) 
             _check_range(name, values, low, TAU_MAX, "steps")
         elif parameter in {"threshold", "adaptation"}:
             _check_range(name, values, 0.0, float("inf"), "")
+        elif parameter in DELAYS:
+            _check_range(name, values, 0.0, DELAY_MAX, "steps")
+            bad = np.flatnonzero(values != np.round(values))
+            if bad.size:
+                raise InputError(
+                    f"weights: {name}[{bad[0]}] is {values[bad[0]]:g}, not a whole number of steps"
+                )
 
 
 def _check_range(name: str, values: npt.NDArray[Any], low: float, high: float, unit: str) -> None:

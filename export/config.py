@@ -9,6 +9,7 @@ import numpy as np
 
 from .dense import DENSE_LAYERS, dense_weights
 from .errors import InputError
+from .grid import DELAY_MAX
 from .network import READOUTS
 
 FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
@@ -20,6 +21,8 @@ FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
 }
 """Float neurons and their per-neuron parameters; the equations are in ``train/neurons.py``."""
 
+DELAYS = ("delay", "delay_rec")
+"""Delays of a layer's synapses, where it has any."""
 TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
 TAU_MIN, TAU_MAX = 0.2, 4095.0
 """Range of time constants in steps: what a 12-bit decay code can still tell apart."""
@@ -62,6 +65,25 @@ class Init:
 
 
 @dataclass(frozen=True)
+class Delay:
+    """Delays of a layer's synapses in whole steps, spread evenly over its neurons, low to high.
+
+    A neuron's delay holds for all its synapses of a kind. Values are 0 to ``DELAY_MAX``, what the
+    chip's memory of sums under way can hold; they are not trained.
+    """
+
+    low: int = 0
+    high: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.high <= DELAY_MAX:
+            raise InputError(
+                f"delay: low {self.low} and high {self.high} are not 0 <= low <= high <= "
+                f"{DELAY_MAX} steps"
+            )
+
+
+@dataclass(frozen=True)
 class SurrogateConfig:
     """The surrogate gradient by name; None stands for that surrogate's default.
 
@@ -85,7 +107,8 @@ class LayerConfig:
     ``initial_adaptation`` is the trace b before the first step. ``weight_init``:
     ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
     ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
-    multiply the initial weights. A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has
+    multiply the initial weights. ``delay`` holds back what comes from below, ``delay_rec`` what
+    comes from the layer itself, beyond the one step of recurrence. A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has
     nothing but its ``neuron`` and ``size``.
     """
 
@@ -106,6 +129,8 @@ class LayerConfig:
     weight_gain: float = 1.0
     recurrent_init: str = "orthogonal"
     recurrent_gain: float = 1.0
+    delay: Delay = field(default_factory=Delay)
+    delay_rec: Delay = field(default_factory=Delay)
 
     def __post_init__(self) -> None:
         if self.neuron not in {**FLOAT_NEURONS, **DENSE_LAYERS}:
@@ -132,6 +157,13 @@ class LayerConfig:
                 )
         if self.recurrent and self.neuron == "li":
             raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        if self.delay_rec.high and not self.recurrent:
+            raise InputError("layer: delay_rec of a layer that is not recurrent")
+        if (self.delay.high or self.delay_rec.high) and (self.dense or self.bidirectional):
+            raise InputError(
+                "layer: delays need a spiking layer in one direction of time"
+                + (f", not {self.neuron}" if self.dense else "")
+            )
         self._check_inits()
 
     def _check_inits(self) -> None:
@@ -198,7 +230,8 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of a model's weights.
 
     Layer i has ``layers.i.weight`` (n, n_in), ``layers.i.bias`` (n,), ``layers.i.weight_rec`` (n,
-    n) where recurrent, and its neuron's parameters (n,). A bidirectional layer has them twice, as
+    n) where recurrent, its neuron's parameters (n,), and ``delay`` and ``delay_rec`` (n,) in whole
+    steps where its config has such. A bidirectional layer has them twice, as
     ``layers.0.forward.*`` and ``layers.0.backward.*``. A dense layer has what
     ``export/dense.py`` says.
     """
@@ -215,6 +248,9 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{prefix}bias"] = (layer.size,)
             if layer.recurrent:
                 shapes[f"{prefix}weight_rec"] = (layer.size, layer.size)
+            for name in DELAYS:
+                if getattr(layer, name).high:
+                    shapes[f"{prefix}{name}"] = (layer.size,)
             for name in FLOAT_NEURONS[layer.neuron]:
                 shapes[f"{prefix}{name}"] = (layer.size,)
     return shapes

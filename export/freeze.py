@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
-from .config import LayerConfig, ModelConfig
+from .config import DELAYS, LayerConfig, ModelConfig
 from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
 from .integer_neurons import INTEGER_NEURONS, FloatLayer
@@ -161,6 +161,7 @@ def float_layers(
             for name, value in weights.items()
             if name.startswith(prefix)
         }
+        delays = {name: own.pop(name).astype(np.int64) for name in DELAYS if name in own}
         layers.append(
             FloatLayer(
                 name=f"{index}",
@@ -169,6 +170,7 @@ def float_layers(
                 weight_rec=own.pop("weight_rec", None),
                 bias=own.pop("bias"),
                 parameters=own,
+                **delays,
             )
         )
     return tuple(layers)
@@ -250,11 +252,11 @@ def _freeze_layer(
         weights_rec = _integer_weights(recurrent, unit, exponent_rec, stock, options.weight_bits)
     made = Layer(
         name=layer.name,
-        synapses=Synapses(weights.astype(np.int32), exponent),
+        synapses=Synapses(weights.astype(np.int32), exponent, layer.delay),
         neuron=values.record(layer.config.size, **values.parameters),
         recurrent=None
         if weights_rec is None or not weights_rec.any()
-        else Synapses(weights_rec.astype(np.int32), exponent_rec),
+        else Synapses(weights_rec.astype(np.int32), exponent_rec, layer.delay_rec),
         state_scale=values.state_scale,
     )
     return made, unit[:, 0], doublings

@@ -24,6 +24,8 @@ class FloatLayer:
     weight_rec: FloatArray | None
     bias: FloatArray
     parameters: dict[str, FloatArray]
+    delay: IntArray | None = None
+    delay_rec: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

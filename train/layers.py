@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..export.checkpoint import LayerConfig
+from ..export.config import DELAYS, Delay, LayerConfig
 from ..export.errors import InputError
 from .neurons import NEURONS, State
 
@@ -33,12 +34,23 @@ class Direction(nn.Module):
         self.weight = nn.Parameter(torch.empty(n, inputs))
         self.bias = nn.Parameter(torch.zeros(n))
         self.neuron = NEURONS[config.neuron](config)
+        self.delay: Tensor | None
+        self.delay_rec: Tensor | None
         _initialise(self.weight, config.weight_init, config.weight_gain)
         if config.recurrent:
             self.weight_rec = nn.Parameter(torch.empty(n, n))
             _initialise(self.weight_rec, config.recurrent_init, config.recurrent_gain)
         else:
             self.register_parameter("weight_rec", None)
+        for name in DELAYS:
+            spread: Delay = getattr(config, name)
+            steps = torch.linspace(spread.low, spread.high, n).round()
+            self.register_buffer(name, steps if spread.high else None)
+
+    def delays(self) -> dict[str, Tensor]:
+        """Return the delays that the layer has, whole steps (n,)."""
+        every = {name: getattr(self, name) for name in DELAYS}
+        return {name: steps for name, steps in every.items() if steps is not None}
 
     def forward(
         self,
@@ -78,13 +90,23 @@ class Direction(nn.Module):
         coefficients = neuron.coefficients()
         if neuron.bias_after_current:
             coefficients, bias = (*coefficients, self.bias), None
-        drive = functional.linear(inputs, weight, bias).unbind(1)
+        if self.delay is None:
+            drive = functional.linear(inputs, weight, bias).unbind(1)
+        else:
+            arriving = _late(functional.linear(inputs, weight), self.delay)
+            drive = (arriving if bias is None else arriving + bias).unbind(1)
         if state is None:
             state = neuron.initial_state(drive[0])
+        elif self.delays():
+            raise _no_state()
         recurrent = None if weight_rec is None else weight_rec.t()
+        late, waiting = self.delay_rec, []
         for current in drive:
-            if recurrent is not None:
+            if recurrent is not None and late is None:
                 current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
+            elif recurrent is not None:
+                waiting.append(state[-1] @ recurrent)
+                current = current + _due(waiting, late)  # noqa: PLW2901
             state = neuron.step(state, current, coefficients, spike_function)
             yield state
 
@@ -103,8 +125,11 @@ class Direction(nn.Module):
         weight, weight_rec, bias = self._with_gain()
         if state is None:
             state = self.neuron.initial_state(weight.new_zeros(batch, self.neuron.size))
+        elif self.delays():
+            raise _no_state()
+        late = {name: steps.cpu().numpy().astype(np.int32) for name, steps in self.delays().items()}
         return StackLayer(
-            self.neuron.name, weight, weight_rec, bias, self.neuron.coefficients(), state
+            self.neuron.name, weight, weight_rec, bias, self.neuron.coefficients(), state, **late
         )
 
 
@@ -154,6 +179,30 @@ class SpikingLayer(nn.Module):
         if self.back is None:
             return {"": self.ahead}
         return {"forward.": self.ahead, "backward.": self.back}
+
+
+def _late(drive: Tensor, delay: Tensor) -> Tensor:
+    """Return drives (batch, time, n) with every neuron's held back by its delay (n,)."""
+    steps = torch.arange(drive.shape[1], device=drive.device)[:, None] - delay.long()
+    index = steps.clamp(min=0).expand(len(drive), -1, -1)
+    return torch.gather(drive, 1, index) * (steps >= 0)
+
+
+def _due(waiting: list[Tensor], delay: Tensor) -> Tensor:
+    """Return what of the sums (batch, n) of all steps so far is due now."""
+    now = len(waiting) - 1
+    total = torch.zeros_like(waiting[0])
+    for late in delay.unique().long().tolist():
+        if late <= now:
+            total = total + waiting[now - late] * (delay == late)
+    return total
+
+
+def _no_state() -> InputError:
+    return InputError(
+        "layer: with delays every sequence starts anew, for messages under way are no part of the "
+        "state; set truncate_steps to 0"
+    )
 
 
 def stack_on(device: torch.device) -> Callable[..., StackResult]:

@@ -17,6 +17,7 @@ from ..export.checkpoint import (
     check_weights,
     expected_weights,
 )
+from ..export.config import DELAYS
 from ..export.errors import InputError
 from .dense import DenseLayer
 from .layers import Direction, SpikingLayer, stack_on
@@ -265,7 +266,8 @@ class SRNN(nn.Module):
             found[f"{prefix}bias"] = direction.bias
             if direction.weight_rec is not None:
                 found[f"{prefix}weight_rec"] = direction.weight_rec
-            for name, value in direction.neuron.parameter_values().items():
+            values = {**direction.neuron.parameter_values(), **direction.delays()}
+            for name, value in values.items():
                 found[f"{prefix}{name}"] = value
         for prefix, layer in self._dense_layers().items():
             found.update({f"{prefix}{name}": value for name, value in layer.weights().items()})
@@ -285,7 +287,7 @@ class SRNN(nn.Module):
         check_weights(self.config, weights)
         for prefix, direction in self._directions().items():
             with torch.no_grad():
-                for name in ("weight", "bias", "weight_rec"):
+                for name in ("weight", "bias", "weight_rec", *DELAYS):
                     target = getattr(direction, name)
                     if target is not None:
                         target.copy_(torch.from_numpy(np.array(weights[prefix + name])))

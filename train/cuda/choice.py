@@ -57,6 +57,8 @@ def why_loop(layers: Iterable[LayerConfig], known_surrogate: bool, single: bool)
         return "the surrogate gradient has no kernel"
     for index, layer in enumerate(layers):
         reason = why_not(layer.neuron, layer.size, layer.recurrent)
+        if reason is None and (layer.delay.high or layer.delay_rec.high):
+            reason = "delays have no kernel"
         if reason is not None:
             return f"layer {index}: {reason}"
     return None

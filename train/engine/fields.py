@@ -8,7 +8,7 @@ a block, ``planes`` 2 where a program keeps a second state, else 1.
 
 from __future__ import annotations
 
-FIELDS = 32
+FIELDS = 40
 """Fields of a row."""
 
 (
@@ -38,7 +38,14 @@ FIELDS = 32
     MASKS,  # int64 (n): which samples, or samples and steps, a neuron fired in; 0 of narrow layers
     PAIRS,  # int32 (MASK_BITS): the bits of a mask
     RING,  # float32 (MASK_BITS, width): gradients of the drive of the last steps, on the way back
-) = range(26)
+    DELAY,  # int32 (width): steps by which what comes from below is late, or 0 for none
+    SLOTS,  # largest of them + 1
+    WAITING,  # float32 (SLOTS, samples, width): what is under way, of ``delays.py``
+    DELAY_REC,  # the same of the recurrent synapses, beyond the step that they take by themselves
+    SLOTS_REC,
+    WAITING_REC,
+    HELD,  # float32 (samples, width): a line that waits apart from the drive or its gradient
+) = range(33)
 
 INPUT_FIELDS = 8
 (

@@ -23,6 +23,7 @@ from .surrogates import Encoded
 from .threads import get_threads, run_shares, shares
 
 Floats = npt.NDArray[np.float32]
+Delays = npt.NDArray[np.int32]
 
 TENSORS = 10
 """Tensors of a layer, in the order of ``stack.NAMES``."""
@@ -62,6 +63,7 @@ class Call:
     last_spikes: bool
     counts: bool
     needs_back: bool
+    delays: tuple[tuple[Delays | None, Delays | None], ...]
     replay: Sequence[Replay] | None = None
 
 
@@ -77,6 +79,7 @@ class _Layer:
     kept: Floats | None
     parameters: Floats
     initial: Floats
+    delays: tuple[Delays | None, Delays | None]
 
 
 @dataclass
@@ -108,7 +111,8 @@ class Stack(torch.autograd.Function):
         membranes = None
         for index, program in enumerate(call.programs):
             tensors = flat[TENSORS * index : TENSORS * (index + 1)]
-            layer = _make_layer(program, tensors, sizes, call.needs_back)
+            delays = call.delays[index]
+            layer = _make_layer(program, tensors, delays, sizes, call.needs_back)
             last = index == sizes.layers - 1
             layers.append(layer)
             if call.replay is None:
@@ -291,7 +295,11 @@ def _gradients(layer: _Layer, learnt: _Learnt, needed: Sequence[bool]) -> list[T
 
 
 def _make_layer(
-    program: Program, tensors: Sequence[Tensor | None], sizes: Sizes, keeps: bool
+    program: Program,
+    tensors: Sequence[Tensor | None],
+    delays: Sequence[Delays | None],
+    sizes: Sizes,
+    keeps: bool,
 ) -> _Layer:
     """Lay out parameters and states of a layer, and room for what it keeps."""
     weight = tensors[0]
@@ -307,6 +315,7 @@ def _make_layer(
     initial = _states(tensors[7:], sizes.batch, width)
     of_steps = (_blocks(sizes), sizes.steps, program.planes, sizes.samples, width)
     kept = aligned(of_steps, clear=False) if keeps else None
+    late, late_rec = (_late(delay, width) for delay in delays)
     row = np.zeros(fields.FIELDS, np.int64)
     for place, value in (
         (fields.PROGRAM, program.number),
@@ -318,9 +327,21 @@ def _make_layer(
         (fields.PLANES, program.planes),
         (fields.KEPT, _address(kept)),
         (fields.INITIAL, _address(initial)),
+        (fields.DELAY, _address(late)),
+        (fields.SLOTS, 0 if late is None else late.max() + 1),
+        (fields.DELAY_REC, _address(late_rec)),
+        (fields.SLOTS_REC, 0 if late_rec is None else late_rec.max() + 1),
     ):
         row[place] = value
-    return _Layer(n, width, channels, _padded(channels), row, kept, parameters, initial)
+    held = (late, late_rec)
+    return _Layer(n, width, channels, _padded(channels), row, kept, parameters, initial, held)
+
+
+def _late(delay: Delays | None, width: int) -> Delays | None:
+    """Return delays padded to ``width`` with the last, None where nothing is late."""
+    if delay is None or not delay.any():
+        return None
+    return np.pad(delay.astype(np.int32), (0, width - len(delay)), mode="edge")
 
 
 def _states(given: Sequence[Tensor | None], batch: int, width: int) -> Floats:
@@ -392,6 +413,14 @@ def _with_room(
             (row, fields.FIRED_COUNTS, 2 * (samples + 1)),
             (row, fields.BITS, 2 * samples * -(-layer.width // 64)),
         ]
+        slots = int(row[fields.SLOTS] + row[fields.SLOTS_REC])
+        if slots:
+            block = samples * layer.width
+            wanted += [
+                (row, fields.WAITING, int(row[fields.SLOTS]) * block),
+                (row, fields.WAITING_REC, int(row[fields.SLOTS_REC]) * block),
+                (row, fields.HELD, block),
+            ]
         if row[fields.WEIGHT_REC] and layer.n**2 > CACHED:
             wanted += [
                 (row, fields.MASKS, 2 * layer.n),

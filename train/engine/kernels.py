@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from numba import njit
 
+from .delays import hold_back
 from .fields import (
     BITS,
     CHANNELS,
@@ -36,6 +37,8 @@ from .fields import (
     D_PARAMETERS,
     D_WEIGHT,
     D_WEIGHT_REC,
+    DELAY,
+    DELAY_REC,
     DENSE,
     FIELDS,
     FINAL,
@@ -43,6 +46,7 @@ from .fields import (
     FIRED_COUNTS,
     FOUND,
     FOUND_COUNTS,
+    HELD,
     INITIAL,
     KEPT,
     LINES,
@@ -55,10 +59,14 @@ from .fields import (
     PROGRAM,
     RING,
     ROOM,
+    SLOTS,
+    SLOTS_REC,
     SOURCES,
     SPIKES,
     STARTS,
     VALUES,
+    WAITING,
+    WAITING_REC,
     WEIGHT,
     WEIGHT_REC,
     WIDTH,
@@ -122,6 +130,32 @@ def _write_states(layer, field, batch, samples, b0, rows, planes):
         for r in range(rows):
             start = (number * batch + b0 + r) * width
             copy(get_int64(layer, field), start, plane, r * width, width)
+
+
+@njit
+def _nothing_waits(layer, samples):
+    """Empty the rings of a layer's delays."""
+    block = samples * get_int64(layer, WIDTH)
+    clear(get_int64(layer, WAITING), get_int64(layer, SLOTS) * block)
+    clear(get_int64(layer, WAITING_REC), get_int64(layer, SLOTS_REC) * block)
+
+
+@njit
+def _hold_back(layer, samples, step, target, source):
+    """Write to ``target`` what of the input is due at a step, counted from where the way began."""
+    hold_back(
+        target, source, get_int64(layer, DELAY), get_int64(layer, WAITING),
+        get_int64(layer, SLOTS), samples, get_int64(layer, WIDTH), step,
+    )  # fmt: skip
+
+
+@njit
+def _hold_back_rec(layer, samples, step, target, source):
+    """Write to ``target`` what of the recurrence is due at a step, as ``_hold_back``."""
+    hold_back(
+        target, source, get_int64(layer, DELAY_REC), get_int64(layer, WAITING_REC),
+        get_int64(layer, SLOTS_REC), samples, get_int64(layer, WIDTH), step,
+    )  # fmt: skip
 
 
 @njit
@@ -373,6 +407,7 @@ def _compile(digest: int):
                 states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
                 _read_states(layer, INITIAL, batch, samples, b0, rows, states)
                 put_int64(get_int64(layer, FIRED_COUNTS), samples, 0)
+                _nothing_waits(layer, samples)
             for t in range(steps):
                 for number in range(layers):
                     layer = stack + 8 * FIELDS * number
@@ -392,11 +427,20 @@ def _compile(digest: int):
                         graded = kind in (ALIF_RELU, LI)
                         weight = get_int64(layer, WEIGHT)
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
+                    if get_int64(layer, DELAY) != 0:
+                        _hold_back(layer, samples, t, drive, drive)
                     weight = get_int64(layer, WEIGHT_REC)
                     if weight != 0:
+                        late, held = get_int64(layer, DELAY_REC) != 0, get_int64(layer, HELD)
+                        if late:
+                            clear(held, block)
+                        total = held if late else drive
                         # The states before the first step may hold spikes that are no ones.
                         graded = t == 0 or program == ALIF_RELU
-                        _add_sent(drive, width, weight, layer, sent, samples, rows, graded)
+                        _add_sent(total, width, weight, layer, sent, samples, rows, graded)
+                        if late:
+                            _hold_back_rec(layer, samples, t, held, held)
+                            add(drive, 0, held, 0, block)
                     if kept != 0:
                         kept += 4 * (index * steps + t) * get_int64(layer, PLANES) * block
                     step_forward(
@@ -428,6 +472,7 @@ def _compile(digest: int):
                 last = (index * steps + steps - 1) * get_int64(layer, PLANES) * block
                 bits_of(samples, width, get_int64(layer, KEPT) + 4 * last, get_int64(layer, BITS))
                 _list_fired(layer, samples, rows)
+                _nothing_waits(layer, samples)
             for t in range(steps - 1, -1, -1):
                 for number in range(layers - 1, -1, -1):
                     layer = stack + 8 * FIELDS * number
@@ -444,7 +489,11 @@ def _compile(digest: int):
                         before, ahead, planes, get_int64(layer, BITS),
                         get_int64(layer, D_PARAMETERS),
                     )  # fmt: skip
-                    dc = planes + 4 * DC * block
+                    drive = planes + 4 * DC * block
+                    dc = drive
+                    if get_int64(layer, DELAY) != 0:
+                        dc = get_int64(layer, HELD)
+                        _hold_back(layer, samples, steps - 1 - t, dc, drive)
                     if number > 0:
                         below = layer - 8 * FIELDS
                         _back_to(below, layer, samples, rows, index * steps + t, dc)
@@ -453,6 +502,10 @@ def _compile(digest: int):
                     if program != LI:
                         _list_fired(layer, samples, rows)
                     if get_int64(layer, WEIGHT_REC) != 0:
+                        dc = drive
+                        if get_int64(layer, DELAY_REC) != 0:
+                            dc = get_int64(layer, HELD)
+                            _hold_back_rec(layer, samples, steps - 1 - t, dc, drive)
                         _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number

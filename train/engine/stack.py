@@ -13,7 +13,7 @@ from torch import Tensor
 from ...export.errors import InputError
 from . import programs
 from .events import Events
-from .function import Call, Program, Stack
+from .function import Call, Delays, Program, Stack
 from .replay import Replay
 from .surrogates import STEP, Encoded
 from .threads import not_compiled
@@ -47,6 +47,10 @@ class StackLayer:
     state
         The state before the first step, each (batch, n): ``alif`` u, b, s; ``lif`` u, s;
         ``cuba_lif`` i, u, s; ``li`` u.
+    delay, delay_rec
+        Whole steps (n,) by which what comes from below, and from the layer itself, reaches each
+        neuron late; None for none. A recurrent synapse takes one step more. Nothing is under way
+        before the first step.
     """
 
     neuron: str
@@ -55,6 +59,8 @@ class StackLayer:
     bias: Tensor
     coefficients: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
+    delay: Delays | None = None
+    delay_rec: Delays | None = None
 
     def in_order(self) -> tuple[Tensor | None, ...]:
         """Return the tensors in the order of ``NAMES``; None where the neuron has none.
@@ -162,7 +168,8 @@ def spiking_stack(
     ends = None if lengths is None else lengths.detach().cpu().numpy().astype(np.int64)
     call = Call(
         kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes,
-        spikes or last_spikes, counts, needs_back, replay,
+        spikes or last_spikes, counts, needs_back,
+        tuple((layer.delay, layer.delay_rec) for layer in layers), replay,
     )  # fmt: skip
     made = Stack.apply(call, dense, *flat)
     assert isinstance(made, tuple)

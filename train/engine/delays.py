@@ -1,0 +1,42 @@
+"""Delays inside the kernels: what a layer's synapses deliver waits in a ring of whole lines.
+
+A neuron's delay holds for all synapses of a kind, so sums over synapses wait and no single events:
+``drive_t[i] = sum_t-d_i[i]``. On the way back the ring turns the other way, from the last step to
+the first: the gradient of the sum of step t is that of the drive of step ``t + d_i``.
+"""
+
+# Compiled functions take their arguments by position.
+# ruff: noqa: PLR0917
+# An intrinsic takes one argument less than its definition.
+# pyright: reportCallIssue=false
+
+from __future__ import annotations
+
+from numba import njit
+
+from .lines import copy
+from .simd import LANES, get_float, get_int32, load, put_float, store
+
+
+@njit
+def hold_back(target, source, delay, waiting, slots, samples, width, step):
+    """Write to ``target`` what of all lines so far is due at ``step``; they may be the same.
+
+    ``source``, ``target`` float32 (samples, width); ``delay`` int32 (width,), below ``slots``;
+    ``waiting`` float32 (slots, samples, width), 0 before step 0.
+    """
+    block = samples * width
+    copy(waiting, step % slots * block, source, 0, block)
+    for i in range(0, width, LANES):
+        first, same = get_int32(delay, i), True
+        for k in range(i + 1, i + LANES):
+            same &= get_int32(delay, k) == first
+        if same:
+            due = (step + slots - first) % slots * block + i
+            for r in range(samples):
+                store(target, r * width + i, load(waiting, due + r * width))
+            continue
+        for k in range(i, i + LANES):
+            due = (step + slots - get_int32(delay, k)) % slots * block + k
+            for r in range(samples):
+                put_float(target, r * width + k, get_float(waiting, due + r * width))
