@@ -108,8 +108,8 @@ class LayerConfig:
     ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
     ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
     multiply the initial weights. ``delay`` holds back what comes from below, ``delay_rec`` what
-    comes from the layer itself, beyond the one step of recurrence. A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has
-    nothing but its ``neuron`` and ``size``.
+    comes from the layer itself, beyond the one step of recurrence. A dense layer, one of
+    ``DENSE_LAYERS`` of ``export/dense.py``, has nothing but its ``neuron`` and ``size``.
     """
 
     neuron: str = "alif"
@@ -157,6 +157,10 @@ class LayerConfig:
                 )
         if self.recurrent and self.neuron == "li":
             raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        self._check_delays()
+        self._check_inits()
+
+    def _check_delays(self) -> None:
         if self.delay_rec.high and not self.recurrent:
             raise InputError("layer: delay_rec of a layer that is not recurrent")
         if (self.delay.high or self.delay_rec.high) and (self.dense or self.bidirectional):
@@ -164,7 +168,6 @@ class LayerConfig:
                 "layer: delays need a spiking layer in one direction of time"
                 + (f", not {self.neuron}" if self.dense else "")
             )
-        self._check_inits()
 
     def _check_inits(self) -> None:
         inits = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")

@@ -6,6 +6,7 @@ one serves where no torch is, for models that bring no answers of their own, suc
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from .checkpoint import FloatModel
 from .errors import InputError
-from .grid import FloatArray
+from .grid import FloatArray, IntArray
 from .integer_neurons import FloatLayer
 
 NEURONS = ("alif", "lif", "cuba_lif", "li")
@@ -85,10 +86,11 @@ def _run_layer(
     b = np.full_like(u, layer.config.initial_adaptation)
     membranes = np.empty((batch, steps, layer.config.size))
     spikes = np.zeros(membranes.shape, dtype=bool)
+    below, itself = _Waiting(layer.delay), _Waiting(layer.delay_rec)
     for step in range(steps):
-        arriving = signal[:, step] @ layer.weight.T + before
+        arriving = below.due(signal[:, step] @ layer.weight.T) + before
         if layer.weight_rec is not None:
-            arriving = arriving + s @ layer.weight_rec.T
+            arriving = arriving + itself.due(s @ layer.weight_rec.T)
         current = alpha_syn * current + gain * arriving
         b = rho * b + (1.0 - rho) * s
         limit = threshold + strength * b
@@ -101,3 +103,21 @@ def _run_layer(
         s = fired.astype(np.float64)
         membranes[:, step], spikes[:, step] = u, fired
     return membranes, spikes if spiking else None
+
+
+class _Waiting:
+    """Sums that reach neurons late, by ``delay`` (n,) steps; None for at once."""
+
+    def __init__(self, delay: IntArray | None) -> None:
+        self._delay = delay
+        self._lines: deque[FloatArray] = deque(maxlen=1 if delay is None else int(delay.max()) + 1)
+
+    def due(self, line: FloatArray) -> FloatArray:
+        """Take the sums (batch, n) of a step and return what is due then."""
+        if self._delay is None:
+            return line
+        self._lines.appendleft(line)
+        found = np.zeros_like(line)
+        for late, earlier in enumerate(self._lines):
+            found[:, self._delay == late] = earlier[:, self._delay == late]
+        return found

@@ -1,15 +1,15 @@
 """From a graph of NIR to a chain of neuron populations, each with all that reaches it.
 
 Between neurons a graph may hold any acyclic arrangement of linear nodes (Linear, Affine, Scale,
-Flatten, a Delay of 0, branches that are added): they are multiplied out to one matrix and one
-constant for each pair of populations.
+Flatten, Delay, branches that are added): they are multiplied out to one matrix, one constant and
+one delay of each neuron for each pair of populations.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class Population:
     """A node of neurons and what reaches it at every step.
 
     ``weight`` (n, n_in) from the population below or the input, ``weight_rec`` (n, n) from its own
-    spikes one step before or None, ``constant`` (n,).
+    spikes one step before or None, ``constant`` (n,). ``delay``, ``delay_rec`` (n,): seconds by
+    which each neuron gets these late.
     """
 
     name: str
@@ -51,6 +52,8 @@ class Population:
     weight: FloatArray
     weight_rec: FloatArray | None
     constant: FloatArray
+    delay: FloatArray
+    delay_rec: FloatArray
 
     @property
     def size(self) -> int:
@@ -60,21 +63,33 @@ class Population:
 
 @dataclass
 class _Signal:
-    """What flows along edges: a sum of maps of sources, and a constant.
+    """What flows along edges: a sum of maps of sources, each late, and a constant.
 
-    A map is a matrix (n, n_in), or the diagonal of one, (n,) or (1,).
+    A map is a matrix (n, n_in), or the diagonal of one, (n,) or (1,). ``late``: seconds of each
+    map's values, (n,) or (1,).
     """
 
     terms: dict[str, FloatArray] = field(default_factory=dict)
     constant: FloatArray = field(default_factory=lambda: np.zeros(1))
+    late: dict[str, FloatArray] = field(default_factory=dict)
 
     def add(self, other: _Signal) -> None:
         for source, term in other.terms.items():
-            self.terms[source] = _sum(self.terms[source], term) if source in self.terms else term
+            if source not in self.terms:
+                self.terms[source], self.late[source] = term, other.late[source]
+                continue
+            self.terms[source] = _sum(self.terms[source], term)
+            if np.any(self.late[source] != other.late[source]):
+                raise _LateError(source)
         self.constant = _same_length(self.constant, other.constant)
 
     def mapped(self, by: Callable[[FloatArray], FloatArray], constant: FloatArray) -> _Signal:
-        return _Signal({source: by(term) for source, term in self.terms.items()}, constant)
+        terms = {source: by(term) for source, term in self.terms.items()}
+        return _Signal(terms, constant, dict(self.late))
+
+
+class _LateError(Exception):
+    """A sum of what one source sent at different times."""
 
 
 def populations(graph: NodeGraph) -> tuple[list[Population], list[Offence]]:
@@ -87,10 +102,6 @@ def populations(graph: NodeGraph) -> tuple[list[Population], list[Offence]]:
     for name, kind in kinds.items():
         if kind in _WHY_NOT:
             offences.append(Offence(name, kind, _WHY_NOT[kind]))
-        elif kind == "Delay" and np.any(np.asarray(graph.nodes[name].delay) != 0):
-            offences.append(
-                Offence(name, kind, "a trained srnn layer has no delays but the step of recurrence")
-            )
     ends = {
         kind: [n for n, k in kinds.items() if k == kind and n not in graph.inner]
         for kind in ("Input", "Output")
@@ -124,7 +135,7 @@ def _multiplied_out(graph: NodeGraph, kinds: dict[str, str], entry: str) -> dict
     sources = [name for name, kind in kinds.items() if kind in NEURONS or name == entry]
     passing = {name for name in kinds if name not in sources}
     arriving: dict[str, _Signal] = defaultdict(_Signal)
-    leaving = {name: _Signal({name: np.ones(1)}) for name in sources}
+    leaving = {name: _Signal({name: np.ones(1)}, late={name: np.zeros(1)}) for name in sources}
     ready = [*sources, *(name for name in passing if not waiting[name])]
     while ready:
         name = ready.pop()
@@ -146,10 +157,15 @@ def _arrive(name: str, kind: str, at: _Signal, signal: _Signal) -> None:
         at.add(signal)
     except ValueError:
         raise _MisfitError(Offence(name, kind, "adds signals of different lengths")) from None
+    except _LateError as late:
+        reason = f"adds what {late} sent at different times; a synapse has one delay"
+        raise _MisfitError(Offence(name, kind, reason)) from None
 
 
 def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
     """Return what a linear node makes of a signal."""
+    if kind == "Delay":
+        return _delayed(name, kind, node, signal)
     if kind not in {"Affine", "Linear", "Scale"}:
         return signal
     by_row = kind == "Scale"
@@ -158,7 +174,8 @@ def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
         raise _MisfitError(Offence(name, kind, f"weight {factor.shape}, needs (outputs, inputs)"))
     factor = factor.reshape(-1) if by_row else factor
     wanted = factor.shape[-1]
-    lengths = {len(part) for part in (*signal.terms.values(), signal.constant)} - {1}
+    parts = (*signal.terms.values(), *signal.late.values(), signal.constant)
+    lengths = {len(part) for part in parts} - {1}
     if wanted != 1 and lengths - {wanted}:
         raise _MisfitError(
             Offence(name, kind, f"takes {wanted} values and gets {max(lengths - {wanted})}")
@@ -168,10 +185,45 @@ def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
             lambda term: factor * term if term.ndim == 1 else factor[:, None] * term,
             factor * signal.constant,
         )
+    late = {source: _mixed(name, kind, factor, late) for source, late in signal.late.items()}
     constant = factor @ np.broadcast_to(signal.constant, (wanted,))
     if kind == "Affine":
         constant = _same_length(constant, np.asarray(node.bias, dtype=np.float64).reshape(-1))
-    return signal.mapped(lambda term: factor * term if term.ndim == 1 else factor @ term, constant)
+    made = signal.mapped(lambda term: factor * term if term.ndim == 1 else factor @ term, constant)
+    return replace(made, late=late)
+
+
+def _mixed(name: str, kind: str, factor: FloatArray, late: FloatArray) -> FloatArray:
+    """Return how late the rows (n,) of a matrix are whose columns are ``late`` (n_in,) or (1,)."""
+    if len(late) == 1:
+        return late
+    used = factor != 0
+    latest = np.where(used, late, -np.inf).max(1)
+    bad = np.flatnonzero((used & (late != latest[:, None])).any(1))
+    if bad.size:
+        reason = (
+            f"mixes in output {bad[0]} what a Delay before it holds back by "
+            f"{late[used[bad[0]]].min():g} to {latest[bad[0]]:g} s; a neuron of srnn has one "
+            "delay: put the Delay behind"
+        )
+        raise _MisfitError(Offence(name, kind, reason))
+    return np.maximum(latest, 0.0)
+
+
+def _delayed(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
+    """Return a signal behind a Delay."""
+    late = np.asarray(node.delay, dtype=np.float64).reshape(-1)
+    bad = np.flatnonzero(~(np.isfinite(late) & (late >= 0)))
+    if bad.size:
+        reason = f"delay {late[bad[0]]:g} s of value {bad[0]} is no time from 0 on"
+        raise _MisfitError(Offence(name, kind, reason))
+    if late.any() and signal.constant.any():
+        reason = "holds back a bias, which a chip adds at every step; put the Affine behind it"
+        raise _MisfitError(Offence(name, kind, reason))
+    lengths = {len(part) for part in (*signal.terms.values(), late)} - {1}
+    if len(lengths) > 1:
+        raise _MisfitError(Offence(name, kind, f"delays {len(late)} of {max(lengths)} values"))
+    return replace(signal, late={source: so_far + late for source, so_far in signal.late.items()})
 
 
 def _same_length(one: FloatArray, other: FloatArray) -> FloatArray:
@@ -259,6 +311,9 @@ def _wrong_output(
     if not unchanged or np.any(signal.constant != 0):
         reason = f"gets a weighted sum of {sources[0]}; put an LI node behind the weights"
         return [Offence(leave, "Output", reason)]
+    if signal.late[sources[0]].any():
+        reason = f"gets {sources[0]} late; take the Delay away, the answer is the same"
+        return [Offence(leave, "Output", reason)]
     if follow[sources[0]]:
         reason = f"reads {sources[0]}, which is not the last layer"
         return [Offence(leave, "Output", reason)]
@@ -267,8 +322,9 @@ def _wrong_output(
 
 def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) -> Population:
     recurrent = signal.terms.get(name)
-    (below,) = (term for source, term in signal.terms.items() if source != name)
-    sizes = {int(np.size(node.v_leak)), len(below), len(signal.constant)}
+    ((source, below),) = ((key, term) for key, term in signal.terms.items() if key != name)
+    late, late_rec = signal.late[source], signal.late.get(name, np.zeros(1))
+    sizes = {int(np.size(node.v_leak)), len(below), len(signal.constant), len(late), len(late_rec)}
     sizes |= set() if recurrent is None else {len(recurrent)}
     sizes -= {1}
     if len(sizes) > 1:
@@ -291,5 +347,5 @@ def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) ->
         node,
         weight,
         None if recurrent is None else matrix_of(recurrent, n),
-        np.array(np.broadcast_to(signal.constant, (n,))),
+        *(np.array(np.broadcast_to(x, (n,))) for x in (signal.constant, late, late_rec)),
     )

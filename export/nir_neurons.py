@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import TAU_MAX, TAU_MIN, TAU_SYN_NONE, THRESHOLD_NEVER, LayerConfig
+from .config import TAU_MAX, TAU_MIN, TAU_SYN_NONE, THRESHOLD_NEVER, Delay, LayerConfig
 from .errors import InputError, index_list
-from .grid import FloatArray
+from .grid import DELAY_MAX, FloatArray
 from .nir_graph import Population
 
 RESETS = ("zero", "subtract")
@@ -103,7 +103,13 @@ def float_layer(
     found["weight"], found["bias"] = gain[:, None] * population.weight, bias
     if population.weight_rec is not None:
         found["weight_rec"] = gain[:, None] * population.weight_rec
-    config = LayerConfig(neuron, population.size, population.weight_rec is not None)
+    spread = {}
+    for name, late in (("delay", population.delay), ("delay_rec", population.delay_rec)):
+        steps = np.round(late / reading.dt)
+        if steps.any():
+            found[name] = steps
+            spread[name] = Delay(int(steps.min()), int(steps.max()))
+    config = LayerConfig(neuron, population.size, population.weight_rec is not None, **spread)
     return config, found
 
 
@@ -141,6 +147,8 @@ def _obstacles(
             reasons.append(f"{name} of neurons {index_list(bad.tolist())} is not a finite number")
     if reasons:
         return reasons
+    for late in (population.delay, population.delay_rec):
+        reasons += _wrong_delay(late, reading.dt)
     reset = _reset(population, reading)
     if reset not in RESETS:
         reasons.append(f"metadata reset {reset[:40]!r} is not one of {', '.join(RESETS)}")
@@ -165,6 +173,18 @@ def _obstacles(
         if bad.size:
             reasons.append(f"v_threshold of neurons {index_list(bad.tolist())} is below v_reset")
     return reasons
+
+
+def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
+    """Return why delays in seconds are no steps that a chip can hold back."""
+    steps = late / dt
+    bad = np.flatnonzero((np.abs(steps - np.round(steps)) > 1e-4) | (steps > DELAY_MAX + 0.5))
+    if not bad.size:
+        return []
+    return [
+        f"the delay of neurons {index_list(bad.tolist())} is {late[bad[0]]:g} s, "
+        f"{steps[bad[0]]:g} steps of dt {dt:g} s, which is not a whole number from 0 to {DELAY_MAX}"
+    ]
 
 
 def _wrong_tau(name: str, tau: FloatArray, dt: float, least: float) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,15 +72,27 @@ def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
         own = {n[len(prefix) :]: w for n, w in model.weights.items() if n.startswith(prefix)}
         connection, neuron = f"layer{index}.weight", f"layer{index}.{layer.neuron}"
         made, constant = _neuron(layer.neuron, own, dt)
+        biased = constant.any() and "delay" not in own
         nodes[connection] = (
-            nir.Affine(own["weight"], constant) if constant.any() else nir.Linear(own["weight"])
+            nir.Affine(own["weight"], constant) if biased else nir.Linear(own["weight"])
         )
+        path = [last, connection]
+        if "delay" in own:
+            path.append(f"layer{index}.delay")
+            nodes[path[-1]] = nir.Delay(own["delay"].astype(np.float64) * dt)
+            if constant.any():
+                # A bias before the Delay would be late.
+                path.append(f"layer{index}.bias")
+                nodes[path[-1]] = nir.Affine(np.eye(layer.size, dtype=np.float32), constant)
         nodes[neuron] = made
-        edges += [(last, connection), (connection, neuron)]
+        edges += pairwise([*path, neuron])
         if layer.recurrent:
-            recurrent = f"layer{index}.w_rec"
-            nodes[recurrent] = nir.Linear(own["weight_rec"])
-            edges += [(neuron, recurrent), (recurrent, neuron)]
+            path = [neuron, f"layer{index}.w_rec"]
+            nodes[path[-1]] = nir.Linear(own["weight_rec"])
+            if "delay_rec" in own:
+                path.append(f"layer{index}.delay_rec")
+                nodes[path[-1]] = nir.Delay(own["delay_rec"].astype(np.float64) * dt)
+            edges += pairwise([*path, neuron])
         if layer.neuron == "lif":
             remarks.append(
                 f"layer {index}: NIR resets to v_reset; that srnn subtracts the threshold one step "

@@ -102,11 +102,11 @@ class Direction(nn.Module):
         recurrent = None if weight_rec is None else weight_rec.t()
         late, waiting = self.delay_rec, []
         for current in drive:
-            if recurrent is not None and late is None:
-                current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
-            elif recurrent is not None:
+            if recurrent is not None and late is not None:
                 waiting.append(state[-1] @ recurrent)
                 current = current + _due(waiting, late)  # noqa: PLW2901
+            elif recurrent is not None:
+                current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
             state = neuron.step(state, current, coefficients, spike_function)
             yield state
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from srnn.export.checkpoint import FloatModel, LayerConfig, ModelConfig, expected_weights
+from srnn.export.config import DELAYS
 
 RANGES = {
     "tau_mem": (2.0, 60.0),
@@ -26,7 +27,12 @@ def weights(of: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in expected_weights(of).items():
-        low, high = RANGES.get(name.rsplit(".", 1)[1], (-1.0, 1.0))
+        layer, parameter = name.removeprefix("layers.").split(".", 1)
+        if parameter in DELAYS:
+            spread = getattr(of.layers[int(layer)], parameter)
+            found[name] = rng.integers(spread.low, spread.high + 1, shape).astype(np.float32)
+            continue
+        low, high = RANGES.get(parameter.rsplit(".", 1)[-1], (-1.0, 1.0))
         found[name] = rng.uniform(low, high, shape).astype(np.float32)
     return found
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.export.checkpoint import FloatModel, LayerConfig, write_model
 from srnn.export.cli import main
-from srnn.export.config import TAU_SYN_NONE, THRESHOLD_NEVER
+from srnn.export.config import TAU_SYN_NONE, THRESHOLD_NEVER, Delay
 from srnn.export.errors import InputError
 from srnn.export.float_run import run_float, with_answers
 from srnn.export.network import same_network
@@ -28,6 +28,12 @@ NETWORKS = {
     "lif": (LayerConfig("lif", 12, recurrent=True), LayerConfig("lif", 5), LayerConfig("li", 3)),
     "cuba": (LayerConfig("cuba_lif", 12, recurrent=True), LayerConfig("cuba_lif", 4)),
     "cuba to li": (LayerConfig("cuba_lif", 12), LayerConfig("li", 3)),
+    "late": (
+        LayerConfig("lif", 12, recurrent=True, delay=Delay(0, 5), delay_rec=Delay(2, 9)),
+        LayerConfig("lif", 5, delay=Delay(3, 3)),
+        LayerConfig("li", 3, delay=Delay(0, 62)),
+    ),
+    "late cuba": (LayerConfig("cuba_lif", 12, recurrent=True, delay_rec=Delay(0, 9)),),
 }
 
 

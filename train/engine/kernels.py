@@ -216,6 +216,22 @@ def _add_sent(drive, width, weight, layer, out, samples, rows, dense):
 
 
 @njit
+def _add_recurrent(layer, samples, rows, t, drive, sent):
+    """Add to ``drive`` what a layer's neurons send to themselves."""
+    width, weight = get_int64(layer, WIDTH), get_int64(layer, WEIGHT_REC)
+    late, held = get_int64(layer, DELAY_REC) != 0, get_int64(layer, HELD)
+    if late:
+        clear(held, samples * width)
+    # The states before the first step may hold spikes that are no ones.
+    graded = t == 0 or get_int64(layer, PROGRAM) == ALIF_RELU
+    total = held if late else drive
+    _add_sent(total, width, weight, layer, sent, samples, rows, graded)
+    if late:
+        _hold_back_rec(layer, samples, t, held, held)
+        add(drive, 0, held, 0, samples * width)
+
+
+@njit
 def _learn_sent(dw, width, dc, layer, out, samples, rows, dense):
     """Add to ``dw`` the gradient of the weights through which a layer's neurons sent ``out``."""
     below = get_int64(layer, WIDTH)
@@ -429,18 +445,8 @@ def _compile(digest: int):
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
                     if get_int64(layer, DELAY) != 0:
                         _hold_back(layer, samples, t, drive, drive)
-                    weight = get_int64(layer, WEIGHT_REC)
-                    if weight != 0:
-                        late, held = get_int64(layer, DELAY_REC) != 0, get_int64(layer, HELD)
-                        if late:
-                            clear(held, block)
-                        total = held if late else drive
-                        # The states before the first step may hold spikes that are no ones.
-                        graded = t == 0 or program == ALIF_RELU
-                        _add_sent(total, width, weight, layer, sent, samples, rows, graded)
-                        if late:
-                            _hold_back_rec(layer, samples, t, held, held)
-                            add(drive, 0, held, 0, block)
+                    if get_int64(layer, WEIGHT_REC) != 0:
+                        _add_recurrent(layer, samples, rows, t, drive, sent)
                     if kept != 0:
                         kept += 4 * (index * steps + t) * get_int64(layer, PLANES) * block
                     step_forward(
