@@ -130,7 +130,9 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     for name, value in result.metrics.items():
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
-    energy = cli_energy.energy_results(arguments, network, result.activity, result.metrics, output)
+    energy = cli_energy.energy_results(
+        arguments, network, result.activity, result.metrics, output, part
+    )
     if energy:
         labels = (split.targets, split.lengths, split.valid)
         energy |= cli_energy.time_to_answer(

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.checkpoint import read_model
 from ..export.console import Output
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.trace import Trace
 from .activity import Activity
+from .baselines import read_baselines
 from .energy import Range, read_energy_models
 from .estimates import EnergyReport, energy_report
 from .latency import (
@@ -35,7 +37,7 @@ CURVE_POINTS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--energy``, ``--energy-models`` and ``--pilot``."""
+    """Add ``--energy``, ``--energy-models``, ``--baseline`` and ``--pilot``."""
     group = parser.add_argument_group("energy (estimated from what the run counted)")
     group.add_argument(
         "--energy",
@@ -52,6 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML file of energy models of your own, beside the bundled ones; repeatable",
     )
     group.add_argument(
+        "--baseline",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="model.pt",
+        help="a trained dense network of the same task (srnn-train RECIPE --model.baseline lstm) "
+        "to stand beside it with its accuracy; repeatable",
+    )
+    group.add_argument(
         "--pilot",
         type=Path,
         metavar="FILE",
@@ -61,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def wanted(arguments: argparse.Namespace) -> bool:
     """Whether any of the options asks for energy."""
-    return bool(arguments.energy or arguments.energy_models or arguments.pilot)
+    return bool(
+        arguments.energy or arguments.energy_models or arguments.baseline or arguments.pilot
+    )
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
@@ -70,10 +83,12 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        As ``read_energy_models`` and ``read_pilot``.
+        As ``read_energy_models``, ``read_pilot`` and ``read_model``.
     """
     if wanted(arguments):
         read_energy_models(arguments.energy_models)
+    for path in arguments.baseline:
+        read_model(path)
     if arguments.pilot is not None:
         read_pilot(arguments.pilot)
 
@@ -84,14 +99,24 @@ def energy_results(
     activity: Activity,
     metrics: dict[str, float],
     output: Output,
+    split: str | None = None,
 ) -> dict[str, Any]:
-    """Print the energy tables that are asked for, and return what goes into the JSON."""
+    """Print the energy tables that are asked for, and return what goes into the JSON.
+
+    ``split``: of the task's data, None where the network ran on something else.
+    """
     if not wanted(arguments):
         return {}
     if activity.steps == 0:
         raise InputError("--energy: no step was run, so there is nothing to estimate")
     models = read_energy_models(arguments.energy_models)
-    report = energy_report(network, activity, accuracy=metrics.get("accuracy"), models=models)
+    report = energy_report(
+        network,
+        activity,
+        accuracy=metrics.get("accuracy"),
+        baselines=read_baselines(arguments.baseline, network, split),
+        models=models,
+    )
     measures = measure_network(network)
     print_energy(output, report)
     rate = measures.execution_rate
@@ -112,11 +137,21 @@ def print_energy(output: Output, report: EnergyReport) -> None:
     """Print estimates, then what the models are, then what others measured."""
     output.table(
         "energy, estimated",
-        ("model", "network", "a step", "an inference", "range", "times", "a right answer"),
+        (
+            "model",
+            "network",
+            "accuracy",
+            "a step",
+            "an inference",
+            "range",
+            "times",
+            "a right answer",
+        ),
         [
             (
                 one.model.name,
                 one.option.name,
+                one.option.accuracy,
                 joules(one.per_step.value),
                 joules(one.per_inference.value),
                 _span(one.per_inference),

@@ -76,7 +76,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     if arguments.trace is not None:
         raise InputError("--trace: not together with --report; run the command twice")
     if len(arguments.networks) > 1:
-        for name in ("float_model", "placement", "pilot", "report_samples"):
+        for name in ("float_model", "placement", "pilot", "report_samples", "baseline"):
             if getattr(arguments, name):
                 raise InputError(f"--{name.replace('_', '-')}: is about one network, not several")
 
@@ -93,6 +93,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     import jinja2  # noqa: F401
     import matplotlib as mpl  # noqa: F401
 
+    from .baselines import read_baselines
     from .energy import read_energy_models
     from .pilot import read_pilot
     from .report.compare import comparison_report
@@ -121,6 +122,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
             placement,
             models,
             None if arguments.pilot is None else read_pilot(arguments.pilot),
+            read_baselines(arguments.baseline, networks[0], _part(arguments)),
         )
         evidences = _evidences(arguments, output, networks, load_task)
         made = single_report(evidences[0], extras)
@@ -193,6 +195,15 @@ def _samples(text: str | None, count: int) -> tuple[int, ...] | None:
     return chosen
 
 
+def _part(arguments: argparse.Namespace) -> str | None:
+    """Return the split of a task's data that is asked for, or None."""
+    if arguments.input is not None:
+        return None
+    if arguments.task or arguments.data or arguments.split or arguments.download:
+        return arguments.split or "test"
+    return None
+
+
 def _data(arguments: argparse.Namespace, path: Path, network: Network, load_task: LoadTask) -> Data:
     from .report.evidence import Data
 
@@ -205,9 +216,9 @@ def _data(arguments: argparse.Namespace, path: Path, network: Network, load_task
         if 0 in read.inputs.shape[:2]:
             raise InputError(f"{arguments.input}: inputs {read.inputs.shape} hold no step")
         return Data(arguments.input.name, read.inputs[:limit], lengths)
-    if arguments.task or arguments.data or arguments.split or arguments.download:
+    part = _part(arguments)
+    if part is not None:
         task = load_task(arguments, path, network)
-        part = arguments.split or "test"
         split = task.splits()[part]
         source = f"{task.name}, {part} split"
         if limit is not None and limit < len(split):

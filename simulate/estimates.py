@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..export.errors import InputError
 from ..export.network import Network
 from .activity import Activity
+from .baselines import Baseline
 from .energy import EnergyModel, EnergyModels, Range, Reference, read_energy_models
-from .operations import Operations, counted_operations, formula_of, formula_operations, same_shape
+from .operations import (
+    FormulaLayer,
+    Operations,
+    counted_operations,
+    formula_of,
+    formula_operations,
+    same_shape,
+)
 
 COUNTED, FORMULA = "counted", "formula"
 """Where operations come from: a run's events, or sizes and firing rates."""
@@ -159,13 +167,14 @@ def network_options(
     activity: Activity,
     *,
     accuracy: float | None = None,
-    baselines: Mapping[str, float] | None = None,
+    baselines: Sequence[Baseline] = (),
     name: str = "SRNN",
 ) -> tuple[Option, ...]:
     """Return the options that stand side by side for a network that ran.
 
     First the network by what it counted, then by the paper's formula at its measured rates, then
-    LSTM, GRU and RNN of the same shape by formula.
+    LSTM, GRU and RNN of the same shape by formula, then the trained baselines. A baseline of the
+    same shape takes the place of the one by formula alone.
 
     Parameters
     ----------
@@ -174,21 +183,18 @@ def network_options(
     accuracy
         Its share of right answers.
     baselines
-        Accuracies of trained baselines by kind (``lstm``, ``gru``, ``rnn``), where recorded.
+        Trained dense networks of the task, with the accuracy that training recorded.
     name
         What to call it.
 
     Raises
     ------
     InputError
-        Nothing ran; a baseline of another kind.
+        Nothing ran.
     """
     steps = activity.steps / max(activity.samples, 1)
     answers = steps if network.readout.per_step else 1.0
-    accuracies = dict(baselines or {})
     layers = formula_of(activity)
-    if unknown := set(accuracies) - {"lstm", "gru", "rnn"}:
-        raise InputError(f"baselines: {', '.join(sorted(unknown))}: only lstm, gru and rnn")
     own = Option(name, counted_operations(activity), COUNTED, steps, answers, accuracy)
     options = [
         own,
@@ -201,19 +207,20 @@ def network_options(
         ),
     ]
     if any(layer.recurrent for layer in layers):
+        trained = {one.layers for one in baselines}
         for kind in ("lstm", "gru", "rnn"):
-            options.append(
-                Option(
-                    f"{kind.upper()}, same shape",
-                    formula_operations(same_shape(layers, kind)),
-                    FORMULA,
-                    steps,
-                    answers,
-                    accuracies.get(kind),
-                    spiking=False,
-                )
-            )
+            shape = same_shape(layers, kind)
+            if shape not in trained:
+                beside = replace(own, accuracy=None)
+                options.append(_dense(f"{kind.upper()}, same shape", shape, beside))
+    for one in baselines:
+        options.append(_dense(one.name, one.layers, replace(own, accuracy=one.accuracy)))
     return tuple(options)
+
+
+def _dense(name: str, layers: tuple[FormulaLayer, ...], beside: Option) -> Option:
+    operations = formula_operations(layers)
+    return replace(beside, name=name, operations=operations, basis=FORMULA, spiking=False)
 
 
 def compare_energy(options: Sequence[Option], models: EnergyModels | None = None) -> EnergyReport:
@@ -248,7 +255,7 @@ def energy_report(
     activity: Activity,
     *,
     accuracy: float | None = None,
-    baselines: Mapping[str, float] | None = None,
+    baselines: Sequence[Baseline] = (),
     models: EnergyModels | None = None,
 ) -> EnergyReport:
     """Estimate a network that ran, and the dense ones of its shape; see ``network_options``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..baselines import Baseline
 from ..energy import EnergyModels, Range
 from ..estimates import EnergyReport, Estimate, energy_report
 from ..figures.energy import energy_bars, energy_bars_series
@@ -33,12 +34,22 @@ LSTM = "LSTM"
 """How the name of the option begins that the summary compares with."""
 
 
-def estimate_energy(evidence: Evidence, models: EnergyModels | None = None) -> EnergyReport | None:
+def estimate_energy(
+    evidence: Evidence,
+    models: EnergyModels | None = None,
+    baselines: Sequence[Baseline] = (),
+) -> EnergyReport | None:
     """Return the estimates for a network and its dense rivals; None where no step ran."""
     if evidence.activity.steps == 0:
         return None
     accuracy = evidence.metrics.get("accuracy")
-    return energy_report(evidence.network, evidence.activity, accuracy=accuracy, models=models)
+    return energy_report(
+        evidence.network,
+        evidence.activity,
+        accuracy=accuracy,
+        baselines=baselines,
+        models=models,
+    )
 
 
 def find(energy: EnergyReport, model: str, option: str | None = None) -> Estimate | None:
@@ -94,6 +105,7 @@ def estimates_table(energy: EnergyReport) -> Table:
                 one.model.name,
                 one.option.name,
                 one.option.basis,
+                one.option.accuracy,
                 one.per_step.value,
                 *_values(one.per_inference),
                 None if correct is None else correct.value,
@@ -107,6 +119,7 @@ def estimates_table(energy: EnergyReport) -> Table:
             Column("model", "energy model"),
             Column("option", "network"),
             Column("basis", "operations"),
+            Column("accuracy", "accuracy", "percent"),
             Column("per-step", "a step", "si", "J"),
             Column("per-inference", "an inference", "si", "J"),
             Column("low", "low", "si", "J"),
@@ -117,7 +130,8 @@ def estimates_table(energy: EnergyReport) -> Table:
         tuple(rows),
         "Estimated. Operations: counted in this run, or by the paper's formula from sizes and "
         "firing rates. A right answer: joules of all answers, divided by the right ones; only "
-        "where the accuracy is known.",
+        "where the accuracy is known. The accuracy of a trained baseline is what its training recorded "
+        "on the same split.",
     )
 
 

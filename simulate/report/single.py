@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...export.checkpoint import FloatModel
+from ..baselines import Baseline
 from ..energy import EnergyModels
 from ..pilot import Pilot, pilot_report
 from .answers import answers
@@ -24,7 +25,7 @@ class Extras:
     """What a report on one network may have beside its run; None leaves its part out.
 
     ``command``: the line that asked for the report; ``models``: energy models, the bundled ones
-    when None.
+    when None; ``baselines``: trained dense networks of the task.
     """
 
     command: str = ""
@@ -33,6 +34,7 @@ class Extras:
     placement: Placement | None = None
     models: EnergyModels | None = None
     pilot: Pilot | None = None
+    baselines: tuple[Baseline, ...] = ()
 
 
 def single_report(evidence: Evidence, extras: Extras) -> Report:
@@ -43,7 +45,7 @@ def single_report(evidence: Evidence, extras: Extras) -> Report:
     InputError
         A pilot that names an energy model which is not known.
     """
-    energy = estimate_energy(evidence, extras.models)
+    energy = estimate_energy(evidence, extras.models, extras.baselines)
     pilot = None
     if energy is not None and extras.pilot is not None:
         pilot = pilot_report(extras.pilot, energy)
