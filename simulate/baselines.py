@@ -1,4 +1,4 @@
-"""Trained dense baselines, to stand beside a spiking network: what they cost and how right they are.
+"""Trained dense baselines beside a spiking network: what they cost and how right they are.
 
 ``srnn-train RECIPE --model.baseline lstm`` trains one; its ``model.pt`` says its layers and the
 accuracy that training measured on each split.
@@ -59,9 +59,9 @@ def _read(path: str | os.PathLike[str], network: Network, split: str | None) -> 
         raise InputError(f"{path}: a baseline of task {other}, the network is one of {own}")
     recorded = model.metrics.get(split) if split is not None else None
     accuracy = recorded.get("accuracy") if isinstance(recorded, dict) else None
-    right = isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1
-    name, layers = _layers(path, model.config)
-    return Baseline(name, layers, float(accuracy) if right else None)
+    if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
+        accuracy = None
+    return Baseline(*_layers(path, model.config), accuracy)
 
 
 def _layers(

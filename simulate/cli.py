@@ -131,7 +131,7 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
     energy = cli_energy.energy_results(
-        arguments, network, result.activity, result.metrics, output, part
+        arguments, network, result.activity, result.metrics, output, split=part
     )
     if energy:
         labels = (split.targets, split.lengths, split.valid)

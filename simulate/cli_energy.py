@@ -99,6 +99,7 @@ def energy_results(
     activity: Activity,
     metrics: dict[str, float],
     output: Output,
+    *,
     split: str | None = None,
 ) -> dict[str, Any]:
     """Print the energy tables that are asked for, and return what goes into the JSON.

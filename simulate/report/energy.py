@@ -130,8 +130,8 @@ def estimates_table(energy: EnergyReport) -> Table:
         tuple(rows),
         "Estimated. Operations: counted in this run, or by the paper's formula from sizes and "
         "firing rates. A right answer: joules of all answers, divided by the right ones; only "
-        "where the accuracy is known. The accuracy of a trained baseline is what its training recorded "
-        "on the same split.",
+        "where the accuracy is known. The accuracy of a trained baseline is what its training "
+        "recorded on the same split.",
     )
 
 
