@@ -74,6 +74,15 @@ def test_the_engine_computes_what_the_loop_does(neuron, delay, delay_rec):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
 
 
+def test_a_matrix_beyond_the_caches_learns_the_same(monkeypatch):
+    delays = (Delay(0, 7), Delay(0, 50))
+    _, narrow = run_back(make("events", "lif", *delays), draw(32))
+    monkeypatch.setattr("srnn.train.engine.function.CACHED", 0)
+    _, wide = run_back(make("events", "lif", *delays), draw(32))
+    for one, other in zip(narrow, wide, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
+
+
 def test_a_synapse_delivers_the_delay_later():
     model = make("events", "lif", Delay(0, 19), Delay(0, 38))
     layer = model.layers[0].ahead

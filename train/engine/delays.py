@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from .lines import copy
-from .simd import LANES, get_float, get_int32, load, put_float, store
+from .fields import DELAY, DELAY_REC, SLOTS, SLOTS_REC, WAITING, WAITING_REC, WIDTH
+from .lines import clear, copy
+from .simd import LANES, get_float, get_int32, get_int64, load, put_float, store
 
 
 @njit
@@ -40,3 +41,29 @@ def hold_back(target, source, delay, waiting, slots, samples, width, step):
             due = (step + slots - get_int32(delay, k)) % slots * block + k
             for r in range(samples):
                 put_float(target, r * width + k, get_float(waiting, due + r * width))
+
+
+@njit
+def nothing_waits(layer, samples):
+    """Empty the rings of a layer."""
+    block = samples * get_int64(layer, WIDTH)
+    clear(get_int64(layer, WAITING), get_int64(layer, SLOTS) * block)
+    clear(get_int64(layer, WAITING_REC), get_int64(layer, SLOTS_REC) * block)
+
+
+@njit
+def from_below(layer, samples, step, target, source):
+    """``hold_back`` what a layer's inputs deliver; ``step`` counts from where the way began."""
+    hold_back(
+        target, source, get_int64(layer, DELAY), get_int64(layer, WAITING),
+        get_int64(layer, SLOTS), samples, get_int64(layer, WIDTH), step,
+    )  # fmt: skip
+
+
+@njit
+def from_itself(layer, samples, step, target, source):
+    """``hold_back`` what a layer's recurrent synapses deliver, as ``from_below``."""
+    hold_back(
+        target, source, get_int64(layer, DELAY_REC), get_int64(layer, WAITING_REC),
+        get_int64(layer, SLOTS_REC), samples, get_int64(layer, WIDTH), step,
+    )  # fmt: skip

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from numba import njit
 
-from .delays import hold_back
+from .delays import from_below, from_itself, nothing_waits
 from .fields import (
     BITS,
     CHANNELS,
@@ -59,14 +59,10 @@ from .fields import (
     PROGRAM,
     RING,
     ROOM,
-    SLOTS,
-    SLOTS_REC,
     SOURCES,
     SPIKES,
     STARTS,
     VALUES,
-    WAITING,
-    WAITING_REC,
     WEIGHT,
     WEIGHT_REC,
     WIDTH,
@@ -130,32 +126,6 @@ def _write_states(layer, field, batch, samples, b0, rows, planes):
         for r in range(rows):
             start = (number * batch + b0 + r) * width
             copy(get_int64(layer, field), start, plane, r * width, width)
-
-
-@njit
-def _nothing_waits(layer, samples):
-    """Empty the rings of a layer's delays."""
-    block = samples * get_int64(layer, WIDTH)
-    clear(get_int64(layer, WAITING), get_int64(layer, SLOTS) * block)
-    clear(get_int64(layer, WAITING_REC), get_int64(layer, SLOTS_REC) * block)
-
-
-@njit
-def _hold_back(layer, samples, step, target, source):
-    """Write to ``target`` what of the input is due at a step, counted from where the way began."""
-    hold_back(
-        target, source, get_int64(layer, DELAY), get_int64(layer, WAITING),
-        get_int64(layer, SLOTS), samples, get_int64(layer, WIDTH), step,
-    )  # fmt: skip
-
-
-@njit
-def _hold_back_rec(layer, samples, step, target, source):
-    """Write to ``target`` what of the recurrence is due at a step, as ``_hold_back``."""
-    hold_back(
-        target, source, get_int64(layer, DELAY_REC), get_int64(layer, WAITING_REC),
-        get_int64(layer, SLOTS_REC), samples, get_int64(layer, WIDTH), step,
-    )  # fmt: skip
 
 
 @njit
@@ -227,7 +197,7 @@ def _add_recurrent(layer, samples, rows, t, drive, sent):
     total = held if late else drive
     _add_sent(total, width, weight, layer, sent, samples, rows, graded)
     if late:
-        _hold_back_rec(layer, samples, t, held, held)
+        from_itself(layer, samples, t, held, held)
         add(drive, 0, held, 0, samples * width)
 
 
@@ -423,7 +393,7 @@ def _compile(digest: int):
                 states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
                 _read_states(layer, INITIAL, batch, samples, b0, rows, states)
                 put_int64(get_int64(layer, FIRED_COUNTS), samples, 0)
-                _nothing_waits(layer, samples)
+                nothing_waits(layer, samples)
             for t in range(steps):
                 for number in range(layers):
                     layer = stack + 8 * FIELDS * number
@@ -444,7 +414,7 @@ def _compile(digest: int):
                         weight = get_int64(layer, WEIGHT)
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
                     if get_int64(layer, DELAY) != 0:
-                        _hold_back(layer, samples, t, drive, drive)
+                        from_below(layer, samples, t, drive, drive)
                     if get_int64(layer, WEIGHT_REC) != 0:
                         _add_recurrent(layer, samples, rows, t, drive, sent)
                     if kept != 0:
@@ -478,7 +448,7 @@ def _compile(digest: int):
                 last = (index * steps + steps - 1) * get_int64(layer, PLANES) * block
                 bits_of(samples, width, get_int64(layer, KEPT) + 4 * last, get_int64(layer, BITS))
                 _list_fired(layer, samples, rows)
-                _nothing_waits(layer, samples)
+                nothing_waits(layer, samples)
             for t in range(steps - 1, -1, -1):
                 for number in range(layers - 1, -1, -1):
                     layer = stack + 8 * FIELDS * number
@@ -499,7 +469,7 @@ def _compile(digest: int):
                     dc = drive
                     if get_int64(layer, DELAY) != 0:
                         dc = get_int64(layer, HELD)
-                        _hold_back(layer, samples, steps - 1 - t, dc, drive)
+                        from_below(layer, samples, steps - 1 - t, dc, drive)
                     if number > 0:
                         below = layer - 8 * FIELDS
                         _back_to(below, layer, samples, rows, index * steps + t, dc)
@@ -511,7 +481,7 @@ def _compile(digest: int):
                         dc = drive
                         if get_int64(layer, DELAY_REC) != 0:
                             dc = get_int64(layer, HELD)
-                            _hold_back_rec(layer, samples, steps - 1 - t, dc, drive)
+                            from_itself(layer, samples, steps - 1 - t, dc, drive)
                         _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
