@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="model.pt",
         help="a trained dense network of the same task (srnn-train RECIPE --model.baseline lstm) "
-        "to stand beside it with its accuracy; repeatable",
+        "to stand beside it with its accuracy (needs torch); repeatable",
     )
     group.add_argument(
         "--pilot",

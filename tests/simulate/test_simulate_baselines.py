@@ -15,6 +15,8 @@ from srnn.export.netx import read_net
 from srnn.simulate.baselines import read_baselines
 from srnn.simulate.cli import main
 
+pytest.importorskip("torch", reason="model.pt is a file of torch")
+
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
 
 
