@@ -19,6 +19,7 @@ from srnn.simulate import reference
 from srnn.simulate.simulator import run
 from srnn.train.cuda.choice import why_loop
 from srnn.train.engine.layer import SpikingSequence
+from srnn.train.engine.stack import spiking_stack
 from srnn.train.integer import OnGrid
 from srnn.train.network import SRNN
 
@@ -184,6 +185,16 @@ def test_a_state_cannot_be_continued():
         outputs = model(draw())
         with pytest.raises(InputError, match="every sequence starts anew"):
             model(draw(), state=outputs.state)
+
+
+@pytest.mark.parametrize(
+    "late", [np.full(20, -1, np.int32), np.zeros(19, np.int32), np.zeros(20, np.float32)]
+)
+def test_the_engine_refuses_delays_that_are_none(late):
+    layer = make("events").layers[0].ahead.on_engine(2, None)
+    for name in ("delay", "delay_rec"):
+        with pytest.raises(InputError, match=f"engine: {name} is .* needs whole steps"):
+            spiking_stack((replace(layer, **{name: late}),), draw(2))
 
 
 def test_the_cuda_kernels_say_that_they_have_none():

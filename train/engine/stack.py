@@ -68,8 +68,8 @@ class StackLayer:
         Raises
         ------
         InputError
-            An unknown neuron, another number of coefficients or states than it has, or recurrence
-            of a neuron that does not spike.
+            An unknown neuron, another number of coefficients or states than it has, recurrence of
+            a neuron that does not spike, or delays that are no whole steps, one for each neuron.
         """
         if self.neuron not in PROGRAMS:
             raise InputError(f"engine: neuron {self.neuron!r} is not one of {', '.join(PROGRAMS)}")
@@ -84,6 +84,15 @@ class StackLayer:
                 )
         if self.weight_rec is not None and not program.spikes:
             raise InputError(f"engine: {self.neuron} does not spike and cannot be recurrent")
+        for name, late in (("delay", self.delay), ("delay_rec", self.delay_rec)):
+            # The kernels reach back by these steps without looking.
+            if late is not None and (
+                late.shape != self.bias.shape or late.dtype.kind not in "iu" or (late < 0).any()
+            ):
+                raise InputError(
+                    f"engine: {name} is {late.dtype} {late.shape} from {late.min(initial=0)} on, "
+                    f"needs whole steps {tuple(self.bias.shape)} from 0 on"
+                )
         coefficients: list[Tensor | None] = [None] * 4
         states: list[Tensor | None] = [None] * 3
         for place, value in zip(program.coefficients, self.coefficients, strict=True):
