@@ -208,8 +208,8 @@ CHANGES: dict[str, tuple[Any, str]] = {
         "config.layers.0: layer: neuron 'izhikevich' is not one of",
     ),
     "setting": (
-        lambda c: c["config"]["layers"][0].update(delay=3),
-        "config.layers.0.delay: no such setting",
+        lambda c: c["config"]["layers"][0].update(refractory=3),
+        "config.layers.0.refractory: no such setting",
     ),
     "type": (
         lambda c: c["config"].update(input_size="six"),

@@ -53,14 +53,16 @@ def run_back(model: SRNN, inputs: torch.Tensor) -> tuple[Any, list[torch.Tensor]
     return outputs, [p.grad for p in model.parameters() if p.grad is not None]
 
 
-@pytest.mark.parametrize("neuron", ["alif", "alif_relu", "lif", "cuba_lif"])
+BOTH = (Delay(4, 4), Delay(0, 50))
+
+
 @pytest.mark.parametrize(
-    ("delay", "delay_rec"),
+    ("neuron", "delay", "delay_rec"),
     [
-        (NONE, Delay(0, 9)),
-        (Delay(2, 5), NONE),
-        (Delay(0, 7), Delay(3, 3)),
-        (Delay(4, 4), Delay(0, 50)),
+        ("alif", NONE, Delay(0, 9)),
+        ("alif", Delay(2, 5), NONE),
+        ("alif", Delay(0, 7), Delay(3, 3)),
+        *((neuron, *BOTH) for neuron in ("alif", "alif_relu", "lif", "cuba_lif")),
     ],
 )
 def test_the_engine_computes_what_the_loop_does(neuron, delay, delay_rec):
