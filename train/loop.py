@@ -253,6 +253,11 @@ def _check_fit(
         raise InputError(
             "training.truncate_steps: a bidirectional layer needs whole sequences; set it to 0"
         )
+    if training.truncate_steps and any(x.delay.high or x.delay_rec.high for x in config.layers):
+        raise InputError(
+            "training.truncate_steps: with delays every sequence starts anew, for messages under "
+            "way are no part of the state; set it to 0"
+        )
     per_step = config.readout == "membrane"
     if per_step != task.per_step:
         labels = "a label at every step" if task.per_step else "one label a sequence"

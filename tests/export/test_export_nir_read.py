@@ -14,68 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from nir_graphs import DT, chain, cuba, ends, li, lif, matrix, nir, offences, write
 from srnn.export import cli
-from srnn.export.config import Delay
 from srnn.export.errors import InputError
 from srnn.export.float_run import run_float
 from srnn.export.nir_import import import_nir
-
-nir = pytest.importorskip("nir", reason="make setup installs the extra nir")
-
-DT = 1e-3
-
-
-def lif(n: int, tau: float = 20e-3, **changes: Any) -> Any:
-    values = {"tau": tau, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.5, "v_reset": 0.0, **changes}
-    metadata = values.pop("metadata", {})
-    return nir.LIF(**{k: np.full(n, v) for k, v in values.items()}, metadata=metadata)
-
-
-def cuba(n: int, **changes: Any) -> Any:
-    values = {
-        "tau_syn": 5e-3, "tau_mem": 20e-3, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.5,
-        "v_reset": 0.0, "w_in": 1.0, **changes,
-    }  # fmt: skip
-    return nir.CubaLIF(**{k: np.full(n, v) for k, v in values.items()})
-
-
-def li(n: int) -> Any:
-    return nir.LI(np.full(n, 10e-3), np.ones(n), np.zeros(n))
-
-
-def matrix(n: int, m: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(n, m))
-
-
-def write(
-    folder: Path, nodes: dict[str, Any], edges: list[tuple[str, str]] | None = None, **metadata: Any
-) -> Path:
-    """A graph; a chain of its nodes in order where there are no edges."""
-    names = list(nodes)
-    graph = nir.NIRGraph(
-        nodes, edges or list(pairwise(names)), metadata=metadata,
-        type_check=False,
-    )  # fmt: skip
-    nir.write(folder / "graph.nir", graph)
-    return folder / "graph.nir"
-
-
-def ends(n: int, m: int) -> dict[str, Any]:
-    return {"in": nir.Input([n]), "out": nir.Output([m])}
-
-
-def chain(n: int, *between: Any, m: int) -> dict[str, Any]:
-    found = {"in": nir.Input([n])}
-    found |= {f"n{index}": node for index, node in enumerate(between)}
-    return {**found, "out": nir.Output([m])}
-
-
-def offences(path: Path, **how: Any) -> str:
-    with pytest.raises(InputError) as raised:
-        import_nir(path, **{"dt": DT, **how})
-    line = str(raised.value)
-    assert "\n" not in line
-    return line.removeprefix(f"{path}: ")
 
 
 def test_the_equations_of_nir_by_euler_steps(tmp_path: Path) -> None:
@@ -141,75 +84,6 @@ def test_linear_nodes_are_multiplied_out(tmp_path: Path) -> None:
         model.weights["layers.0.weight"], gain * s[:, None] * (v @ w), rtol=1e-6
     )
     np.testing.assert_allclose(model.weights["layers.0.bias"], gain * s * (v @ b), rtol=1e-6)
-
-
-def test_delays_reach_the_neurons_in_steps(tmp_path: Path) -> None:
-    w, r = matrix(6, 4), matrix(6, 6, 1)
-    nodes = {
-        **ends(4, 6), "before": nir.Delay(np.full(4, 2 * DT)), "w": nir.Linear(w),
-        "behind": nir.Delay(np.arange(6) * DT), "scale": nir.Scale(np.full(6, 2.0)),
-        "n": lif(6, v_threshold=0.05),
-        "r": nir.Linear(r), "back": nir.Delay(np.arange(6)[::-1] * 3 * DT),
-    }  # fmt: skip
-    ahead = ["in", "before", "w", "behind", "scale", "n", "out"]
-    edges = [*pairwise(ahead), *pairwise(["n", "r", "back", "n"])]
-    model = import_nir(write(tmp_path, nodes, edges), dt=DT)
-    np.testing.assert_array_equal(model.weights["layers.0.delay"], 2 + np.arange(6))
-    np.testing.assert_array_equal(model.weights["layers.0.delay_rec"], 3 * np.arange(6)[::-1])
-    assert model.config.layers[0].delay == Delay(2, 7)
-    x = (np.random.default_rng(0).random((1, 80, 4)) < 0.3).astype(np.int32)
-    node, v, s, sent = nodes["n"], np.zeros(6), [np.zeros(6)], []
-    for t in range(80):
-        late = [t - 2 - k for k in range(6)]
-        i = np.array([2.0 * w[k] @ x[0, late[k]] if late[k] >= 0 else 0.0 for k in range(6)])
-        back = [t - 3 * (5 - k) for k in range(6)]
-        i = i + np.array([r[k] @ s[back[k]] if back[k] >= 0 else 0.0 for k in range(6)])
-        v = v + DT / node.tau * (node.v_leak - v + node.r * i)
-        s.append((v > node.v_threshold).astype(float))
-        v = np.where(s[-1] > 0, node.v_reset, v)
-    sent = np.array(s[1:])
-    assert sent.sum() > 20
-    np.testing.assert_array_equal(run_float(model, x).spikes[0], sent[None].astype(bool))
-
-
-@pytest.mark.parametrize(
-    ("nodes", "line"),
-    [
-        (
-            [nir.Delay(np.arange(4) * DT), nir.Linear(np.ones((4, 4)))],
-            "n1 (Linear): mixes in output 0 what a Delay before it holds back by 0 to 0.003 s; a "
-            "neuron of srnn has one delay: put the Delay behind",
-        ),
-        (
-            [nir.Affine(np.ones((4, 4)), np.ones(4)), nir.Delay(np.full(4, DT))],
-            "n1 (Delay): holds back a bias",
-        ),
-        ([nir.Linear(np.ones((4, 4))), nir.Delay(np.full(4, -DT))], "n1 (Delay): delay -0.001 s"),
-        ([nir.Delay(np.full(3, DT)), nir.Linear(np.ones((4, 4)))], None),
-        (
-            [nir.Linear(np.ones((4, 4))), nir.Delay(np.full(4, 1.5 * DT))],
-            "n2 (LIF): the delay of neurons 0, 1, 2, 3 is 0.0015 s, 1.5 steps of dt 0.001 s, which "
-            "is not a whole number from 0 to 62",
-        ),
-        ([nir.Linear(np.ones((4, 4))), nir.Delay(np.full(4, 63 * DT))], "63 steps of dt 0.001 s"),
-        ([nir.Linear(np.ones((4, 4))), nir.Delay(np.full(4, 1e300))], "whole number from 0 to 62"),
-    ],
-)
-def test_delays_that_no_neuron_has_are_refused(
-    tmp_path: Path, nodes: list[Any], line: str | None
-) -> None:
-    assert (line or "") in offences(write(tmp_path, chain(4, *nodes, lif(4), m=4)))
-
-
-def test_delays_of_branches_and_of_the_output_are_refused(tmp_path: Path) -> None:
-    nodes = {**ends(4, 4), "a": nir.Linear(matrix(4, 4)), "b": nir.Delay(np.full(4, DT)),
-             "n": lif(4)}  # fmt: skip
-    edges = [*pairwise(["in", "a", "n", "out"]), *pairwise(["in", "b", "n"])]
-    assert "n (LIF): adds what in sent at different times" in offences(
-        write(tmp_path, nodes, edges)
-    )
-    late = chain(4, nir.Linear(matrix(4, 4)), lif(4), nir.Delay(np.full(4, DT)), m=4)
-    assert "out (Output): gets n1 late" in offences(write(tmp_path, late))
 
 
 def test_branches_are_added(tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ from srnn.export.trace import compare
 from srnn.simulate import reference
 from srnn.simulate.simulator import run
 from srnn.train.cuda.choice import why_loop
+from srnn.train.cuda.stack import spiking_stack as cuda_stack
 from srnn.train.engine.layer import SpikingSequence
 from srnn.train.engine.stack import spiking_stack
 from srnn.train.integer import OnGrid
+from srnn.train.loop import fit
 from srnn.train.network import SRNN
+from train_helpers import recipe, task
 
 SPREAD = Init("log_uniform", low=2.0, high=60.0)
 NONE = Delay()
@@ -197,6 +200,22 @@ def test_the_engine_refuses_delays_that_are_none(late):
     for name in ("delay", "delay_rec"):
         with pytest.raises(InputError, match=f"engine: {name} is .* needs whole steps"):
             spiking_stack((replace(layer, **{name: late}),), draw(2))
+
+
+def test_truncated_sequences_are_refused_before_training(tmp_path):
+    settings = recipe(truncate_steps=4)
+    first, *others = settings.model.layers
+    layers = ({**first, "delay": {"high": 2}}, *others)
+    late = replace(settings, model=replace(settings.model, layers=layers))
+    with pytest.raises(InputError, match=r"training\.truncate_steps: with delays"):
+        fit(late, task(), tmp_path / "run")
+
+
+def test_the_cuda_kernels_refuse_them_too():
+    layer = make("events").layers[0].ahead.on_engine(2, None)
+    late = replace(layer, delay=np.ones(20, np.int32))
+    with pytest.raises(InputError, match=r"cuda: (delays have no kernel|Triton is not installed)"):
+        cuda_stack((late,), draw(2))
 
 
 def test_the_cuda_kernels_say_that_they_have_none():

@@ -32,14 +32,19 @@ def load_stack() -> Callable[..., StackResult]:
     return spiking_stack
 
 
-def why_not(neuron: str, n: int, recurrent: bool) -> str | None:
-    """Return why no kernel runs a layer of ``n`` such neurons, or None if one does."""
+def why_not(neuron: str, n: int, recurrent: bool, late: bool = False) -> str | None:
+    """Return why no kernel runs a layer of ``n`` such neurons, or None if one does.
+
+    ``late``: whether its synapses have delays.
+    """
     if importlib.util.find_spec("triton") is None:
         return _NO_TRITON
     if neuron not in PROGRAMS:
         return f"neuron {neuron!r} has no kernel"
     if recurrent and not PROGRAMS[neuron].spikes:
         return f"neuron {neuron!r} does not spike: there is no recurrent kernel for it"
+    if late:
+        return "delays have no kernel"
     if recurrent and n > MAX_WIDTH:
         return f"{n} recurrent neurons in a layer; a program holds the states of {MAX_WIDTH}"
     return None
@@ -56,9 +61,8 @@ def why_loop(layers: Iterable[LayerConfig], known_surrogate: bool, single: bool)
     if not known_surrogate:
         return "the surrogate gradient has no kernel"
     for index, layer in enumerate(layers):
-        reason = why_not(layer.neuron, layer.size, layer.recurrent)
-        if reason is None and (layer.delay.high or layer.delay_rec.high):
-            reason = "delays have no kernel"
+        late = bool(layer.delay.high or layer.delay_rec.high)
+        reason = why_not(layer.neuron, layer.size, layer.recurrent, late)
         if reason is not None:
             return f"layer {index}: {reason}"
     return None

@@ -60,7 +60,8 @@ def spiking_stack(
     """
     given = [layer.in_order() for layer in layers]
     for layer in layers:
-        reason = why_not(layer.neuron, len(layer.bias), layer.weight_rec is not None)
+        late = layer.delay is not None or layer.delay_rec is not None
+        reason = why_not(layer.neuron, len(layer.bias), layer.weight_rec is not None, late)
         if reason is not None:
             raise InputError(f"cuda: {reason}")
     _check(inputs, given)

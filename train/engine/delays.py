@@ -18,14 +18,19 @@ from .fields import DELAY, DELAY_REC, SLOTS, SLOTS_REC, WAITING, WAITING_REC, WI
 from .lines import clear, copy
 from .simd import LANES, get_float, get_int32, get_int64, load, put_float, store
 
+FROM_BELOW, FROM_ITSELF = (DELAY, SLOTS, WAITING), (DELAY_REC, SLOTS_REC, WAITING_REC)
+"""The fields of a layer's delays and their ring, of its input and of its recurrent synapses."""
+
 
 @njit
-def hold_back(target, source, delay, waiting, slots, samples, width, step):
+def hold_back(layer, ring, samples, step, target, source):
     """Write to ``target`` what of all lines so far is due at ``step``; they may be the same.
 
-    ``source``, ``target`` float32 (samples, width); ``delay`` int32 (width,), below ``slots``;
-    ``waiting`` float32 (slots, samples, width), 0 before step 0.
+    ``source``, ``target`` float32 (samples, width); ``ring``: ``FROM_BELOW`` or ``FROM_ITSELF``,
+    empty before step 0, where the way begins.
     """
+    delay, slots = get_int64(layer, ring[0]), get_int64(layer, ring[1])
+    waiting, width = get_int64(layer, ring[2]), get_int64(layer, WIDTH)
     block = samples * width
     copy(waiting, step % slots * block, source, 0, block)
     for i in range(0, width, LANES):
@@ -49,21 +54,3 @@ def nothing_waits(layer, samples):
     block = samples * get_int64(layer, WIDTH)
     clear(get_int64(layer, WAITING), get_int64(layer, SLOTS) * block)
     clear(get_int64(layer, WAITING_REC), get_int64(layer, SLOTS_REC) * block)
-
-
-@njit
-def from_below(layer, samples, step, target, source):
-    """``hold_back`` what a layer's inputs deliver; ``step`` counts from where the way began."""
-    hold_back(
-        target, source, get_int64(layer, DELAY), get_int64(layer, WAITING),
-        get_int64(layer, SLOTS), samples, get_int64(layer, WIDTH), step,
-    )  # fmt: skip
-
-
-@njit
-def from_itself(layer, samples, step, target, source):
-    """``hold_back`` what a layer's recurrent synapses deliver, as ``from_below``."""
-    hold_back(
-        target, source, get_int64(layer, DELAY_REC), get_int64(layer, WAITING_REC),
-        get_int64(layer, SLOTS_REC), samples, get_int64(layer, WIDTH), step,
-    )  # fmt: skip

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from numba import njit
 
-from .delays import from_below, from_itself, nothing_waits
+from .delays import FROM_BELOW, FROM_ITSELF, hold_back, nothing_waits
 from .fields import (
     BITS,
     CHANNELS,
@@ -197,7 +197,7 @@ def _add_recurrent(layer, samples, rows, t, drive, sent):
     total = held if late else drive
     _add_sent(total, width, weight, layer, sent, samples, rows, graded)
     if late:
-        from_itself(layer, samples, t, held, held)
+        hold_back(layer, FROM_ITSELF, samples, t, held, held)
         add(drive, 0, held, 0, samples * width)
 
 
@@ -414,7 +414,7 @@ def _compile(digest: int):
                         weight = get_int64(layer, WEIGHT)
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
                     if get_int64(layer, DELAY) != 0:
-                        from_below(layer, samples, t, drive, drive)
+                        hold_back(layer, FROM_BELOW, samples, t, drive, drive)
                     if get_int64(layer, WEIGHT_REC) != 0:
                         _add_recurrent(layer, samples, rows, t, drive, sent)
                     if kept != 0:
@@ -469,7 +469,7 @@ def _compile(digest: int):
                     dc = drive
                     if get_int64(layer, DELAY) != 0:
                         dc = get_int64(layer, HELD)
-                        from_below(layer, samples, steps - 1 - t, dc, drive)
+                        hold_back(layer, FROM_BELOW, samples, steps - 1 - t, dc, drive)
                     if number > 0:
                         below = layer - 8 * FIELDS
                         _back_to(below, layer, samples, rows, index * steps + t, dc)
@@ -481,7 +481,7 @@ def _compile(digest: int):
                         dc = drive
                         if get_int64(layer, DELAY_REC) != 0:
                             dc = get_int64(layer, HELD)
-                            from_itself(layer, samples, steps - 1 - t, dc, drive)
+                            hold_back(layer, FROM_ITSELF, samples, steps - 1 - t, dc, drive)
                         _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
