@@ -24,7 +24,7 @@ from srnn.export.nir_import import import_nir
 from torch import nn
 
 # The networks are those of the tests.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 theirs: Any = importlib.import_module("nir_frameworks")
 
 Spikes = np.ndarray

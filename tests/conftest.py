@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from paths import ROOT
 
 # Seeded, so that a run says the same twice; a compilation inside an example must not count as slow.
 settings.register_profile("srnn", derandomize=True, deadline=None)
 settings.load_profile("srnn")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def data_root() -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from srnn.deploy.lava.choice import CHOICES
 from srnn.export.checkpoint import FLOAT_NEURONS, LayerConfig
 from srnn.export.integer_neurons import INTEGER_NEURONS, FloatLayer
@@ -19,7 +20,6 @@ from srnn.simulate.plan import PROGRAMS
 from srnn.simulate.reference import STEPS
 from srnn.train.neurons import NEURONS as TRAINED
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("train", "export", "simulate", "deploy", "tasks")
 
 ALLOWED = {

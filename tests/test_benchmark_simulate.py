@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "simulate.py"
+from paths import ROOT
+
+BENCHMARK = ROOT / "benchmarks" / "simulate.py"
 
 
 def test_ours_beside_peers_that_are_missing(tmp_path: Path) -> None:

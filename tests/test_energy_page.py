@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from paths import ROOT
 from srnn.export.netx import read_net, read_samples
 from srnn.simulate.energy import read_energy_models
 from srnn.simulate.latency import (
@@ -17,8 +17,6 @@ from srnn.simulate.latency import (
     running_answers,
 )
 from srnn.simulate.simulator import run_with_activity
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture

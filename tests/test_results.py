@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from srnn.export.checkpoint import read_model
 
-ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 
 PLAN = """

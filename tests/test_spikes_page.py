@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "SPIKES_FOR_PYTORCH_USERS.md"
 FIGURES = re.findall(r"\]\((figures/[^)]+)\)", PAGE.read_text(encoding="utf-8"))
 LARGEST_FIGURE = 150_000

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from paths import ROOT
 from srnn.export.checkpoint import read_model
 from srnn.export.netx import read_net, read_samples
 from srnn.export.quantize import quantize
@@ -24,7 +24,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parent.parent
 ZOO = ROOT / "zoo"
 NETWORKS: dict[str, dict[str, Any]] = tomllib.loads((ZOO / "networks.toml").read_text())
 NAMES = sorted(NETWORKS)

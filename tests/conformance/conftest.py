@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "simulate"), str(HERE.parent / "export")]
-
-from conformance_record import Record  # noqa: E402
+from conformance_record import Record
 
 
 @pytest.fixture(scope="session")
