@@ -24,6 +24,7 @@ from ...export.network import (
     Neuron,
     ThresholdRefractoryLIF,
 )
+from ...export.synapses import largest_sum
 from ..plan import LayerPlan
 
 INT32_MAX = int(np.iinfo(np.int32).max)
@@ -54,12 +55,10 @@ def describe(network: Network) -> list[LayerPlan]:
     largest = (1 << network.message_bits) - 1 if network.message_bits else 1
     rows = []
     for index, layer in enumerate(network.layers):
-        delivered = largest_sum(layer.synapses, largest if index == 0 else 1)
         kinds = [_synapse_kind(layer.synapses, graded=index == 0 and network.message_bits > 0)]
         if layer.recurrent is not None:
-            delivered += largest_sum(layer.recurrent, 1)
             kinds.append(f"recurrent {_synapse_kind(layer.recurrent, graded=False)}")
-        position = Position(index + 1, delivered)
+        position = Position(index + 1, layer.largest_sum(largest if index == 0 else 1))
         choice = CHOICES[type(layer.neuron)](layer.neuron, position)
         rows.append(
             LayerPlan(
@@ -83,11 +82,6 @@ def _synapse_kind(connection: Connection, *, graded: bool) -> str:
         name = "Dense" if connection.delay is None else "DelayDense"
         text = f"{name} {connection.n_in}x{connection.n_out}"
     return f"{'graded ' if graded else ''}{text}"
-
-
-def largest_sum(connection: Connection, largest_message: int) -> int:
-    """Return a bound of ``|a|``, before and after the shift, for messages up to that magnitude."""
-    return connection.largest_sum * largest_message << max(connection.weight_exp, 0)
 
 
 def check_convolutions(network: Network, inputs: npt.NDArray[np.int32]) -> None:
@@ -135,9 +129,7 @@ def check_sums(network: Network, inputs: npt.NDArray[np.int32]) -> None:
     """
     largest = int(np.abs(inputs.astype(np.int64)).max(initial=0))
     for index, layer in enumerate(network.layers):
-        bound = largest_sum(layer.synapses, largest if index == 0 else 1)
-        if layer.recurrent is not None:
-            bound += largest_sum(layer.recurrent, 1)
+        bound = layer.largest_sum(largest if index == 0 else 1)
         if bound > INT32_MAX:
             raise InputError(
                 f"layer {layer.name}: its synapses may deliver {bound}, Lava adds in 32 bits "
