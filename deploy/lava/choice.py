@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...export.errors import InputError, index_list
-from ...export.grid import DECAY_BITS, DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray
+from ...export.grid import STATE_MAX, STATE_SHIFT, IntArray
 from ...export.network import (
     AdaptiveLIF,
     Connection,
@@ -24,6 +24,7 @@ from ...export.network import (
     Neuron,
     ThresholdRefractoryLIF,
 )
+from ...export.netx_stock import spikes_before
 from ...export.synapses import largest_sum
 from ..plan import LayerPlan
 
@@ -211,14 +212,3 @@ def bias_parts(bias: IntArray) -> tuple[IntArray, IntArray] | None:
     if mantissa.max() > BIAS_MANTISSA_MAX or mantissa.min() < BIAS_MANTISSA_MIN:
         return None
     return mantissa, exponent
-
-
-def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
-    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
-    v = np.zeros(neuron.size, dtype=np.int64)
-    spiked = np.zeros(neuron.size, dtype=bool)
-    for _ in range(steps):
-        leaked = np.sign(v) * ((np.abs(v) * (DECAY_ONE - neuron.v_decay)) >> DECAY_BITS)
-        v = np.clip(leaked + neuron.bias, -STATE_MAX, STATE_MAX)
-        spiked |= v > (neuron.v_threshold << STATE_SHIFT)
-    return np.flatnonzero(spiked).tolist()

@@ -16,7 +16,7 @@ from srnn.export.freeze import avoid_lava_dl_defects, weight_units
 from srnn.export.grid import STATE_MAX
 from srnn.export.integer_neurons import INTEGER_NEURONS, adaptation_exponent
 from srnn.export.network import AdaptiveLIF, CubaLIF, Layer, Network, Synapses
-from srnn.export.netx import stock_lava_dl_obstacles
+from srnn.export.netx_stock import form_obstacles
 from srnn.export.quantize import (
     LayerReport,
     Quantization,
@@ -302,7 +302,8 @@ def test_cuba_networks_keep_lava_dls_rules(seed: int) -> None:
     changed["layers.1.weight"][0] = -1.0
     changed["layers.1.weight"][1:] *= 0.4
     network, _ = quantized(replace(model, weights=changed), scale="layer")
-    assert stock_lava_dl_obstacles(network) == []
+    # Recurrent spikes that a bias makes early are no matter of the numbers in a file.
+    assert form_obstacles(network) == []
     for layer in network.layers:
         matrices = [layer.synapses] + ([layer.recurrent] if layer.recurrent is not None else [])
         for synapses in matrices:
