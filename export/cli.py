@@ -114,7 +114,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     limit = arguments.max_accuracy_loss
     if limit is not None and not math.isfinite(limit):
         raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
-    model = cli_nir.read_any(arguments)
+    model = cli_nir.read_any(arguments, output)
     if target.exists() and target.samefile(arguments.model):
         raise InputError(f"--output: {target} is the model itself; name another file")
     if "inputs" not in model.samples:
