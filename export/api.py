@@ -92,7 +92,7 @@ class ExportReport:
         parity = self.parity
         lines = [
             f"{'not written' if self.written is None else self.written}: "
-            f"{parity.changed_predictions:,} of {parity.answers:,} answers changed on "
+            f"{parity.changed_predictions:,} of {parity.answers:,} answers changed in "
             f"{parity.samples} samples"
         ]
         if parity.float_accuracy is not None and parity.integer_accuracy is not None:
