@@ -20,6 +20,8 @@ from srnn.simulate.plan import PROGRAMS
 from srnn.simulate.reference import STEPS
 from srnn.train.neurons import NEURONS as TRAINED
 
+pytestmark = pytest.mark.extra("train")
+
 PACKAGES = ("train", "export", "simulate", "deploy", "tasks")
 
 ALLOWED = {

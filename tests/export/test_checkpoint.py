@@ -22,6 +22,8 @@ from srnn.export.checkpoint import (
 from srnn.export.cli import main
 from srnn.export.errors import InputError
 
+pytestmark = pytest.mark.extra("train")
+
 LAYERS = (LayerConfig("alif", 5, recurrent=True), LayerConfig("li", 3))
 STEPS = 11
 

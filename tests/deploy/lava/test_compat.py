@@ -59,7 +59,6 @@ def test_availability_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.lava
-@pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 def test_lava_imports_after_prepare_and_dataclass_is_restored() -> None:
     code = (
         "import dataclasses; before = dataclasses.dataclass;"

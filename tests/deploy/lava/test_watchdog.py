@@ -18,11 +18,10 @@ from deploy_networks import cuba, integrator, spikes, stack
 from long_runs import long_inputs, network
 from paths import SUPPORT
 from srnn.deploy.errors import RunError
-from srnn.deploy.lava import compat, runner, session
+from srnn.deploy.lava import runner, session
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm"),
 ]
 

@@ -20,7 +20,6 @@ from paths import SUPPORT
 from srnn.deploy.check import check
 from srnn.deploy.cli import main
 from srnn.deploy.errors import RunError
-from srnn.deploy.lava import compat
 from srnn.deploy.loihi2 import runner
 from srnn.deploy.loihi2.options import BoardOptions
 from srnn.export.network import CubaLIF
@@ -29,7 +28,6 @@ from srnn.export.samples import Samples
 from srnn.simulate import reference
 
 lava = pytest.mark.lava
-needs_lava = pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 
 
 @pytest.fixture
@@ -54,7 +52,6 @@ def sinfo_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
 
 
 @lava
-@needs_lava
 class TestOnTheStandIn:
     def test_the_command_calls_in_order_compares_every_bit_and_prints_what_was_measured(
         self,
