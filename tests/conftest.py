@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from needs import CHECKS, Need, data_root, needs_of_file, obstacles
 
-# Seeded, so that a run says the same twice; a compilation inside an example must not count as slow.
-settings.register_profile("srnn", derandomize=True, deadline=None)
+# Seeded, so that a run says the same twice; neither a compilation inside an example nor a busy
+# machine may count as slow.
+settings.register_profile(
+    "srnn", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("srnn")
 
 

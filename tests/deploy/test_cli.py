@@ -151,7 +151,7 @@ def test_lava_in_a_process_of_its_own_has_a_clean_standard_output(model: Path) -
         [sys.executable, "-m", "srnn.deploy.cli", str(model), "--target", "lava", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -156,7 +156,7 @@ def browse(
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     console = [line for line in ran.stderr.splitlines() if ":CONSOLE" in line]

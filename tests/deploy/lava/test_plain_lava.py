@@ -34,7 +34,7 @@ def run_plain(tag: str, tmp_path: Path) -> tuple[Any, dict[str, np.ndarray]]:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
