@@ -51,7 +51,7 @@ demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on h
 	@echo; echo "The files are in $(DEMO). Your own data: README.md, section Your data."
 
 test: $(READY)  ## run the tests (a few minutes)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY)  ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow

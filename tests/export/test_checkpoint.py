@@ -111,7 +111,9 @@ def test_truncated(file: Path, share: float, capsys: pytest.CaptureFixture[str])
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_changed_bytes_never_end_in_a_traceback(file: Path, data: st.DataObject) -> None:

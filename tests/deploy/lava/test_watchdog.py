@@ -61,8 +61,9 @@ def nothing_left() -> Iterator[None]:
     finally:
         subprocess.Popen = started  # type: ignore[misc]
     assert workers, "no worker was started"
-    assert [pid for worker in workers for pid in session.members(worker)] == []
-    assert unused_segments() - before == set()
+    wait_until(lambda: not any(map(session.members, workers)))
+    # Another run that ends just now has memory that nobody maps for a moment.
+    wait_until(lambda: unused_segments() <= before)
 
 
 def run_disturbed(act: Callable[[list[int]], None], timeout: float = 1) -> str:
