@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format bench peers clean
+.PHONY: help setup demo test test-slow lint format wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -64,6 +64,11 @@ lint: $(READY)  ## ruff and pyright, as CI runs them
 format: $(READY)  ## let ruff format the code
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
+
+wheel: $(READY)  ## build dist/srnn-VERSION-py3-none-any.whl (bash .ci/wheel PYTHON proves it)
+	@rm -rf build dist
+	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	@ls dist/*.whl
 
 bench: $(READY)  ## time training and simulation (beside other frameworks after make peers)
 	@$(BIN)/python benchmarks/train_step.py
