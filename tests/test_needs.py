@@ -36,8 +36,9 @@ class PathFinder(importlib.machinery.PathFinder):
     def find_spec(cls, name, *where):
         return None if name.split(".")[0] in BLOCKED else super().find_spec(name, *where)
 
-*BLOCKED, = sys.argv.pop(1).split(",")
-sys.meta_path = [PathFinder if f.__name__ == "PathFinder" else f for f in sys.meta_path]
+BLOCKED = sys.argv.pop(1).split(",")
+place = sys.meta_path.index(importlib.machinery.PathFinder)
+sys.meta_path[place] = PathFinder
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
