@@ -28,6 +28,7 @@ def from_foreign_weights(
     weights: Mapping[str, Any],
     mapping: Mapping[str, str | Sequence[str]],
     clip_time_constants: bool = False,
+    engine: str = "events",
 ) -> SRNN:
     """Build an ``SRNN`` from weights whose names and layout are another program's.
 
@@ -47,6 +48,8 @@ def from_foreign_weights(
     clip_time_constants
         Move time constants into their range instead of refusing them, with a warning that says
         how many were changed and the first of them.
+    engine
+        As of ``SRNN``.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def from_foreign_weights(
             found[name] = _default(config, name, shape)
         if name.rsplit(".", 1)[1] in TIME_CONSTANTS:
             found[name] = _in_range(name, found[name], clip_time_constants)
-    model = SRNN(config)
+    model = SRNN(config, engine)
     model.load_weights(found)
     return model
 

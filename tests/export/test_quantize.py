@@ -10,6 +10,7 @@ import torch
 from export_models import config, float_model, spikes, weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from srnn.export import export
 from srnn.export.checkpoint import FloatModel, LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.export.freeze import avoid_lava_dl_defects, weight_units
@@ -27,6 +28,8 @@ from srnn.export.quantize import (
 )
 from srnn.simulate import reference, run
 from srnn.train.network import SRNN
+
+pytestmark = pytest.mark.extra("train")
 
 LI = LayerConfig("li", 3)
 
@@ -520,3 +523,9 @@ def test_a_model_trained_before_right_shifts_keeps_its_integers():
     assert found.right_shifts is False
     network, _ = quantize(old, None, states, model.samples["inputs"])
     assert network.layers[0].synapses.weight_exp == 0
+
+
+def test_the_report_warns_of_lost_weights():
+    report = export(fine_inputs(), options=Quantization("layer", False))
+    assert any("all input weights of" in remark for remark in report.remarks)
+    assert not any("weights of" in remark for remark in export(fine_inputs()).remarks)
