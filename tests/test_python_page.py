@@ -36,13 +36,12 @@ def test_every_block_prints_what_the_page_shows(
     assert {"x.net", "own.net", "model.pt", "whole.pt"} <= {f.name for f in tmp_path.iterdir()}
 
 
+@pytest.mark.needs("lightning")
 def test_lightning_trains_and_exports(tmp_path: Path) -> None:
-    pytest.importorskip("lightning")
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "examples" / "lightning_loop.py"), "4", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr

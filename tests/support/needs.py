@@ -67,6 +67,7 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "needs": {
         "triton": modules("triton", how="extra cuda"),
+        "lightning": modules("lightning", how="pip install lightning"),
         "chromium": lambda: "" if chromium() else "no chromium on the PATH",
         "lava-dl": lava_dl,
     },
