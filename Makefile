@@ -36,6 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
+	@ln -sfn "$(CURDIR)"/package/* "$(VENV)/src/srnn/"
 	@touch $@
 	@echo "set-up done"
 
@@ -96,7 +97,7 @@ peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the f
 
 clean:  ## remove the environments, runs and caches
 	rm -rf .venv .venv310 .venv-lava-dl .venv-peers-* runs build dist site *.egg-info .pytest_cache .hypothesis .ruff_cache
-	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find package $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # make peers builds this too.
 peers: .venv-peers-nengo/.ready

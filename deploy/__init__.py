@@ -4,35 +4,6 @@
 simulator. Importing this package imports neither PyTorch nor Lava.
 """
 
-from .backends import (
-    BACKENDS,
-    Availability,
-    Backend,
-    LavaBackend,
-    Loihi2Backend,
-    RunOptions,
-    SimulatorBackend,
-    pick,
-    targets,
-)
-from .errors import RunError
-from .loihi2.options import BoardOptions
-from .measuring import MeasuredRun, MeasuringBackend
-from .plan import LayerPlan
+from lazy_loader import attach_stub
 
-__all__ = [
-    "BACKENDS",
-    "Availability",
-    "Backend",
-    "BoardOptions",
-    "LavaBackend",
-    "LayerPlan",
-    "Loihi2Backend",
-    "MeasuredRun",
-    "MeasuringBackend",
-    "RunError",
-    "RunOptions",
-    "SimulatorBackend",
-    "pick",
-    "targets",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

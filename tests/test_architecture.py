@@ -118,12 +118,16 @@ def test_where_torch_is_imported_at_all() -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "srnn",
         "srnn.deploy",
         "srnn.deploy.cli",
         "srnn.simulate.simulator",
         "srnn.simulate.cli",
+        "srnn.export",
         "srnn.export.network",
         "srnn.export.cli",
+        "srnn.simulate",
+        "srnn.simulate.figures",
         "srnn.tasks",
         "srnn.train",
     ],

@@ -12,6 +12,8 @@ else:
     import tomli as tomllib
 
 PARTS = ("train", "export", "simulate", "deploy", "tasks")
+TOP = ROOT / "package"
+"""The package ``srnn`` itself, in which the parts are."""
 
 
 def project() -> dict:
@@ -24,6 +26,7 @@ def test_every_package_is_listed() -> None:
         for part in PARTS
         for file in (ROOT / part).rglob("__init__.py")
     }
+    found.add("srnn")
     assert set(project()["tool"]["setuptools"]["packages"]) == found
 
 
