@@ -1,3 +1,5 @@
+from .api import ExportReport as ExportReport
+from .api import export as export
 from .checkpoint import FloatModel as FloatModel
 from .checkpoint import LayerConfig as LayerConfig
 from .checkpoint import ModelConfig as ModelConfig

@@ -240,6 +240,10 @@ class Recipe:
     quantization: Quantization = field(default_factory=Quantization)
     description: str = ""
 
+    def plain(self) -> dict[str, Any]:
+        """Return plain values, as files hold them."""
+        return asdict(self)
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with srnn."""

@@ -40,8 +40,9 @@ def layer(neuron: str, size: int = 5, **settings: Any) -> LayerConfig:
 
 
 def network(*layers: LayerConfig, inputs: int = 3, seed: int = 0, **settings: Any) -> SRNN:
+    """A network that runs by the loop, which the engine is held to."""
     torch.manual_seed(seed)
-    model = SRNN(ModelConfig(input_size=inputs, layers=layers, **settings))
+    model = SRNN(ModelConfig(input_size=inputs, layers=layers, **settings), "loop")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):

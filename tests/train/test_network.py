@@ -39,11 +39,11 @@ def test_spike_count_reads_spikes_and_others_the_membrane() -> None:
     x = torch.from_numpy(signals(2, 2, 30)).float()
     config = ModelConfig(3, (layer("alif"), layer("alif", 2)), readout="spike_count")
     torch.manual_seed(3)
-    counting = SRNN(config)(x)
+    counting = SRNN(config, "loop")(x)
     assert counting.output is counting.spikes[-1]
     assert set(counting.output.unique().tolist()) == {0.0, 1.0}
     torch.manual_seed(3)
-    reading = SRNN(ModelConfig(3, config.layers, readout="membrane"))(x)
+    reading = SRNN(ModelConfig(3, config.layers, readout="membrane"), "loop")(x)
     assert torch.equal(reading.spikes[-1], counting.spikes[-1])
     assert not torch.equal(reading.output, counting.output)
 
