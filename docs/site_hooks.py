@@ -40,10 +40,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def run_notebook(path: Path) -> Any:
     """Return the notebook with what its cells printed; a cell that fails ends it."""
     import nbformat
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    # The kernel is spoken to by files, not by network sockets that others could read.
+    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    NotebookClient(notebook, km=kernel, timeout=600).execute()
     return notebook
 
 

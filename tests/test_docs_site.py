@@ -45,7 +45,7 @@ def test_the_notebook_goes_through_all_stages(printed: list[tuple[str, str]]) ->
         return next(text for code, text in printed if word in code)
 
     assert len(re.findall(r"^epoch \d  loss \d", of("fit("), re.MULTILINE)) == 8
-    assert "model.net" in of("srnn.export {")
+    assert "model.net" in of("model.export(")
     assert float(re.findall(r"accuracy ([\d.]+)", of("run_with_activity("))[0]) > 0.5
     assert "image/png" in of("raster(")
     assert re.match(r"lava|simulator", of("pick("))
