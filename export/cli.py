@@ -22,9 +22,7 @@ EXAMPLE = """\
   srnn-export model.pt --dry-run --json                 check only, for a script
   srnn-export --inspect any.net                         what a file holds, and what can load it
   srnn-export model.nir -o model.net --calibrate inputs.npz    a network of snnTorch, Norse, ...
-  srnn-export model.pt -o model.nir                     for other tools, what NIR can say
-
-exit codes: 0 exported; 1 the accuracy loss is above the limit (nothing is written); 2 bad input"""
+  srnn-export model.pt -o model.nir                     for other tools, what NIR can say"""
 
 FOR_EXPORT = (
     "output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run", "calibrate",
@@ -40,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Quantize a trained model to chip integers, check it against the float model, and write a\n"
         "NetX-style HDF5 description.",
         EXAMPLE,
+        "the accuracy loss is above its limit, nothing is written",
     )
     parser.add_argument(
         "model",
