@@ -20,6 +20,7 @@ from .netx import read_samples as read_samples
 from .netx import stock_lava_dl_obstacles as stock_lava_dl_obstacles
 from .netx import write_net as write_net
 from .quantize import Quantization as Quantization
+from .readout import predictions as predictions
 from .samples import Samples as Samples
 from .trace import Trace as Trace
 from .trace import compare as compare

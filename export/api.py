@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .calibration import message_bits, read_samples
+from .calibration import given_samples, message_bits
 from .checkpoint import FloatModel, ModelConfig, read_model
 from .errors import InputError
 from .float_run import with_answers
@@ -92,7 +92,7 @@ class ExportReport:
         parity = self.parity
         lines = [
             f"{'not written' if self.written is None else self.written}: "
-            f"{parity.changed_predictions:,} of {parity.answers:,} answers changed on "
+            f"{parity.changed_predictions:,} of {parity.answers:,} answers changed in "
             f"{parity.samples} samples"
         ]
         if parity.float_accuracy is not None and parity.integer_accuracy is not None:
@@ -156,7 +156,7 @@ def export(
         return export_model(read, path, None, options, max_accuracy_loss)
     if samples is None:
         raise InputError("export: give samples, integer inputs (sample, time, channel)")
-    found = read_samples(samples, model.config.input_size)
+    found = given_samples(samples, model.config.input_size)
     described = _described(task, model.config, found["inputs"])
     read = model.float_model(found, described)
     return export_model(read, path, None, options, max_accuracy_loss)
@@ -222,7 +222,7 @@ def _with_samples(model: FloatModel, samples: Any, task: object) -> FloatModel:
         raise InputError("task: a model.pt has its own")
     if samples is None:
         return model
-    found = read_samples(samples, model.config.input_size)
+    found = given_samples(samples, model.config.input_size)
     return replace(model, samples=with_answers(model, found))
 
 

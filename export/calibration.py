@@ -39,7 +39,7 @@ def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
     return _checked(found, str(path), channels)
 
 
-def read_samples(samples: Any, channels: int) -> dict[str, npt.NDArray[Any]]:
+def given_samples(samples: Any, channels: int) -> dict[str, npt.NDArray[Any]]:
     """Return samples in memory, or of a file, as a ``model.pt`` holds them.
 
     Parameters

@@ -6,6 +6,7 @@ from .encoders import Encoder as Encoder
 from .encoders import encoder_from_plain as encoder_from_plain
 from .errors import DataError as DataError
 from .event_lists import EventLists as EventLists
+from .memory import task_from_arrays as task_from_arrays
 from .metrics import accuracy as accuracy
 from .metrics import confusion as confusion
 from .registry import TASKS as TASKS

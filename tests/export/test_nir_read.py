@@ -223,7 +223,7 @@ def test_samples_are_asked_for_and_checked(
     file = tmp_path / "inputs.npz"
     for content, expected in (
         ({"inputs": np.zeros((2, 5, 3), int)}, "needs integers (sample, time, 4)"),
-        ({"inputs": np.full((2, 5, 4), 0.5)}, "needs integers (sample, time, 4)"),
+        ({"inputs": np.full((2, 5, 4), 0.5)}, "inputs[0, 0, 0] is 0.5, not an integer"),
         ({"other": np.zeros((2, 5, 4), int)}, "holds no inputs"),
         ({"inputs": np.array(["a"])}, "needs integers"),
         ({"inputs": np.zeros((2, 5, 4), int), "lengths": np.array([9, 9])}, "lengths 9..9"),

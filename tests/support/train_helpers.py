@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -48,6 +49,18 @@ def network(*layers: LayerConfig, inputs: int = 3, seed: int = 0, **settings: An
             if name.endswith("bias"):
                 parameter.normal_(0, 0.1)
     return model
+
+
+def graph(output: torch.Tensor) -> collections.Counter[str]:
+    """Autograd nodes behind a tensor, by kind."""
+    seen, todo = set(), [output.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        todo.extend(parent for parent, _ in node.next_functions)
+    return collections.Counter(type(node).__name__ for node in seen)
 
 
 def direction(model: SRNN, back: bool = False) -> Any:
