@@ -38,6 +38,7 @@ PYTHON_AFTER_COMMANDS = {"docs/EXAMPLE_SENSORS.md"}
 REASONS = {
     "a script of the repository's, which writes this page",
     "installs packages",
+    "needs Lightning; tests/test_python_page.py runs it where that is",
     "needs a board",
     "needs files of yours",
     "takes minutes, and begins with a clone",
