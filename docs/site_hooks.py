@@ -6,6 +6,7 @@ Pages of the repository's other folders become pages of the site. A link to a fi
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -46,7 +47,9 @@ def run_notebook(path: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     # The kernel is spoken to by files, not by network sockets that others could read.
     kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
-    NotebookClient(notebook, km=kernel, timeout=600).execute()
+    # With colorama, which mkdocs brings, numba resets the colours of a terminal at every exit.
+    environment = os.environ | {"NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING": "1"}
+    NotebookClient(notebook, km=kernel, timeout=600).execute(env=environment)
     return notebook
 
 

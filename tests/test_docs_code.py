@@ -83,6 +83,15 @@ def test_every_block_says_what_it_is() -> None:
     assert [block.where for block in ALL if block.kind == "console" and not block.commands] == []
 
 
+def test_the_readme_is_short_and_its_output_fits_a_terminal() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("\n") < 200
+    shown = [
+        line for b in blocks("README.md") if b.kind == "console" for line in b.code.split("\n")
+    ]
+    assert max(map(len, shown)) <= 80
+
+
 def test_links_lead_to_files() -> None:
     broken = []
     for page in pages():

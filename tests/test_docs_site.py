@@ -62,7 +62,7 @@ def test_what_the_notebook_prints_is_plain_text(printed: list[tuple[str, str]]) 
     for code, text in printed:
         assert "\x1b" not in text, code
         assert re.findall("\r(?!\n)", text) == [], code
-        assert max(map(len, text.splitlines()), default=0) <= 100, code
+        assert max(map(len, text.splitlines()), default=0) <= 120, code
 
 
 def test_the_notebook_is_stored_without_outputs() -> None:
