@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format docs bench peers clean
+.PHONY: help setup demo test test-slow lint format docs wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -52,7 +52,7 @@ demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on h
 	@echo; echo "The files are in $(DEMO). Your own data: README.md, section Your data."
 
 test: $(READY)  ## run the tests (a few minutes)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY)  ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
@@ -70,6 +70,11 @@ docs: $(READY)  ## build the pages, the Python reference and the executed notebo
 	@$(PIP) install -c constraints.txt -e '.[docs]'
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Wrote site/index.html. With a search: $(BIN)/python -m http.server -d site"
+
+wheel: $(READY)  ## build dist/srnn-VERSION-py3-none-any.whl (bash .ci/wheel PYTHON proves it)
+	@rm -rf build dist
+	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	@ls dist/*.whl
 
 bench: $(READY)  ## time training and simulation (beside other frameworks after make peers)
 	@$(BIN)/python benchmarks/train_step.py

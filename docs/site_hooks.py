@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "zoo/README.md")
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "zoo/README.md")
 """Pages of the site that lie outside ``docs``, by their path in the repository."""
 
 NOTEBOOK = "notebooks/quickstart"

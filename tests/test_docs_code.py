@@ -25,6 +25,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+pytestmark = [pytest.mark.extra("train"), pytest.mark.extra("report")]
+
 BIN = Path(sys.executable).parent
 ALL = every_block()
 DATA = {

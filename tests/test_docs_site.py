@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 from paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.extra("train"),
+    pytest.mark.extra("report"),
+    pytest.mark.needs("docs"),
+]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "quickstart.ipynb"
 
 
@@ -29,7 +34,6 @@ def hooks() -> Iterator[ModuleType]:
 @pytest.fixture(scope="module")
 def printed(hooks: ModuleType) -> list[tuple[str, str]]:
     """Code and printed text of every cell."""
-    pytest.importorskip("nbclient", reason="needs the extra docs, which make docs installs")
     found = []
     for cell in hooks.run_notebook(NOTEBOOK).cells:
         if cell.cell_type == "code":
@@ -78,7 +82,6 @@ def inventory(site: Path) -> set[str]:
 
 
 def test_the_site_builds_holds_every_public_name_and_fetches_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs", reason="needs the extra docs, which make docs installs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

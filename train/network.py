@@ -20,7 +20,6 @@ from ..export.checkpoint import (
 )
 from ..export.config import DELAYS
 from ..export.errors import InputError
-from ..export.plain import suggest
 from .dense import DenseLayer
 from .described import described
 from .inputs import checked_inputs, checked_lengths
@@ -88,7 +87,7 @@ class SRNN(nn.Module):
     def __init__(self, config: ModelConfig, engine: str = "events") -> None:
         super().__init__()
         if engine not in ENGINES:
-            raise InputError(f"engine: {engine!r}{suggest(engine, ENGINES)}")
+            raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
         self.config = config
         self.engine = _usable(engine)
         self.grid: OnGrid | None = None

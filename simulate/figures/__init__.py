@@ -2,7 +2,7 @@
 
 Beside each figure stands a function of its name with ``_series`` behind it, which returns the
 numbers that the figure draws. matplotlib (the extra ``report``) is imported when a figure
-is drawn; ``docs/figures.py`` shows the use.
+is drawn; ``docs/report_figures.py`` shows the use.
 """
 
 from lazy_loader import attach_stub

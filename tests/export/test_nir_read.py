@@ -21,6 +21,8 @@ from srnn.export.extras import how_to_install
 from srnn.export.float_run import run_float
 from srnn.export.nir_import import import_nir
 
+pytestmark = pytest.mark.extra("nir")
+
 
 def test_the_equations_of_nir_by_euler_steps(tmp_path: Path) -> None:
     """Against the equations as they stand in nir's docstrings, one step at a time."""
