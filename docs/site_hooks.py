@@ -41,15 +41,16 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def run_notebook(path: Path) -> Any:
     """Return the notebook with what its cells printed; a cell that fails ends it."""
     import nbformat
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     notebook = nbformat.read(path, as_version=4)
     # The kernel is spoken to by files, not by network sockets that others could read.
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    config = Config(KernelManager={"transport": "ipc"})
     # With colorama, which mkdocs brings, numba resets the colours of a terminal at every exit.
     environment = os.environ | {"NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING": "1"}
-    NotebookClient(notebook, km=kernel, timeout=600).execute(env=environment)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", config=config)
+    client.execute(env=environment)
     return notebook
 
 
