@@ -70,6 +70,7 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
         "lightning": modules("lightning", how="pip install lightning"),
         "chromium": lambda: "" if chromium() else "no chromium on the PATH",
         "lava-dl": lava_dl,
+        "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),
     },
 }
 """By marker and name: why it is not there, empty if it is."""
