@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from .errors import InputError
@@ -96,7 +103,7 @@ class Output:
     def progress(self) -> Progress:
         """Return a progress bar on standard error, hidden where that is no terminal."""
         console = Console(stderr=True)
-        return Progress(
+        return _Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -105,6 +112,28 @@ class Output:
             disable=not console.is_terminal,
             transient=True,
         )
+
+
+class _Progress(Progress):
+    """A bar that appears at its first step: what compiles before that has a bar of its own."""
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        self.start()
+        super().advance(task_id, advance)
+
+    def update(
+        self,
+        task_id: TaskID,
+        *,
+        total: float | None = None,
+        completed: float | None = None,
+        description: str | None = None,
+    ) -> None:
+        self.start()
+        super().update(task_id, total=total, completed=completed, description=description)
 
 
 def _cell(value: Any) -> str:
