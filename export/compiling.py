@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-_LOCK = threading.RLock()
+_LOCK, _SAYING = threading.RLock(), threading.Lock()
 _SPENT = [0.0]
 _SAID: set[str] = set()
 _ONCE = "compiling kernels, once on this machine: "
@@ -42,7 +42,7 @@ def untimed() -> Iterator[None]:
 
 def say(topic: str, line: str) -> None:
     """Print a line on standard error, one of a topic in a process."""
-    with _LOCK:
+    with _SAYING:
         if topic not in _SAID and sys.stderr is not None:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()

@@ -129,7 +129,7 @@ class _Cache(FunctionCache):
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # noqa: BLE001
-            # Whatever a file of another version of anything raises: it is compiled again.
+            # Not there, damaged, or of something else: it is compiled again.
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -147,24 +147,29 @@ class _Files(IndexDataCacheFile):
     """numba's two files of a function, with a digest: damaged code would run."""
 
     def _dump(self, obj: Any) -> bytes:
-        # Unpickling ends before the digest.
         data = super()._dump(obj)
         return data + _digest(data)
 
     def _load_index(self) -> dict[Any, str]:
         try:
-            return super()._load_index()
+            with Path(self._index_path).open("rb") as file:
+                version, data = pickle.load(file), file.read()
+            stamp, overloads = pickle.loads(_checked(data))
         except Exception:  # noqa: BLE001
-            # Damaged; a new one takes its place.
+            # Not there yet, damaged, or of another version; a new one takes its place.
             return {}
+        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
 
     def _load_data(self, name: str) -> Any:
-        data = Path(self._data_path(name)).read_bytes()
-        data, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
-        if _digest(data) != digest:
-            raise OSError(f"{name} is damaged")
-        return pickle.loads(data)
+        return pickle.loads(_checked(Path(self._data_path(name)).read_bytes()))
 
 
 def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+def _checked(data: bytes) -> bytes:
+    data, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if _digest(data) != digest:
+        raise ValueError("damaged")
+    return data
