@@ -1,38 +1,9 @@
 """Integer networks on Lava and on Loihi-class chips.
 
 ``pick("auto").backend.run(network, inputs)`` gives a ``Trace``; ``check`` compares it with the
-simulator. Importing this package imports neither PyTorch nor Lava.
+simulator. Names are imported when they are first used; none of them imports PyTorch or Lava.
 """
 
-from .backends import (
-    BACKENDS,
-    Availability,
-    Backend,
-    LavaBackend,
-    Loihi2Backend,
-    RunOptions,
-    SimulatorBackend,
-    pick,
-    targets,
-)
-from .errors import RunError
-from .loihi2.options import BoardOptions
-from .measuring import MeasuredRun, MeasuringBackend
-from .plan import LayerPlan
+from lazy_loader import attach_stub
 
-__all__ = [
-    "BACKENDS",
-    "Availability",
-    "Backend",
-    "BoardOptions",
-    "LavaBackend",
-    "LayerPlan",
-    "Loihi2Backend",
-    "MeasuredRun",
-    "MeasuringBackend",
-    "RunError",
-    "RunOptions",
-    "SimulatorBackend",
-    "pick",
-    "targets",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

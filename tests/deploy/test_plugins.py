@@ -38,7 +38,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*pip, "--no-index", "--no-build-isolation", "--target", str(target), str(source)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -47,10 +47,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def deploy(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "srnn.deploy.cli", *arguments],
+        [sys.executable, "-m", "srnn.deploy", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env={**os.environ, "PYTHONPATH": str(path)},
     )
