@@ -211,7 +211,7 @@ def network_part(ran: Ran, models: EnergyModels) -> str:
         f"{counts}; Activation Sparsity {ran.activity.activation_sparsity:.3f}. Estimated:\n\n"
         + estimates_table(report)
         + "\n`a right answer`: energy of all answers for each right one"
-        + (", an answer a step.\n" if ran.network.readout.per_step else ".\n")
+        + (", an answer per step.\n" if ran.network.readout.per_step else ".\n")
     )
 
 
@@ -313,7 +313,7 @@ def times_part(measured: Measured) -> str:
         ]
         for row in measured.times
     ]
-    columns = ("network", "mode", "us a step", *(f"{name}, a step" for name in meters))
+    columns = ("network", "mode", "us per step", *(f"{name}, a step" for name in meters))
     why = "".join(f" {kind}: {reason}." for kind, reason in measured.missing.items())
     said = f"What could not be read:{why}" if why else ""
     if not meters:
@@ -379,13 +379,13 @@ def pilot_part(ran: Ran, models: EnergyModels) -> str:
     assert EXAMPLE.battery_watt_hours is not None
     return (
         f"## A pilot, estimated: {ran.name}\n\n"
-        f"{EXAMPLE.sensors} sensors, {EXAMPLE.inferences_per_day:,.0f} inferences a day each, "
-        f"{EXAMPLE.electricity_price:.2f} {EXAMPLE.currency} a kWh, a battery of "
+        f"{EXAMPLE.sensors} sensors, {EXAMPLE.inferences_per_day:,.0f} inferences per day each, "
+        f"{EXAMPLE.electricity_price:.2f} {EXAMPLE.currency} per kWh, a battery of "
         f"{EXAMPLE.battery_watt_hours:.0f} Wh each. Idle power is not part of it, since no source "
         "here gives it; on a real machine it decides the battery's life (`[idle_watts]` in the "
         "pilot's file adds it).\n\n"
         + markdown(
-            ("model", "network", "mean power of one", "battery, days", "kWh a year, all"), rows
+            ("model", "network", "mean power of one", "battery, days", "kWh per year, all"), rows
         )
     )
 
@@ -401,7 +401,7 @@ def _pilot_row(option: PilotOption) -> list[str]:
         option.name,
         joules(watts.value, "W") + spread,
         f"{option.battery_days.value:,.3g}",
-        f"{option.kilowatt_hours_a_year.value:.3g}",
+        f"{option.kilowatt_hours_per_year.value:.3g}",
     ]
 
 

@@ -42,7 +42,7 @@ EVENTS = 16
 
 
 class Peaks(NamedTuple):
-    """Operations and bytes a second, of all threads together."""
+    """Operations and bytes per second, of all threads together."""
 
     gathered: float
     scattered: float
@@ -80,7 +80,7 @@ def gather_rows(matrix, indices, out, rounds):
 
 @njit(nogil=True, cache=True)
 def scatter_rows(matrix, indices, out, rounds):
-    """Add registers to rows of ``matrix``: ROW additions a row, read, changed and written."""
+    """Add registers to rows of ``matrix``: ROW additions per row, read, changed and written."""
     for _ in range(rounds):
         for c in range(0, ROW, 8 * LANES):
             a0, a1 = load(out, c), load(out, c + LANES)

@@ -1,7 +1,7 @@
 """Time and memory of placing large networks on a board.
 
 The network is a stack of pairs of layers, one wide and one narrow, so that dense matrices have the
-wanted number of synapses a neuron; a share of the weights can be zero. The network itself takes
+wanted number of synapses per neuron; a share of the weights can be zero. The network itself takes
 4 bytes a synapse; "for placing" is what the peak of the process grows beyond it. Run:
 
     python benchmarks/placement.py [--neurons 1000000] [--synapses 100000000] [--density 1.0]

@@ -90,7 +90,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResultPlan:
     """All sections."""
 
     section: tuple[Section, ...]
@@ -117,7 +117,7 @@ class Plan:
         return next(run for run in self.runs() if run.name == name)
 
 
-def read_plan(file: Path = PLAN) -> Plan:
+def read_plan(file: Path = PLAN) -> ResultPlan:
     """Read a plan.
 
     Raises
@@ -126,7 +126,7 @@ def read_plan(file: Path = PLAN) -> Plan:
         What is no plan, with the place in it.
     """
     try:
-        return build(Plan, tomllib.loads(file.read_text(encoding="utf-8")))
+        return build(ResultPlan, tomllib.loads(file.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{file}: {error}") from None
     except InputError as error:

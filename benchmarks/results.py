@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from result_plan import HERE, PLAN, Plan, Run, read_plan
+from result_plan import HERE, PLAN, ResultPlan, Run, read_plan
 from result_tables import read_records, write_results
 from srnn.export.checkpoint import FloatModel, read_model
 from srnn.export.errors import InputError
@@ -32,7 +32,9 @@ from srnn.export.operations import step_operations
 BIN = Path(sys.executable).parent
 
 
-def train(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> tuple[Path, dict[str, Any]]:
+def train(
+    plan: ResultPlan, run: Run, seed: int, runs: Path, threads: int
+) -> tuple[Path, dict[str, Any]]:
     """Train one seed, unless its folder holds it; return the folder and what training printed."""
     first = None if run.start is None else plan.named(run.start)
     settings = [*run.train, "--seed", str(seed)]
@@ -56,7 +58,7 @@ def train(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> tuple[Pa
     return folder, trained
 
 
-def record(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
+def record(plan: ResultPlan, run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
     """Train, export and simulate one seed, and return its record."""
     folder, trained = train(plan, run, seed, runs, threads)
     model = folder / "model.pt"

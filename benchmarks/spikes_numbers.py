@@ -248,7 +248,7 @@ def neuron_rates(inference: Inference) -> Floats:
 
 
 def spiking_energy(inputs: int, neurons: int, rate: float, input_rate: float) -> float:
-    """Return pJ a step of a recurrent ALIF layer's arithmetic, inputs binary.
+    """Return pJ per step of a recurrent ALIF layer's arithmetic, inputs binary.
 
     Additions: ``m n`` times the input rate, ``n n`` for recurrence and ``2 n`` for reset and
     adaptation times the firing rate. Products: alpha u, rho b and adaptation b, ``3 n``.
@@ -258,7 +258,7 @@ def spiking_energy(inputs: int, neurons: int, rate: float, input_rate: float) ->
 
 
 def dense_energy(kind: str, inputs: int, neurons: int) -> float:
-    """Return pJ a step of a dense layer's products; sigmoids and tanhs are not counted."""
+    """Return pJ per step of a dense layer's products; sigmoids and tanhs are not counted."""
     found = dense_operations(kind, neurons, inputs)
     return MAC_PJ * (found.macs + found.products)
 
@@ -354,7 +354,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
         "firing rate",
         "silent neurons",
         "above half of all steps",
-        "ACs a step",
+        "ACs per step",
         "rate n (n + 10)",
         "test",
     ]
@@ -377,7 +377,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
 
 
 def _dense(networks: Networks, exported: dict[str, Inference]) -> list[list[str]]:
-    rows = [["network", "parameters", "test", "MACs a step", "ACs a step", "nJ a step"]]
+    rows = [["network", "parameters", "test", "MACs per step", "ACs per step", "nJ per step"]]
     for name, key in (
         ("spikes, trained on the grid", "grid 8"),
         ("spikes, rates penalised", "sparse"),

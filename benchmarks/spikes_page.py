@@ -237,7 +237,7 @@ def draw_dense(axes: Any) -> None:
             found = [numbers.break_even_rate(kind, size, float(b)) for b in batches]
             even.plot(batches, found, color=colour, ls=style, lw=width)
     arithmetic.set(
-        xlabel="firing rate", ylabel="nJ a step", yscale="log",
+        xlabel="firing rate", ylabel="nJ per step", yscale="log",
         title=f"arithmetic alone, {n} inputs, {n} neurons",
     )  # fmt: skip
     arithmetic.legend(fontsize=8, frameon=False, loc="lower right")

@@ -176,7 +176,7 @@ def main() -> None:
     ]
     if not arguments.json:
         print("\n".join(f"{key:10} {value}" for key, value in about.items()))
-        print("ms a step, median of the turns; rates outside 5 to 10 % are marked (!)")
+        print("ms per step, median of the turns; rates outside 5 to 10 % are marked (!)")
     found = []
     for name in arguments.shapes.split(","):
         shape = SHAPES[name]

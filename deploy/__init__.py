@@ -18,7 +18,7 @@ from .backends import (
 from .errors import RunError
 from .loihi2.options import BoardOptions
 from .measuring import MeasuredRun, MeasuringBackend
-from .plan import LayerPlan
+from .plan import LayerDescription
 
 __all__ = [
     "BACKENDS",
@@ -26,7 +26,7 @@ __all__ = [
     "Backend",
     "BoardOptions",
     "LavaBackend",
-    "LayerPlan",
+    "LayerDescription",
     "Loihi2Backend",
     "MeasuredRun",
     "MeasuringBackend",

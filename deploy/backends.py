@@ -20,7 +20,7 @@ from ..export.trace import Trace
 from . import plugins
 from .loihi2.options import BoardOptions
 from .measuring import MeasuredRun
-from .plan import LayerPlan
+from .plan import LayerDescription
 from .progress import Progress
 
 
@@ -49,7 +49,7 @@ class Backend(Protocol):
         """Say whether the target can run here, quickly and without starting anything."""
         ...
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Say for each layer what computes it, in the order of the layers.
 
         Raises
@@ -76,7 +76,7 @@ class Backend(Protocol):
         Returns
         -------
         Trace
-            One entry a layer, each layer's own window where layers lag. What a target cannot
+            One entry per layer, each layer's own window where layers lag. What a target cannot
             record is left out; what it returns is compared with the simulator bit for bit.
 
         Raises
@@ -104,7 +104,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class LavaBackend:
-    """Intel's Lava on the CPU: one process a synapse group and a layer, in a watched child."""
+    """Intel's Lava on the CPU: one process per synapse group and a layer, in a watched child."""
 
     options: RunOptions = RunOptions()
     name: str = "lava"
@@ -115,7 +115,7 @@ class LavaBackend:
 
         return Availability(*compat.available())
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Stock processes where they compute the same bits, ours elsewhere."""
         from .lava.choice import describe
 
@@ -150,7 +150,7 @@ class Loihi2Backend:
 
         return Availability(*native.available())
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Stock processes of the chip; see ``loihi2.native.plans`` for the errors."""
         from .loihi2 import native
 
@@ -200,8 +200,8 @@ class SimulatorBackend:
             return Availability(False, "numba is not installed (pip install numba)")
         return Availability(True, "runs everywhere")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
-        """One kernel a layer, no lag."""
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One kernel per layer, no lag."""
         return _uniform(network, "kernel", "event-driven kernel of the simulator")
 
     def run(
@@ -223,8 +223,8 @@ class ReferenceBackend:
         """NumPy is all it needs."""
         return Availability(True, "runs everywhere")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
-        """One function a neuron program, no lag."""
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One function per neuron program, no lag."""
         return _uniform(network, "reference", "the equations in NumPy")
 
     def run(
@@ -236,12 +236,12 @@ class ReferenceBackend:
         return reference.run(network, inputs, lengths)
 
 
-def _uniform(network: Network, process: str, reason: str) -> list[LayerPlan]:
+def _uniform(network: Network, process: str, reason: str) -> list[LayerDescription]:
     def kinds(recurrent: bool, n_in: int, n: int) -> str:
         return f"{n_in}x{n}" + (f", recurrent {n}x{n}" if recurrent else "")
 
     return [
-        LayerPlan(
+        LayerDescription(
             layer=layer.name,
             neuron=layer.neuron.TYPE,
             process=process,

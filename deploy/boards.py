@@ -107,7 +107,7 @@ LABELS = {
     "bias_bits": "bias bits",
     "delay_bits": "delay bits",
     "graded_payload_bits": "graded payload bits",
-    "neuron_program": "neuron program",
+    "neuron_model": "neuron model",
 }
 """Names in tables and messages."""
 

@@ -15,14 +15,14 @@ from ..simulate.measurement import Measurement
 from .backends import Backend, ReferenceBackend, SimulatorBackend
 from .errors import RunError
 from .measuring import MeasuredRun, MeasuringBackend
-from .plan import LayerPlan
+from .plan import LayerDescription
 
 
 @dataclass(frozen=True)
 class LayerCheck:
     """One layer: how it ran, its spikes on both sides (None where it has none), and differences."""
 
-    plan: LayerPlan
+    plan: LayerDescription
     spikes: int | None
     spikes_expected: int | None
     differences: tuple[Mismatch, ...]

@@ -30,7 +30,7 @@ from ..export.network import (
 )
 from .connectivity import with_scaled_rows
 from .loads import distinct, profiles
-from .programs import PROGRAM
+from .programs import REQUIREMENTS
 
 OTHER_WEIGHT = 0.3
 """Weight of the decays beside the membrane's: the steady response does not depend on them."""
@@ -135,15 +135,15 @@ def cluster(network: Network, count: int) -> tuple[Network, list[Merged]]:
 
 
 def _profiles(neuron: Neuron) -> IntArray:
-    program = PROGRAM[type(neuron)]
-    names = (*program.decays, *program.thresholds)
+    needs = REQUIREMENTS[type(neuron)]
+    names = (*needs.decays, *needs.thresholds)
     return profiles([getattr(neuron, name) for name in names], neuron.size)
 
 
 def _decay_change(before: Neuron, after: Neuron) -> float:
     changes = [
         np.abs(getattr(after, name) - getattr(before, name)) / np.maximum(getattr(before, name), 1)
-        for name in PROGRAM[type(before)].decays
+        for name in REQUIREMENTS[type(before)].decays
     ]
     return float(np.median(np.max(changes, axis=0)))
 

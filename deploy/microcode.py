@@ -1,6 +1,6 @@
 """Neuron programs as listings: registers, constants, and the operations of one step, all integers.
 
-A chip without a neuron of ours needs it in microcode. A ``Program`` says what that has to compute:
+A chip without a neuron of ours needs it in microcode. A ``MicrocodeProgram`` says what that has to compute:
 the width of every register, constant and intermediate, the operations in order, and which of them
 round, saturate or wrap. It is verified when made: every result fits its width for whatever the
 operands may hold. ``step`` executes it, strictly: a value that leaves its width is an error. Text
@@ -168,7 +168,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Program:
+class MicrocodeProgram:
     """One neuron program: ``input`` is the sum of the synapses, ``spike`` the register of spikes.
 
     Every register is assigned once a step and keeps its value until then; every intermediate is
@@ -223,7 +223,7 @@ class Listing:
         A layer of no known program, a value that is missing, too many, or beyond its width.
     """
 
-    programs: dict[str, Program]
+    programs: dict[str, MicrocodeProgram]
     banks: tuple[Bank, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -267,7 +267,7 @@ def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
     return kind.bounds(*intervals)
 
 
-def _verify(program: Program) -> None:
+def _verify(program: MicrocodeProgram) -> None:
     names = {program.input: program.input_width.interval}
     for group in (program.registers, program.constants):
         for name, width in group.items():
@@ -301,7 +301,7 @@ def _verify(program: Program) -> None:
     _verify_uses(program, names.keys(), assigned, used)
 
 
-def _verify_uses(program: Program, names: Any, assigned: set[str], used: set[str]) -> None:
+def _verify_uses(program: MicrocodeProgram, names: Any, assigned: set[str], used: set[str]) -> None:
     where = f"program {program.name}"
     forgotten = [name for name in program.registers if name not in assigned]
     if forgotten:
@@ -313,7 +313,7 @@ def _verify_uses(program: Program, names: Any, assigned: set[str], used: set[str
         raise InputError(f"{where}: the spike {program.spike} is no register of u1")
 
 
-def _verify_bank(bank: Bank, programs: dict[str, Program]) -> None:
+def _verify_bank(bank: Bank, programs: dict[str, MicrocodeProgram]) -> None:
     where = f"layer {bank.layer}"
     program = programs.get(bank.program)
     if program is None:
@@ -337,13 +337,13 @@ def _check_width(values: IntArray, width: Width, where: str) -> None:
         raise InputError(f"{where}: {worst} is outside {low}..{high} ({width})")
 
 
-def start(program: Program, bank: Bank, batch: int) -> dict[str, IntArray]:
+def start(program: MicrocodeProgram, bank: Bank, batch: int) -> dict[str, IntArray]:
     """Return the registers before the first step, int64 (batch, n) each."""
     return {name: np.tile(bank.values[name], (batch, 1)) for name in program.registers}
 
 
 def step(
-    program: Program, bank: Bank, registers: dict[str, IntArray], total: IntArray
+    program: MicrocodeProgram, bank: Bank, registers: dict[str, IntArray], total: IntArray
 ) -> dict[str, IntArray]:
     """Execute one step for all neurons of a layer.
 

@@ -17,7 +17,7 @@ from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray
 from ..export.network import AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
 from .boards import Chip
 from .lava.choice import largest_sum
-from .microcode import Bank, Listing, Operation, Program, Width, derived_width, narrowest
+from .microcode import Bank, Listing, MicrocodeProgram, Operation, Width, derived_width, narrowest
 from .programs import IMPOSSIBLE, MICROCODE, support
 
 
@@ -146,7 +146,7 @@ SOURCES: dict[type[Neuron], Source] = {
 """Neuron record to its program; one entry for every record that some chip needs in microcode."""
 
 
-def program(neuron: type[Neuron], sum_width: Width) -> Program:
+def program(neuron: type[Neuron], sum_width: Width) -> MicrocodeProgram:
     """Return a neuron's program for synaptic sums of a width, with the widths of every result.
 
     Raises
@@ -170,7 +170,9 @@ def program(neuron: type[Neuron], sum_width: Width) -> Program:
         if kind == "fit":
             names[target] = registers[target].interval
         operations.append(Operation(target, width, kind, operands))
-    return Program(neuron.TYPE, "a", sum_width, registers, constants, tuple(operations), "s")
+    return MicrocodeProgram(
+        neuron.TYPE, "a", sum_width, registers, constants, tuple(operations), "s"
+    )
 
 
 def _width(entry: Constant) -> Width:

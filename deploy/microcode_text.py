@@ -12,7 +12,7 @@ import numpy as np
 from ..export.errors import InputError
 from ..export.grid import IntArray
 from ..export.network import NEURON_COUNT_MAX
-from .microcode import KINDS, WIDEST, Bank, Listing, Operation, Program, Width
+from .microcode import KINDS, WIDEST, Bank, Listing, MicrocodeProgram, Operation, Width
 
 VERSION = 1
 VALUES_PER_LINE = 16
@@ -38,7 +38,7 @@ def write(listing: Listing, notes: dict[str, tuple[str, ...]] | None = None) -> 
     return "\n".join([*lines, "", "end", ""])
 
 
-def write_program(program: Program, notes: tuple[str, ...] = ()) -> list[str]:
+def write_program(program: MicrocodeProgram, notes: tuple[str, ...] = ()) -> list[str]:
     """Return the lines of a program, the rounding of every operation as a comment."""
     lines = [f"program {program.name}", *(f"  # {note}" for note in notes)]
     lines.append(f"  input {program.input} {program.input_width}")
@@ -120,7 +120,7 @@ def parse(text: str, source: str = "listing") -> Listing:
     version = lines.take(r"listing ([0-9]+)", "'listing VERSION'")
     if int(version[1]) != VERSION:
         raise InputError(f"{source}: listing version {version[1]}, this reads {VERSION}")
-    programs: dict[str, Program] = {}
+    programs: dict[str, MicrocodeProgram] = {}
     while lines.peek() == "program":
         program = _program(lines)
         if program.name in programs:
@@ -135,7 +135,7 @@ def parse(text: str, source: str = "listing") -> Listing:
     return Listing(programs, tuple(banks))
 
 
-def _program(lines: _Lines) -> Program:
+def _program(lines: _Lines) -> MicrocodeProgram:
     name = lines.take(r"program (\S+)", "'program NAME'")[1]
     declared: dict[str, dict[str, Width]] = {"input": {}, "register": {}, "constant": {}}
     while lines.peek() != "step":
@@ -153,7 +153,7 @@ def _program(lines: _Lines) -> Program:
     ]
     counts = lines.take(r"counts((?: [a-z0-9]+ [0-9]+)+)", "'counts KIND N ...'")[1].split()
     ((input_name, input_width),) = declared["input"].items()
-    program = Program(
+    program = MicrocodeProgram(
         name,
         input_name,
         input_width,

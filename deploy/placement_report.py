@@ -111,7 +111,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "value": row.value,
                 "limit": row.limit,
                 "verified": row.verified,
-                "mend": row.mend,
+                "fix": row.fix,
             }
             for row in report.violations
         ],
@@ -169,7 +169,7 @@ def _traffic_dict(traffic: Traffic, source: str | None) -> dict[str, Any]:
     return {
         "source": source,
         "steps": traffic.steps,
-        "messages_a_step": {
+        "messages_per_step": {
             "within_cores": traffic.within,
             "between_cores": traffic.between_cores,
             "between_chips": traffic.between_chips,
@@ -177,7 +177,7 @@ def _traffic_dict(traffic: Traffic, source: str | None) -> dict[str, Any]:
         },
         "busiest": None
         if traffic.busiest is None
-        else dict(zip(("source", "target", "messages_a_step"), traffic.busiest, strict=True)),
+        else dict(zip(("source", "target", "messages_per_step"), traffic.busiest, strict=True)),
     }
 
 
@@ -277,7 +277,7 @@ def _print_cores(output: Output, report: Report) -> None:
         output.line(f"and {placement.cores - CORES_SHOWN:,} more cores; --json lists all")
     output.line(
         "kbit: synapse memory; in, out: axons; profiles: of decays, of thresholds; sent, recv: "
-        "messages a step to and from other cores"
+        "messages per step to and from other cores"
     )
 
 
@@ -289,7 +289,7 @@ def _print_traffic(output: Output, report: Report) -> None:
         )
         return
     text = (
-        f"spike traffic on {report.source}, {traffic.steps:,} steps, in messages a step: "
+        f"spike traffic on {report.source}, {traffic.steps:,} steps, in messages per step: "
         f"{traffic.between_cores:.2f} between cores, {traffic.between_chips:.2f} of them between "
         f"chips; {traffic.within:.2f} within cores, {traffic.from_host:.2f} from the host"
     )

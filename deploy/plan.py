@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LayerPlan:
+class LayerDescription:
     """How one layer runs on a target.
 
     ``process`` is what computes the neurons, ``stock`` whether it is the target's own; ``lag`` is

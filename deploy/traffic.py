@@ -17,7 +17,7 @@ from .mapping import HOST, Placement
 
 @dataclass(frozen=True, eq=False)
 class Traffic:
-    """Messages a step. ``sent`` and ``received`` float64 (cores,) count other cores alone.
+    """Messages per step. ``sent`` and ``received`` float64 (cores,) count other cores alone.
 
     ``within``: to the core that sent them; ``between_cores``: to another core, those to another
     chip included; ``between_chips``; ``from_host``: inputs, one for every core that they reach;

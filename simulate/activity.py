@@ -223,7 +223,7 @@ class Activity:
     """Counts of a run.
 
     ``lengths`` int64 (samples,): steps of each sample; ``input_events`` int64 (channels,): inputs
-    that were not 0; ``layers``: one entry a layer.
+    that were not 0; ``layers``: one entry per layer.
     """
 
     lengths: IntArray

@@ -189,15 +189,15 @@ def print_pilot(output: Output, report: PilotReport) -> None:
         if options:
             output.table(
                 f"pilot, {kind}: {pilot.sensors:,} sensors, "
-                f"{pilot.inferences_per_day:,.0f} inferences a day each",
+                f"{pilot.inferences_per_day:,.0f} inferences per day each",
                 (
                     "network",
                     "source" if kind == MEASURED else "model",
                     "accuracy",
                     "mean power of one",
                     "battery, days",
-                    "kWh a year",
-                    f"{pilot.currency} a year",
+                    "kWh per year",
+                    f"{pilot.currency} per year",
                     "idle power",
                 ),
                 [_pilot_row(option) for option in options],
@@ -216,8 +216,8 @@ def _pilot_row(option: PilotOption) -> tuple[Any, ...]:
         option.accuracy,
         _shown(option.mean_watts, "W"),
         None if option.battery_days is None else _numbers(option.battery_days),
-        _numbers(option.kilowatt_hours_a_year),
-        _numbers(option.cost_a_year),
+        _numbers(option.kilowatt_hours_per_year),
+        _numbers(option.cost_per_year),
         "included" if option.idle_included else "not given",
     )
 

@@ -105,7 +105,7 @@ def stream(arguments: argparse.Namespace, network: Network, output: Output) -> i
             if watch is not None:
                 watch.end()
     if simulator.steps == 0 and code == EXIT_OK:
-        raise InputError(f"{INPUT}: holds no sample; give a line of {columns} numbers a step")
+        raise InputError(f"{INPUT}: holds no sample; give a line of {columns} numbers per step")
     return code
 
 

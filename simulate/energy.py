@@ -156,7 +156,7 @@ class EnergyModel:
 
 @dataclass(frozen=True)
 class Reference:
-    """What others measured on a system: joules an inference, and under which conditions.
+    """What others measured on a system: joules per inference, and under which conditions.
 
     Raises
     ------

@@ -26,7 +26,7 @@ COUNTED, FORMULA = "counted", "formula"
 
 @dataclass(frozen=True)
 class Option:
-    """A network that could do the task: its operations a step and where they come from.
+    """A network that could do the task: its operations per step and where they come from.
 
     ``steps``: steps of an inference, a mean over samples; ``answers``: answers of an inference,
     ``steps`` where every step is labelled, else 1; ``accuracy``: share of right answers, or None.
@@ -70,7 +70,7 @@ class Option:
 class Estimate:
     """What a model makes of an option, in joules; estimated, never measured.
 
-    ``parts``: joules a step by kind of operation. ``per_correct_answer`` None without an accuracy.
+    ``parts``: joules per step by kind of operation. ``per_correct_answer`` None without an accuracy.
     """
 
     model: EnergyModel

@@ -125,7 +125,7 @@ def evaluate(
     Raises
     ------
     InputError
-        As ``stream``; a network that answers once a sample for labels a step, or the reverse.
+        As ``stream``; a network that answers once a sample for labels per step, or the reverse.
     """
     if network.readout.per_step != split.per_step:
         answers = ("every step", "once a sample")

@@ -318,6 +318,6 @@ def _labels(answers: RunningAnswers, targets: npt.ArrayLike) -> IntArray:
     labels = np.asarray(targets)
     if labels.shape != answers.predictions.shape[:1] or labels.size == 0:
         raise InputError(
-            f"targets: shape {labels.shape}, needs one a sample, ({len(answers.predictions)},)"
+            f"targets: shape {labels.shape}, needs one per sample, ({len(answers.predictions)},)"
         )
     return labels

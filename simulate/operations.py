@@ -1,6 +1,6 @@
 """Operations of one time step of one sample: by the paper's formulas, and as a run counted them.
 
-A layer of m inputs and n neurons with firing rate Fr (spikes a neuron and step), inputs at Fr_in::
+A layer of m inputs and n neurons with firing rate Fr (spikes per neuron and step), inputs at Fr_in::
 
     LIF    m n Fr_in AC + (n n + n) Fr AC   + n MAC       n n where it is recurrent
     ALIF   m n Fr_in AC + (n n + 2 n) Fr AC + 3 n MAC     3 n: by the decays of u and b, and beta b
@@ -63,9 +63,9 @@ KINDS = tuple(entry.name for entry in fields(Operations))
 """Kinds of operations, the keys of an energy model's costs."""
 
 _SPIKING = {"lif": (1, 1), "alif": (2, 3)}
-"""Additions a spike and products a step of a spiking neuron, by its kind."""
+"""Additions per spike and products per step of a spiking neuron, by its kind."""
 _DENSE = {"rnn": (1, 3), "gru": (3, 13), "lstm": (4, 17)}
-"""Gates, and further products a neuron, of a dense layer, by its kind."""
+"""Gates, and further products per neuron, of a dense layer, by its kind."""
 FORMULAS = (*_SPIKING, "li", *_DENSE, "linear")
 """Kinds of layers that have a formula."""
 
@@ -75,7 +75,7 @@ class FormulaLayer:
     """A layer as the formulas take it.
 
     ``kind`` is one of ``FORMULAS``; ``inputs`` m and ``size`` n of one direction; ``input_rate``:
-    share of inputs that carry a spike, or None where they are graded; ``rate``: spikes a neuron and
+    share of inputs that carry a spike, or None where they are graded; ``rate``: spikes per neuron and
     step, of lif and alif.
 
     Raises
@@ -141,14 +141,14 @@ def _formula(layer: FormulaLayer) -> Operations:
     if layer.kind == "linear":
         return Operations(synaptic_macs=m * n, dense_operations=m * n)
     additions, products = _SPIKING.get(layer.kind, (0, 1))
-    lateral = n * n if layer.recurrent else 0
+    recurrent = n * n if layer.recurrent else 0
     graded = layer.input_rate is None
     below = 0.0 if layer.input_rate is None else m * n * layer.input_rate
     sent = 0.0 if layer.input_rate is None else m * layer.input_rate
     return Operations(
-        synaptic_acs=below + lateral * layer.rate,
+        synaptic_acs=below + recurrent * layer.rate,
         synaptic_macs=m * n if graded else 0.0,
-        dense_operations=m * n + lateral,
+        dense_operations=m * n + recurrent,
         neuron_acs=additions * n * layer.rate,
         neuron_macs=products * n,
         neuron_updates=n,

@@ -111,8 +111,8 @@ class PilotOption:
 
     ``kind``: ``estimated`` or ``measured``; ``model``: the energy model of an estimate, the source
     of a measurement. ``mean_watts`` of one sensor over the whole day; ``battery_days`` of one
-    sensor, None without a battery or where nothing is drawn; ``kilowatt_hours_a_year``,
-    ``cost_a_year`` of all sensors; ``idle_included``: whether idle power is part of it.
+    sensor, None without a battery or where nothing is drawn; ``kilowatt_hours_per_year``,
+    ``cost_per_year`` of all sensors; ``idle_included``: whether idle power is part of it.
     """
 
     kind: str
@@ -122,8 +122,8 @@ class PilotOption:
     joules_per_inference: Range
     mean_watts: Range
     battery_days: Range | None
-    kilowatt_hours_a_year: Range
-    cost_a_year: Range
+    kilowatt_hours_per_year: Range
+    cost_per_year: Range
     idle_included: bool
 
     def as_dict(self) -> dict[str, Any]:

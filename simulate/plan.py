@@ -36,20 +36,20 @@ _ALIGN = 64
 
 
 @dataclass(frozen=True)
-class Program:
+class NeuronKernel:
     """A neuron program of the kernels: its code and the fields that its parameters come from."""
 
     code: int
     parameters: tuple[str, ...]
 
 
-PROGRAMS: dict[type[Neuron], Program] = {
-    CubaLIF: Program(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
-    AdaptiveLIF: Program(
+NEURON_KERNELS: dict[type[Neuron], NeuronKernel] = {
+    CubaLIF: NeuronKernel(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
+    AdaptiveLIF: NeuronKernel(
         programs.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
     ),
-    LeakyIntegrator: Program(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
-    ThresholdRefractoryLIF: Program(
+    LeakyIntegrator: NeuronKernel(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
+    ThresholdRefractoryLIF: NeuronKernel(
         programs.THRESHOLD_REFRACTORY_LIF,
         ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
     ),
@@ -70,7 +70,7 @@ class PreparedLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PreparedNetwork:
     """A network as the kernels read it.
 
     ``layers`` records of ``kernels.LAYER``; ``prepared`` what they point to; ``counts`` the length
@@ -118,34 +118,34 @@ class _Bounds:
 
 _layers: WeakKeyDictionary[Layer, dict[bool, PreparedLayer]] = WeakKeyDictionary()
 _bounds: WeakKeyDictionary[Layer, _Bounds] = WeakKeyDictionary()
-_plans: WeakKeyDictionary[Network, dict[tuple[bool, ...], Plan]] = WeakKeyDictionary()
-_chosen: WeakKeyDictionary[Network, dict[int, Plan]] = WeakKeyDictionary()
+_networks: WeakKeyDictionary[Network, dict[tuple[bool, ...], PreparedNetwork]] = WeakKeyDictionary()
+_chosen: WeakKeyDictionary[Network, dict[int, PreparedNetwork]] = WeakKeyDictionary()
 
 
-def plan_of(network: Network, largest: int) -> Plan:
-    """Return the plan of a network for inputs of at most ``largest`` in magnitude."""
+def prepared_network(network: Network, largest: int) -> PreparedNetwork:
+    """Return a network, prepared for inputs of at most ``largest`` in magnitude."""
     chosen = _chosen.get(network)
     if chosen is None:
         chosen = _chosen[network] = {}
-    # By bits, so that few plans serve all inputs.
+    # By bits, so that few networks serve all inputs.
     bits = largest.bit_length()
-    plan = chosen.get(bits)
-    if plan is None:
+    prepared = chosen.get(bits)
+    if prepared is None:
         wide = tuple(
             not _bounds_of(layer).fits(layer, 1 if index else (1 << bits) - 1)
             for index, layer in enumerate(network.layers)
         )
-        plan = chosen[bits] = _plan(network, wide)
-    return plan
+        prepared = chosen[bits] = _prepared(network, wide)
+    return prepared
 
 
-def widened(network: Network, plan: Plan, index: int) -> Plan:
-    """Return the plan with layer ``index`` wide, which from now on takes the place of ``plan``."""
-    wide = tuple(w or i == index for i, w in enumerate(plan.wide))
-    better = _plan(network, wide)
+def widened(network: Network, prepared: PreparedNetwork, index: int) -> PreparedNetwork:
+    """Return the network with layer ``index`` wide, which replaces ``prepared`` from now on."""
+    wide = tuple(w or i == index for i, w in enumerate(prepared.wide))
+    better = _prepared(network, wide)
     chosen = _chosen[network]
     for bits, old in list(chosen.items()):
-        if old is plan:
+        if old is prepared:
             chosen[bits] = better
     return better
 
@@ -177,7 +177,7 @@ def _bounds_of(layer: Layer) -> _Bounds:
 
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
-    program = PROGRAMS[type(layer.neuron)]
+    program = NEURON_KERNELS[type(layer.neuron)]
     parameters = padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
@@ -212,13 +212,13 @@ def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
     return values
 
 
-def _plan(network: Network, wide: tuple[bool, ...]) -> Plan:
-    plans = _plans.get(network)
-    if plans is None:
-        plans = _plans[network] = {}
-    if wide not in plans:
-        plans[wide] = _make_plan(network, wide)
-    return plans[wide]
+def _prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
+    known = _networks.get(network)
+    if known is None:
+        known = _networks[network] = {}
+    if wide not in known:
+        known[wide] = _make_prepared(network, wide)
+    return known[wide]
 
 
 class _Offsets:
@@ -233,7 +233,7 @@ class _Offsets:
         return place
 
 
-def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
+def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
     channels = network.input_size
     longest = max([channels, *(layer.size for layer in network.layers)])
     chunk = max(min(CHUNK_STEPS, CHUNK_EVENTS // longest), 1)
@@ -269,7 +269,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         for name, value in record.items():
             layers[index][name] = value
         prepared.append(ready)
-    return Plan(
+    return PreparedNetwork(
         layers,
         tuple(prepared),
         wide,

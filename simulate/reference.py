@@ -1,4 +1,4 @@
-"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function a neuron program.
+"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function per neuron program.
 
 It is written to be read, not to be fast. The kernels, the Lava processes and training on the grid
 are tested against it, state by state and bit by bit.

@@ -19,7 +19,7 @@ from ..export.trace import LayerTrace, Trace
 from . import kernels
 from .activity import Activity, layer_activity
 from .events import dense_inputs
-from .plan import Plan, plan_of, widened
+from .plan import PreparedNetwork, prepared_network, widened
 from .reference import check_lengths
 
 RecordKind = Literal["output", "spikes", "states"]
@@ -74,17 +74,17 @@ def run_with_activity(
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
     workers = max(min(_thread_count(threads), batch), 1)
-    plan = plan_of(network, largest)
+    prepared = prepared_network(network, largest)
     while True:
         kept = _recorded(network, batch, steps, record)
-        done = _run(network, plan, array, ran, kept.traces, workers=workers)
+        done = _run(network, prepared, array, ran, kept.traces, workers=workers)
         if done.failed is None:
             trace = Trace(kept.layers, kept.output.astype(np.int32, copy=False), ran)
-            return trace, _activity(network, plan, done, ran)
+            return trace, _activity(network, prepared, done, ran)
         left = np.flatnonzero(done.failed[:, 0] == kernels.LEFT_NARROW)
         if left.size == 0 or (done.failed[:, 0] == kernels.NOT_BINARY).any():
             raise _refusal(network, array, done.failed)
-        plan = widened(network, plan, int(done.failed[left[0], 1]))
+        prepared = widened(network, prepared, int(done.failed[left[0], 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ def _recorded(network: Network, batch: int, steps: int, record: RecordKind) -> _
 
 def _run(
     network: Network,
-    plan: Plan,
+    prepared: PreparedNetwork,
     inputs: npt.NDArray[Any],
     lengths: npt.NDArray[np.int64],
     traces: npt.NDArray[np.int64],
@@ -154,24 +154,24 @@ def _run(
     """Run all samples, shared out among so many threads."""
     turn = np.zeros(2, np.int64)
     failed = np.zeros((len(inputs), 4), np.int64)
-    counts = np.zeros((workers, 2, plan.counts), np.int64)
+    counts = np.zeros((workers, 2, prepared.counts), np.int64)
     totals = np.zeros((len(inputs), len(network.layers), kernels.TOTALS), np.int64)
 
     def work(worker: int) -> None:
         try:
-            scratch = plan.scratch.pop()
+            scratch = prepared.scratch.pop()
         except IndexError:
-            scratch = np.empty(plan.scratch_bytes, np.uint8)
+            scratch = np.empty(prepared.scratch_bytes, np.uint8)
         kernels.run_samples(
-            plan.layers,
+            prepared.layers,
             traces,
             inputs.ctypes.data,
             inputs.itemsize,
             inputs.shape,
-            plan.values_offset,
-            plan.starts_offset,
+            prepared.values_offset,
+            prepared.starts_offset,
             network.message_bits > 0,
-            plan.chunk,
+            prepared.chunk,
             lengths,
             turn,
             counts[worker],
@@ -179,7 +179,7 @@ def _run(
             failed,
             scratch,
         )
-        plan.scratch.append(scratch)
+        prepared.scratch.append(scratch)
 
     if workers == 1:
         work(0)
@@ -209,7 +209,7 @@ def _refusal(
 
 
 def _activity(
-    network: Network, plan: Plan, done: _Done, lengths: npt.NDArray[np.int64]
+    network: Network, prepared: PreparedNetwork, done: _Done, lengths: npt.NDArray[np.int64]
 ) -> Activity:
     return Activity(
         lengths.copy(),
@@ -217,8 +217,8 @@ def _activity(
         tuple(
             layer_activity(
                 layer,
-                done.counts[plan.spikes[index]],
-                done.counts[plan.last_spikes[index]],
+                done.counts[prepared.spikes[index]],
+                done.counts[prepared.last_spikes[index]],
                 done.totals[:, index],
                 lengths,
                 graded=index == 0 and network.message_bits > 0,

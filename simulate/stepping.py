@@ -25,7 +25,7 @@ from .vectors import get_int32, get_int64, put_int32, put_int64
     INPUT, ELEMENT, CHANNELS, LIMIT, VALUES_OFFSET, STARTS_OFFSET, SCRATCH, STEP, ROW, COUNTS,
     PEAKS, ENDED_LAYER, ENDED_STATE, DIGEST, LEFT,
 ) = range(15)  # fmt: skip
-"""Places in the control words, int64; from ``LEFT`` on one a layer.
+"""Places in the control words, int64; from ``LEFT`` on one per layer.
 
 ``INPUT``: address of a step's channels, of ``ELEMENT`` bytes each (1: uint8, 4: int32); ``LIMIT``:
 their largest magnitude where they are graded, else 0; ``SCRATCH``: address, aligned to 64 bytes;

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..export.grid import STATE_SHIFT
 from ..export.network import Connection, Layer, Network
-from .plan import Plan
+from .plan import PreparedNetwork
 from .rows import BLOCK
 from .stream_state import LayerState, longest_delay
 from .vectors import LANES
@@ -79,20 +79,22 @@ class _LayerMemory:
 
 
 class StreamMemory:
-    """A scratch of a plan and views of each layer's states in it.
+    """Scratch memory of a prepared network and views of each layer's states in it.
 
     ``address``: of the scratch, aligned as the kernels want it.
     """
 
-    def __init__(self, network: Network, plan: Plan) -> None:
-        self.plan = plan
-        self._scratch = np.zeros(plan.scratch_bytes, np.uint8)
+    def __init__(self, network: Network, prepared: PreparedNetwork) -> None:
+        self.prepared = prepared
+        self._scratch = np.zeros(prepared.scratch_bytes, np.uint8)
         base = -self._scratch.ctypes.data % _ALIGN
         self.address = self._scratch.ctypes.data + base
         self._aligned = self._scratch[base:]
         self._layers = tuple(
             self._views(layer, record, wide)
-            for layer, record, wide in zip(network.layers, plan.layers, plan.wide, strict=True)
+            for layer, record, wide in zip(
+                network.layers, prepared.layers, prepared.wide, strict=True
+            )
         )
 
     def _part(self, offset: int, shape: tuple[int, ...], dtype: type[Any]) -> npt.NDArray[Any]:

@@ -14,7 +14,7 @@ from ..export.errors import InputError
 from ..export.network import Network, check_inputs
 from . import kernels, stepping
 from .answer import RunningAnswer
-from .plan import Plan, plan_of, widened
+from .plan import PreparedNetwork, prepared_network, widened
 from .programs import NARROW_MAX
 from .stream_memory import StreamMemory
 from .stream_state import StreamState, check_state, read_state, write_state
@@ -68,7 +68,7 @@ class StreamingSimulator:
         self._control[stepping.LIMIT] = self._limit
         self._control[stepping.COUNTS] = self._counts.ctypes.data
         self._failed: str | None = None
-        self._use(plan_of(network, self._limit or 1))
+        self._use(prepared_network(network, self._limit or 1))
         self.reset()
 
     def step(self, inputs: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -103,7 +103,7 @@ class StreamingSimulator:
         control = self._control
         control[stepping.INPUT], control[stepping.ELEMENT] = self._addresses[size], size
         control[stepping.ROW] = self._answer.row
-        ended = self._run_step(self._plan.layers, self._traces, control)
+        ended = self._run_step(self._prepared.layers, self._traces, control)
         if ended:
             self._ended(ended, array)
         if self.network.readout.reads_spikes:
@@ -159,7 +159,7 @@ class StreamingSimulator:
         """Return to the initial state in the network."""
         self._failed = None
         self._control[stepping.INPUT] = self._control[stepping.STEP] = 0
-        self._run_step(self._plan.layers, self._traces, self._control)
+        self._run_step(self._prepared.layers, self._traces, self._control)
         total = np.zeros(self.network.class_count)
         self._answer.restore(0, total, np.zeros_like(self._answer.outputs[0]))
 
@@ -189,8 +189,8 @@ class StreamingSimulator:
         self.reset()
         self._control[stepping.STEP] = state.steps
         for index, held in enumerate(state.layers):
-            if not self._plan.wide[index] and _beyond_narrow(held.states):
-                self._use(widened(self.network, self._plan, index))
+            if not self._prepared.wide[index] and _beyond_narrow(held.states):
+                self._use(widened(self.network, self._prepared, index))
         for index, held in enumerate(state.layers):
             self._memory.write(index, state.steps, held)
         last = state.layers[-1]
@@ -224,15 +224,15 @@ class StreamingSimulator:
     def _run_step(self, *arguments: Any) -> int:
         return stepping.run_step(*arguments)
 
-    def _use(self, plan: Plan) -> None:
-        """Take a plan and fresh memory of it, in the initial state."""
-        self._plan, self._memory = plan, StreamMemory(self.network, plan)
+    def _use(self, prepared: PreparedNetwork) -> None:
+        """Take a prepared network and fresh memory for it, in the initial state."""
+        self._prepared, self._memory = prepared, StreamMemory(self.network, prepared)
         control = self._control
-        control[stepping.VALUES_OFFSET] = plan.values_offset
-        control[stepping.STARTS_OFFSET] = plan.starts_offset
+        control[stepping.VALUES_OFFSET] = prepared.values_offset
+        control[stepping.STARTS_OFFSET] = prepared.starts_offset
         control[stepping.SCRATCH] = self._memory.address
         control[stepping.INPUT] = 0
-        self._run_step(plan.layers, self._traces, control)
+        self._run_step(prepared.layers, self._traces, control)
 
     def _ended(self, ended: int, array: npt.NDArray[Any]) -> None:
         """Widen the layers that ask for it, or refuse."""
@@ -248,11 +248,11 @@ class StreamingSimulator:
             )
             raise InputError(self._failed)
         held = [self._memory.read(index, self.steps) for index in range(len(layers))]
-        plan = self._plan
+        prepared = self._prepared
         for index in np.flatnonzero(control[stepping.LEFT :]).tolist():
-            plan = widened(self.network, plan, index)
+            prepared = widened(self.network, prepared, index)
         control[stepping.LEFT :] = 0
-        self._use(plan)
+        self._use(prepared)
         for index, state in enumerate(held):
             self._memory.write(index, self.steps, state)
 

@@ -79,4 +79,4 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     step = parts.step(
         [network], lambda: network(inputs), lambda out: parts.loss(shape, out, targets), device
     )
-    return Training("PLIF, no adaptation, one time constant a layer", step)
+    return Training("PLIF, no adaptation, one time constant per layer", step)

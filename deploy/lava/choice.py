@@ -24,7 +24,7 @@ from ...export.network import (
     Neuron,
     ThresholdRefractoryLIF,
 )
-from ..plan import LayerPlan
+from ..plan import LayerDescription
 
 INT32_MAX = int(np.iinfo(np.int32).max)
 BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX = -(1 << 12), (1 << 12) - 1
@@ -49,7 +49,7 @@ class Position:
     largest_sum: int
 
 
-def describe(network: Network) -> list[LayerPlan]:
+def describe(network: Network) -> list[LayerDescription]:
     """Return for each layer the processes that ``builder.build`` makes, with the reason."""
     largest = (1 << network.message_bits) - 1 if network.message_bits else 1
     rows = []
@@ -62,7 +62,7 @@ def describe(network: Network) -> list[LayerPlan]:
         position = Position(index + 1, delivered)
         choice = CHOICES[type(layer.neuron)](layer.neuron, position)
         rows.append(
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process=choice.process,

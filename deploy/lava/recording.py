@@ -1,6 +1,6 @@
 """Recording and guarding variants of the stock and own process models.
 
-Reading states through ``Var.get`` or a Monitor costs about 30 microseconds an element. These models
+Reading states through ``Var.get`` or a Monitor costs about 30 microseconds per element. These models
 run ``run_spk`` of the model they extend, unchanged, and then copy states and spikes into files that
 are mapped into memory: one array (sample, step, neuron) a quantity, shared by every sample's run.
 
@@ -49,7 +49,7 @@ MODELS: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingWindow:
     """What one neuron process records: its window of Lava steps, and the files.
 
     ``first`` is the time step (counted from 1) of step 0 of the sample. ``states`` maps a quantity
@@ -85,7 +85,7 @@ class Guarded:
 class Recording(Guarded):
     """Mixin: keeps states and spikes of every step of the sample."""
 
-    plan: ClassVar[Plan]
+    plan: ClassVar[RecordingWindow]
     _files: dict[str, npt.NDArray[Any]] | None = None
 
     def run_spk(self) -> None:
@@ -140,7 +140,7 @@ def run_configuration(graph: Graph, run: RunDirectory, sample: int) -> Loihi2Sim
     layers = len(graph.stages)
     for index, stage in enumerate(graph.stages):
         model = MODELS[type(stage.neuron).__name__]
-        plan = Plan(
+        plan = RecordingWindow(
             run=run,
             sample=sample,
             layer=index,

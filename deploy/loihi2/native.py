@@ -16,7 +16,7 @@ from ...export.network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 from ..boards import read_boards
 from ..lava import compat
 from ..lava.choice import CHOICES, Position, describe, largest_sum
-from ..plan import LayerPlan
+from ..plan import LayerDescription
 from ..programs import NATIVE, support
 from .options import BoardOptions
 
@@ -56,7 +56,7 @@ def native_form(neuron: Neuron) -> CubaLIF | None:
     return None
 
 
-def plans(network: Network, options: BoardOptions) -> list[LayerPlan]:
+def plans(network: Network, options: BoardOptions) -> list[LayerDescription]:
     """Return for each layer the stock process that runs it, with its lag on the board.
 
     Raises
@@ -74,7 +74,7 @@ def plans(network: Network, options: BoardOptions) -> list[LayerPlan]:
             continue
         readout = isinstance(layer.neuron, LeakyIntegrator)
         rows.append(
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process=process,

@@ -91,7 +91,7 @@ def _facts(candidates: list[Candidate]) -> Item:
         (
             Fact("Most accurate", best.accuracy, format="percent", note=best.name),
             Fact(
-                "Least energy an inference",
+                "Least energy per inference",
                 least.cost,
                 "J",
                 "si",

@@ -81,7 +81,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of plain values, one a column; ``half``: half of the page is wide enough."""
+    """Rows of plain values, one per column; ``half``: half of the page is wide enough."""
 
     KIND: ClassVar[str] = "table"
 

@@ -77,7 +77,7 @@ def energy_section(energy: EnergyReport) -> Section:
         items.append(
             drawing(
                 "energy-bars",
-                "Estimated energy an inference, by energy model",
+                "Estimated energy per inference, by energy model",
                 "Bars on a logarithmic scale: the network and dense networks of its shape, in a "
                 "group for each energy model.",
                 energy_bars,
@@ -208,8 +208,8 @@ def pilot_section(report: PilotReport) -> Section:
     pilot = report.pilot
     battery = pilot.battery_watt_hours
     text = (
-        f"{pilot.sensors:,} sensors, {pilot.inferences_per_day:,.0f} inferences a day each, "
-        f"{pilot.hours_per_day:g} hours a day, {pilot.electricity_price:g} {pilot.currency} a kWh"
+        f"{pilot.sensors:,} sensors, {pilot.inferences_per_day:,.0f} inferences per day each, "
+        f"{pilot.hours_per_day:g} hours per day, {pilot.electricity_price:g} {pilot.currency} per kWh"
         + ("" if battery is None else f", a battery of {battery:g} Wh each")
         + "."
     )
@@ -233,8 +233,8 @@ def _pilot_table(kind: str, title: str, options: Sequence[PilotOption], currency
             one.joules_per_inference.value,
             *_values(one.mean_watts),
             *((None,) * 3 if one.battery_days is None else _values(one.battery_days)),
-            *_values(one.kilowatt_hours_a_year),
-            *_values(one.cost_a_year),
+            *_values(one.kilowatt_hours_per_year),
+            *_values(one.cost_per_year),
             one.idle_included,
         )
         for one in options
@@ -249,7 +249,7 @@ def _pilot_table(kind: str, title: str, options: Sequence[PilotOption], currency
             Column("joules", "an inference", "si", "J"),
             *_ranged("watts", "mean power", "si", "W"),
             *_ranged("battery", "battery", "number", "days"),
-            *_ranged("energy", "energy a year", "number", "kWh"),
+            *_ranged("energy", "energy per year", "number", "kWh"),
             *_ranged("cost", "cost a year", "number", currency),
             Column("idle", "idle power included"),
         ),

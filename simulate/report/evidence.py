@@ -61,7 +61,7 @@ class Evidence:
     """A run: the network, its file, the data, what came out and what was counted.
 
     ``outputs`` int (N, T, n_out) as ``Trace.output``. ``scores`` float (N,): share of right answers
-    of each sample, of labelled steps where there is one a step; None without labels. ``errors``:
+    of each sample, of labelled steps where there is one per step; None without labels. ``errors``:
     the standard error of each of ``metrics`` over samples. ``different``: outputs that are not what
     the file expects, None where it expects none.
     """

@@ -198,7 +198,7 @@ def activity_section(evidence: Evidence) -> Section:
         drawing(
             "operations",
             "Synaptic operations by layer",
-            "Bars of effective and of dense synaptic operations a step, for each layer.",
+            "Bars of effective and of dense synaptic operations per step, for each layer.",
             layer_operations,
             layer_operations_series,
             activity,

@@ -65,10 +65,10 @@ def _placement(content: dict[str, Any]) -> Placement:
         layers=_rows(
             content["layers"], "layer", "neuron", "program", "neurons", "cores", "bound_by"
         ),
-        violations=_rows(content["violations"], "limit_name", "layer", "value", "limit", "mend"),
+        violations=_rows(content["violations"], "limit_name", "layer", "value", "limit", "fix"),
         messages=()
         if traffic is None
-        else tuple((str(k), float(v)) for k, v in traffic["messages_a_step"].items()),
+        else tuple((str(k), float(v)) for k, v in traffic["messages_per_step"].items()),
         source=None if traffic is None else str(traffic["source"]),
         unchecked=tuple(map(str, content["not_checked"])),
         unverified=tuple(map(str, content["not_verified"])),
@@ -118,7 +118,7 @@ def placement_section(placement: Placement) -> Section:
                     Column("layer", "layer"),
                     Column("value", "value", "number"),
                     Column("limit", "limit", "number"),
-                    Column("mend", "what helps"),
+                    Column("fix", "what helps"),
                 ),
                 tuple((words(row[0]), *row[1:]) for row in placement.violations),
             )
@@ -163,7 +163,7 @@ def placement_section(placement: Placement) -> Section:
         items.append(
             Table(
                 "traffic",
-                "Messages a step",
+                "Messages per step",
                 (Column("between", "between"), Column("messages", "messages", "number", "1/step")),
                 tuple((words(name), value) for name, value in placement.messages),
                 f"Estimated from {placement.source}.",

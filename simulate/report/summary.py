@@ -101,7 +101,7 @@ def _energy_facts(energy: EnergyReport) -> list[Fact]:
         joules = own.per_inference
         facts.append(
             Fact(
-                "Energy an inference",
+                "Energy per inference",
                 joules.value,
                 "J",
                 "si",
@@ -114,7 +114,7 @@ def _energy_facts(energy: EnergyReport) -> list[Fact]:
         if correct is not None:
             note = f"{own.model.name}; all answers' energy by the right ones"
             facts.append(
-                Fact("Energy a right answer", correct.value, "J", "si", note, estimated=True)
+                Fact("Energy per right answer", correct.value, "J", "si", note, estimated=True)
             )
     times = _times_lstm(energy)
     if times is not None:
@@ -143,8 +143,8 @@ def _pilot_facts(report: PilotReport) -> list[Fact]:
         )
     facts.append(
         Fact(
-            "Electricity a year",
-            own.cost_a_year.value,
+            "Electricity per year",
+            own.cost_per_year.value,
             report.pilot.currency,
             "number",
             f"all {report.pilot.sensors:,} sensors; {note}",
@@ -183,7 +183,7 @@ def _operation_facts(evidence: Evidence) -> list[Fact]:
     if effective:
         facts.append(
             Fact(
-                "Operations a step",
+                "Operations per step",
                 effective,
                 format="integer",
                 note=f"{step['Dense'] / effective:.1f} times fewer than the {step['Dense']:,.0f} "

@@ -68,7 +68,7 @@ def test_what_does_not_fit_exits_1_with_every_violation(
     assert main([str(path), "--target", "kapoho-bay", "--dry-run"]) == 1
     out = capsys.readouterr().out
     assert "violation: network: graded payload bits 5, limit 0: encode" in out
-    assert "violation: layer l0: neuron program SRNN_ALIF, limit CUBA" in out
+    assert "violation: layer l0: neuron model SRNN_ALIF, limit CUBA" in out
     assert "DOES NOT FIT: " in out
     assert "spike traffic: not estimated, the file carries no samples" in out
     assert main([str(path), "--target", "kapoho-bay", "--dry-run", "--json"]) == 1
@@ -76,7 +76,7 @@ def test_what_does_not_fit_exits_1_with_every_violation(
     assert found["fits"] is False
     assert found["traffic"] is None
     names = [row["limit_name"] for row in found["violations"]]
-    assert names[:2] == ["graded_payload_bits", "neuron_program"]
+    assert names[:2] == ["graded_payload_bits", "neuron_model"]
 
 
 def test_json_has_every_core_every_neuron_and_every_source(
@@ -126,7 +126,7 @@ def test_traffic_is_that_of_a_recorded_run(model: Path, capsys: pytest.CaptureFi
                 between += sent * len(reached - {home})
     steps = sum(LENGTHS)
     assert found["traffic"]["steps"] == steps
-    a_step = found["traffic"]["messages_a_step"]
+    a_step = found["traffic"]["messages_per_step"]
     assert a_step["between_cores"] == pytest.approx(between / steps)
     assert a_step["within_cores"] == pytest.approx(within / steps)
     assert a_step["from_host"] == pytest.approx(host / steps)

@@ -168,7 +168,7 @@ def test_integers_of_a_network_without_encoder(tmp_path: Path, net: Path, shell:
         ('{"a": 1, "b": 2}\n{"a": 1, "c": 2}\n', "line 2: has ['a', 'c'], the lines before"),
         (b"1,2\n\xff\xfe\n", "line 2: is not UTF-8 text"),
         (b"1" * (1 << 21), "line 1: longer than 1,048,576 bytes"),
-        ("", "holds no sample; give a line of 2 numbers a step"),
+        ("", "holds no sample; give a line of 2 numbers per step"),
         ("a,b\n\n", "holds no sample"),
         ("1,2\n1,2\n", "line 2: slope encoder: a recording of 2 samples is shorter"),
     ],

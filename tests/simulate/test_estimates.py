@@ -112,7 +112,7 @@ def test_the_ecg_network_of_the_zoo_is_an_order_below_its_lstm() -> None:
     report = energy_report(network, activity, accuracy=0.868)
     assert 20 < report.ratio("cmos-45nm", "LSTM, same shape") < 200
     own = report.find("cmos-45nm", "SRNN")
-    # A label a step: an answer is a step.
+    # A label per step: an answer is a step.
     assert own.per_answer.value == pytest.approx(own.per_step.value)
     by_formula = report.find("cmos-45nm", "SRNN by formula")
     assert own.per_step.value == pytest.approx(by_formula.per_step.value, rel=0.05)

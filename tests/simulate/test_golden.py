@@ -23,7 +23,7 @@ from srnn.export.network import (
 from srnn.export.netx import read_net
 from srnn.export.trace import Trace
 from srnn.simulate import reference, simulator
-from srnn.simulate.plan import plan_of
+from srnn.simulate.plan import prepared_network
 
 GOLDEN = pytest.mark.needs_data("golden")
 Run = Callable[..., Trace]
@@ -202,7 +202,7 @@ def test_ntidigits_of_lava_dl_with_its_delays(data_dir: Path) -> None:
     trace = simulator.run(network, inputs[None], record="output", threads=1)
     # Some 5 ms; Lava needs two minutes.
     assert time.perf_counter() - start < 1
-    assert plan_of(network, 1).wide == (False,) * 3
+    assert prepared_network(network, 1).wide == (False,) * 3
     # SLAYER adds a step for each of its four blocks, the input among them.
     lag = 4
     np.testing.assert_array_equal(trace.output[0, :-lag], expected[lag:])

@@ -136,7 +136,7 @@ def test_skipped_steps_have_no_answer() -> None:
 
 
 def test_exits_refuse_what_does_not_fit() -> None:
-    with pytest.raises(InputError, match=r"targets: shape \(2,\), needs one a sample, \(3,\)"):
+    with pytest.raises(InputError, match=r"targets: shape \(2,\), needs one per sample, \(3,\)"):
         early_exit_curve(answers(), [0, 1])
     with pytest.raises(InputError, match="confidence: 2 is outside"):
         confident_exits(answers(), [0, 2, 2], [2])

@@ -31,7 +31,7 @@ source = "power analyser"
 """
 
 REPORT = compare_energy([Option("SRNN", Operations(synaptic_acs=1e6), "formula", 1000)])
-"""A million accumulates a step, a thousand steps."""
+"""A million accumulates per step, a thousand steps."""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -49,8 +49,8 @@ def test_worked_by_hand(tmp_path: Path) -> None:
     assert cmos.mean_watts.value == pytest.approx(0.9e-3)
     assert cmos.battery_days is not None
     assert cmos.battery_days.value == pytest.approx(2.4 / 0.9e-3 / 24)
-    assert cmos.kilowatt_hours_a_year.value == pytest.approx(0.9e-3 * 8.76 * 1000)
-    assert cmos.cost_a_year.value == pytest.approx(0.9e-3 * 8.76 * 1000 * 0.25)
+    assert cmos.kilowatt_hours_per_year.value == pytest.approx(0.9e-3 * 8.76 * 1000)
+    assert cmos.cost_per_year.value == pytest.approx(0.9e-3 * 8.76 * 1000 * 0.25)
     assert not cmos.idle_included
     loihi = by_model["loihi1"]
     assert loihi.idle_included
@@ -74,7 +74,7 @@ def test_without_a_battery(tmp_path: Path) -> None:
     report = pilot_report(read_pilot(write(tmp_path, text)), REPORT)
     assert all(option.battery_days is None for option in report.options)
     assert len(report.options) == len(read_energy_models().models)
-    assert report.options[0].cost_a_year.value == 0.0
+    assert report.options[0].cost_per_year.value == 0.0
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from srnn.export.network import (
 from srnn.export.readout import predictions, scores
 from srnn.export.trace import Trace
 from srnn.simulate import StreamingSimulator, programs, reference, simulator
-from srnn.simulate.plan import plan_of
+from srnn.simulate.plan import prepared_network
 from stream_states import assert_same_state
 
 
@@ -159,9 +159,9 @@ def test_a_state_that_leaves_the_narrow_range_goes_on_wide() -> None:
     network = replace(network, message_bits=22)
     inputs[:6] -= 1
     expected = reference.run(network, inputs[None])
-    assert plan_of(network, (1 << 22) - 1).wide == (False,)
+    assert prepared_network(network, (1 << 22) - 1).wide == (False,)
     assert streams_the_same(network, inputs, 8)
-    assert plan_of(network, (1 << 22) - 1).wide == (True,)
+    assert prepared_network(network, (1 << 22) - 1).wide == (True,)
 
 
 def test_a_bad_input_changes_nothing() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from srnn.deploy import Availability, LayerPlan, RunOptions
+from srnn.deploy import Availability, LayerDescription, RunOptions
 from srnn.export.errors import InputError
 from srnn.export.network import AdaptiveLIF, Layer, LeakyIntegrator, Network, Synapses, check_inputs
 from srnn.export.trace import LayerTrace, Trace
@@ -34,7 +34,7 @@ class ExampleBackend:
         """A real driver looks for its board here, without opening it."""
         return Availability(True, "NumPy plays the chip")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Say what computes each layer, or refuse all layers that cannot run, at once."""
         problems = [
             f"layer {layer.name}: {why}" for layer in network.layers for why in _unsupported(layer)
@@ -42,7 +42,7 @@ class ExampleBackend:
         if problems:
             raise InputError(f"{self.name}: {'; '.join(problems)}; run the simulator")
         return [
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process="core",
