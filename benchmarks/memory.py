@@ -100,7 +100,7 @@ def main() -> None:
     if not arguments.json:
         print("\n".join(f"{key:10} {value}" for key, value in about.items()))
         print(f"8-64r-256r-256-10, {arguments.steps} steps, forward, backward and Adam, twice")
-        print("engine   batch   resident, GB   before, GB   bytes per step and neuron   firing rates")
+        print("engine   batch  resident, GB  before, GB  bytes per step and neuron  firing rates")
     for engine in arguments.engines.split(","):
         given = arguments.batches
         batches = [int(b) for b in given.split(",")] if given else DEFAULT[engine]

@@ -91,10 +91,10 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run may be given.
+    """Options of a run.
 
     ``timeout``: seconds without progress after which it is ended, None for the target's own;
-    ``progress``: a callback; ``board``: where a board is and how it is measured.
+    ``progress``: a callback; ``board``: where the board is and how it is measured.
     """
 
     timeout: float | None = None
@@ -104,7 +104,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class LavaBackend:
-    """Intel's Lava on the CPU: one process per synapse group and a layer, in a watched child."""
+    """Intel's Lava on the CPU: one process per synapse group and per layer, in a watched child."""
 
     options: RunOptions = RunOptions()
     name: str = "lava"
@@ -139,22 +139,22 @@ class LavaBackend:
 
 @dataclass(frozen=True)
 class Loihi2Backend:
-    """A Loihi 2 board through Lava and Intel's lava-loihi extension, neurons of the chip alone."""
+    """A Loihi 2 board through Lava and Intel's lava-loihi extension; only neurons of the chip."""
 
     options: RunOptions = RunOptions()
     name: str = "loihi2"
 
     def available(self) -> Availability:
-        """Whether the extension is installed; no board is asked."""
+        """Whether the extension is installed; no board is contacted."""
         from .loihi2 import native
 
         return Availability(*native.available())
 
     def describe(self, network: Network) -> list[LayerDescription]:
-        """Stock processes of the chip; see ``loihi2.native.plans`` for the errors."""
+        """Stock processes of the chip; see ``loihi2.native.describe_layers`` for the errors."""
         from .loihi2 import native
 
-        return native.plans(network, self.options.board)
+        return native.describe_layers(network, self.options.board)
 
     def run(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
@@ -220,11 +220,11 @@ class ReferenceBackend:
     name: str = "reference"
 
     def available(self) -> Availability:
-        """NumPy is all it needs."""
+        """Always available: it needs only NumPy."""
         return Availability(True, "runs everywhere")
 
     def describe(self, network: Network) -> list[LayerDescription]:
-        """One function per neuron program, no lag."""
+        """One function per neuron model, no lag."""
         return _uniform(network, "reference", "the equations in NumPy")
 
     def run(
@@ -259,17 +259,17 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "lava": LavaBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
-"""The built-in targets by name, best first: the nearer to hardware, the better."""
+"""The built-in targets by name, best first: the closer to hardware, the better."""
 
 COMPUTERS = ("lava", "simulator")
-"""Those that run on a computer, best first; a board and a plug-in run when they are named."""
+"""Those that run on a computer, best first; boards and plug-ins run only when they are named."""
 
 AUTO = "auto"
 """Stands for the best of ``COMPUTERS`` that is available."""
 
 
 def targets() -> tuple[str, ...]:
-    """Return the names that ``pick`` takes: auto, the built-in ones, those of plug-ins."""
+    """Return the names that ``pick`` accepts: auto, the built-in targets, those of plug-ins."""
     return (AUTO, *BACKENDS, *plugins.find(_taken()).plugins)
 
 
@@ -284,7 +284,7 @@ def _taken() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Pick:
-    """A chosen target and the reason for it, as one sentence."""
+    """A chosen target and why it was chosen, as one sentence."""
 
     backend: Backend
     reason: str

@@ -271,12 +271,12 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ["layer", "neuron", "process", "lag", "synapses", "why this process"],
         [
             [
-                layer.plan.layer,
-                layer.plan.neuron,
-                f"{layer.plan.process} ({target if layer.plan.stock else 'srnn'})",
-                layer.plan.lag,
-                layer.plan.synapses,
-                layer.plan.reason,
+                layer.description.layer,
+                layer.description.neuron,
+                f"{layer.description.process} ({target if layer.description.stock else 'srnn'})",
+                layer.description.lag,
+                layer.description.synapses,
+                layer.description.reason,
             ]
             for layer in checked.layers
         ],
@@ -286,7 +286,7 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ["layer", f"spikes, {target}", f"spikes, {other}", "compared", "values", "mismatches"],
         [
             [
-                layer.plan.layer,
+                layer.description.layer,
                 layer.spikes,
                 layer.spikes_expected,
                 ", ".join(row.quantity for row in layer.differences),
@@ -303,8 +303,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
             if row.first is not None:
                 sample, step, neuron = row.first
                 output.line(
-                    f"layer {layer.plan.layer}, {row.quantity}: {row.different:,} differ, the "
-                    f"first in sample {sample}, step {step}, neuron {neuron}"
+                    f"layer {layer.description.layer}, {row.quantity}: {row.different:,} differ, "
+                    f"the first in sample {sample}, step {step}, neuron {neuron}"
                 )
     if wrong:
         output.line(f"{wrong:,} outputs differ from those in the file")

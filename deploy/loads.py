@@ -1,6 +1,6 @@
-"""What neurons need of the core that holds them, counted for any set of neurons of a layer.
+"""What neurons need from the core that holds them, counted for any set of neurons of a layer.
 
-Every need grows with the set, so that the largest set that fits can be searched by halving.
+Every need grows with the set, so that the largest set that fits can be found by bisection.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Group:
         """Return the synapse memory of a core with so many neurons of the layer.
 
         ``targets`` int64 (n_in,) are the neurons that each source reaches there. The cheaper of two
-        formats is taken: one entry per neuron, or one a synapse with the neuron's index.
+        formats is taken: one entry per neuron, or one per synapse with the neuron's index.
         """
         reaching = targets[targets > 0]
         if reaching.size == 0:
@@ -101,7 +101,7 @@ def needs(layer: Layer, board: Board, axons_up: IntArray) -> Needs:
     needs = REQUIREMENTS[type(layer.neuron)]
 
     def group(synapses: Connection) -> Group:
-        # A matrix that no width holds is a violation of its own; the widest stands in for it.
+        # A matrix that no width holds is a violation of its own; the widest width replaces it here.
         weight = stored_weight_bits(synapses, form.weight_widths) or form.weight_widths[-1]
         bits = weight + largest_delay(synapses).bit_length()
         return Group(connectivity(synapses), bits, form)

@@ -1,11 +1,11 @@
-"""Neuron programs as listings: registers, constants, and the operations of one step, all integers.
+"""Microcode programs as listings: registers, constants, and the operations of a step, all integers.
 
-A chip without a neuron of ours needs it in microcode. A ``MicrocodeProgram`` says what that has to compute:
-the width of every register, constant and intermediate, the operations in order, and which of them
-round, saturate or wrap. It is verified when made: every result fits its width for whatever the
-operands may hold. ``step`` executes it, strictly: a value that leaves its width is an error. Text
-and parser are in ``microcode_text.py``, the programs in ``microcode_programs.py``, the grammar in
-docs/MICROCODE.md.
+A chip that lacks a neuron model needs it in microcode. A ``MicrocodeProgram`` says what that has to
+compute: the width of every register, constant and intermediate, the operations in order, and which
+of them round, saturate or wrap. It is verified when made: every result fits its width for all
+values of the operands. ``step`` executes it strictly: a value that leaves its width is an error.
+Text and parser are in ``microcode_text.py``, the programs in ``microcode_programs.py``, the grammar
+in docs/MICROCODE.md.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SHIFT_MAX = 31
 class Width:
     """A width in bits: ``s`` two's complement, ``u`` unsigned.
 
-    ``w`` has the codes of two's complement, and reads that of ``-2^(bits - 1)`` as
-    ``+2^(bits - 1)``, which is what Lava's wrap of 24 bits leaves.
+    ``w`` has the codes of two's complement, but the code of ``-2^(bits - 1)`` means
+    ``+2^(bits - 1)``, which is what Lava's wrap at 24 bits produces.
     """
 
     kind: str
@@ -169,9 +169,9 @@ class Operation:
 
 @dataclass(frozen=True)
 class MicrocodeProgram:
-    """One neuron program: ``input`` is the sum of the synapses, ``spike`` the register of spikes.
+    """The program of a neuron model: ``input`` is the synaptic sum, ``spike`` the spike register.
 
-    Every register is assigned once a step and keeps its value until then; every intermediate is
+    Every register is assigned once per step and keeps its value until then; every intermediate is
     assigned once, before it is used, and is used.
 
     Raises
@@ -220,7 +220,7 @@ class Listing:
     Raises
     ------
     InputError
-        A layer of no known program, a value that is missing, too many, or beyond its width.
+        A layer of an unknown program; a value that is missing, superfluous or beyond its width.
     """
 
     programs: dict[str, MicrocodeProgram]
@@ -239,7 +239,7 @@ class Listing:
 
 
 def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
-    """Return what an operation can give, from what every name can hold.
+    """Return the interval of an operation's results, from the intervals of all names.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
     """
     kind = KINDS.get(operation.kind)
     if kind is None:
-        raise InputError(f"{operation.kind} is no operation; there are {', '.join(KINDS)}")
+        raise InputError(f"{operation.kind} is not one of {', '.join(KINDS)}")
     if len(operation.operands) != kind.operands:
         raise InputError(
             f"{operation.kind} takes {kind.operands} operands, not {len(operation.operands)}"
@@ -290,7 +290,7 @@ def _verify(program: MicrocodeProgram) -> None:
                 raise InputError(f"{where}: a register has the width of its declaration")
             width = program.registers[target]
         elif width is None or target in names:
-            raise InputError(f"{where}: {target} is no register, nor a new name with a width")
+            raise InputError(f"{where}: {target} is neither a register nor a new name with a width")
         if operation.kind == "fit":
             result = width.interval
         if not width.holds(result):
@@ -310,7 +310,7 @@ def _verify_uses(program: MicrocodeProgram, names: Any, assigned: set[str], used
     if idle:
         raise InputError(f"{where}: {idle[0]} is never used")
     if program.registers.get(program.spike) != Width("u", 1):
-        raise InputError(f"{where}: the spike {program.spike} is no register of u1")
+        raise InputError(f"{where}: the spike {program.spike} is not a register of u1")
 
 
 def _verify_bank(bank: Bank, programs: dict[str, MicrocodeProgram]) -> None:
@@ -321,7 +321,7 @@ def _verify_bank(bank: Bank, programs: dict[str, MicrocodeProgram]) -> None:
     wanted = {**program.constants, **program.registers}
     if set(bank.values) != set(wanted):
         odd = sorted(set(bank.values) ^ set(wanted))
-        raise InputError(f"{where}: {', '.join(odd)}: missing, or not of program {program.name}")
+        raise InputError(f"{where}: {', '.join(odd)}: missing, or not in program {program.name}")
     for name, width in wanted.items():
         values = bank.values[name]
         if values.shape != (bank.size,):

@@ -1,7 +1,7 @@
-"""The neuron programs that a chip needs in microcode, and the listing of a network.
+"""The microcode programs of the neuron models that a chip lacks, and the listing of a network.
 
-A program is written here as bare operations; the widths of its intermediates follow from those of
-its registers, constants and synaptic sums. docs/FIXED_POINT.md has the equations.
+A program is written here as operations without widths; the widths of its intermediates follow from
+those of its registers, constants and synaptic sums. docs/FIXED_POINT.md has the equations.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class _Line:
 
 
 class _Lines:
-    """The lines that are left, without comments and blanks; every complaint has its number."""
+    """The remaining lines, without comments and blanks; every error names its line."""
 
     def __init__(self, text: str, source: str) -> None:
         self._source = source
@@ -88,7 +88,7 @@ class _Lines:
     def take(self, pattern: str | re.Pattern[str], what: str) -> re.Match[str]:
         """Take the next line, which must match."""
         if self._next == len(self._lines):
-            raise InputError(f"{self._source}: ends where {what} must stand")
+            raise InputError(f"{self._source}: ends where {what} is expected")
         found = re.fullmatch(pattern, self._lines[self._next].text)
         if found is None:
             raise self.wrong(f"{self._lines[self._next].text!r} is not {what}")
@@ -102,7 +102,7 @@ class _Lines:
 
 
 def _without_comment(line: str) -> str:
-    # A layer's name may hold the sign that begins a comment.
+    # A layer's name may contain the character that begins a comment.
     quoted = re.match(r'\s*layer "(?:[^"\\]|\\.)*"', line)
     head = quoted.end() if quoted else 0
     return (line[:head] + line[head:].partition("#")[0]).strip()
@@ -114,7 +114,7 @@ def parse(text: str, source: str = "listing") -> Listing:
     Raises
     ------
     InputError
-        A line that the grammar does not have, with its number; or a listing that does not verify.
+        A line that the grammar does not allow, with its number; or a listing that does not verify.
     """
     lines = _Lines(text, source)
     version = lines.take(r"listing ([0-9]+)", "'listing VERSION'")
@@ -131,7 +131,7 @@ def parse(text: str, source: str = "listing") -> Listing:
         banks.append(_bank(lines))
     lines.take("end", "'program', 'layer' or 'end'")
     if lines.peek():
-        raise lines.wrong("stands after the end")
+        raise lines.wrong("comes after the end")
     return Listing(programs, tuple(banks))
 
 

@@ -68,9 +68,9 @@ def resources(placement: Placement) -> list[Resource]:
 
 
 def bottleneck(placement: Placement) -> Resource:
-    """Return the resource that decides: what closed the cores of the layer with the most of them.
+    """Return the resource that decides: what filled the cores of the layer that has the most.
 
-    Where every layer fits on one core, the resource with the largest share of a core or board.
+    If every layer fits on one core: the resource with the largest share of a core or board.
     """
     rows = {row.name: row for row in resources(placement)}
     largest = max(range(len(placement.layers)), key=placement.layer_cores)
@@ -187,7 +187,7 @@ def print_report(output: Output, report: Report, target: str) -> None:
     board = placement.board
     output.line(
         f"target {target}: {board.title} of {board.chip.title}, {board.cores:,} cores. No such "
-        "board is here; nothing ran on one"
+        "board is attached; nothing ran on one"
     )
     _print_layers(output, report)
     output.table(
@@ -285,7 +285,7 @@ def _print_traffic(output: Output, report: Report) -> None:
     traffic = report.traffic
     if traffic is None:
         output.line(
-            "spike traffic: not estimated, the file carries no samples; name a task (--task NAME)"
+            "spike traffic: not estimated, the file holds no samples; name a task (--task NAME)"
         )
         return
     text = (

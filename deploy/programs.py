@@ -1,4 +1,4 @@
-"""Which neuron programs a kind of chip can run: by itself, with microcode, or not at all.
+"""Which neuron models a kind of chip can run: built in, with microcode, or not at all.
 
 A neuron type of ``export/network.py`` has one entry here; the table in docs/BOARDS.md is made of
 them.
@@ -22,12 +22,12 @@ NATIVE, MICROCODE, IMPOSSIBLE = "native", "needs microcode", "not possible"
 
 @dataclass(frozen=True)
 class NeuronRequirements:
-    """What a neuron type asks of a chip.
+    """What a neuron model requires of a chip.
 
     ``native_as``: the neuron type of the chip that computes the same, and ``how``. ``lacks``: why a
     chip with other fixed neurons cannot. ``decays`` and ``thresholds``: the parameters that make up
-    a decay profile and a threshold profile. ``counted_from_one``: decays that a chip stores less 1.
-    ``state_bits``: width of its states with their sign.
+    a decay profile and a threshold profile. ``counted_from_one``: decays that a chip stores minus
+    1. ``state_bits``: width of its states with their sign.
     """
 
     native_as: str
@@ -73,7 +73,7 @@ REQUIREMENTS: dict[type[Neuron], NeuronRequirements] = {
         counted_from_one=("i_decay",),
     ),
 }
-"""Neuron record to what it asks; th and r of ATRLIF have no limit in Lava, a chip cuts them."""
+"""Neuron record to its requirements; th and r of ATRLIF are unlimited in Lava, a chip cuts them."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Violation:
     """A limit that a network exceeds.
 
     ``layer`` None stands for the whole network; ``limit_name`` is a key of ``boards.LABELS``;
-    ``verified`` says whether the limit is; ``fix`` what would help.
+    ``verified``: whether the limit is; ``fix``: how to fix it.
     """
 
     limit_name: str
@@ -46,7 +46,7 @@ def _shown(value: int | str) -> str:
 
 
 def violations(network: Network, placement: Placement) -> list[Violation]:
-    """Return every violation: of the inputs, of each layer, of its cores, and of the board."""
+    """Return all violations: of the inputs, of each layer, of its cores, and of the board."""
     board = placement.board
     found = list(_inputs(network, board))
     for index, layer in enumerate(network.layers):
@@ -139,7 +139,7 @@ def _thresholds(layer: Layer, board: Board) -> Iterator[Violation]:
     threshold = getattr(layer.neuron, "v_threshold", None)
     if limit is None or threshold is None:
         return
-    # Thresholds that no 24-bit membrane reaches are stored as the largest that there is.
+    # Thresholds that no 24-bit membrane potential reaches are stored as the largest possible one.
     reachable = threshold < (1 << 17)
     beyond = np.flatnonzero(reachable & (threshold >= (1 << limit)))
     if beyond.size:

@@ -1,4 +1,4 @@
-"""From the events of a step to drives: what connections deliver to a layer, by its record.
+"""From the events of a step to drives: what connections deliver to a layer, as its record says.
 
 ``lists`` are the addresses of the events' sources and, where they are graded, values, else 0; a
 step's events are ``lo`` to ``hi``. ``layer`` is a record of ``kernels.LAYER``.

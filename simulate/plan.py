@@ -1,7 +1,7 @@
 """From the records of a network to what the kernels read: packed weights, tables, scratch.
 
-Records are immutable and hash by identity, so what is made of a layer or network is made once and
-kept while it lives.
+Records are immutable and hash by identity, so what is made from a layer or network is made once and
+kept while it exists.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .reference import initial_state
 from .rows import BLOCK
 
 CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
-"""A chunk has at most so many steps, and fewer where its longest list would pass so many events."""
+"""Most steps of a chunk; fewer where its longest list would exceed that many events."""
 
 _ALIGN = 64
 
 
 @dataclass(frozen=True)
 class NeuronKernel:
-    """A neuron program of the kernels: its code and the fields that its parameters come from."""
+    """The kernel of a neuron model: its code and the fields that its parameters come from."""
 
     code: int
     parameters: tuple[str, ...]
@@ -54,15 +54,15 @@ NEURON_KERNELS: dict[type[Neuron], NeuronKernel] = {
         ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
     ),
 }
-"""The neuron programs by their record, as ``reference.STEPS``."""
+"""The kernels by neuron record, like ``reference.STEPS``."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedLayer:
     """A layer as the kernels read it, narrow or wide.
 
-    ``record`` its fields of ``kernels.LAYER`` but the offsets; ``kept`` the arrays that addresses
-    in the record point to.
+    ``record``: its fields of ``kernels.LAYER`` without the offsets; ``kept``: the arrays that
+    addresses in the record point to.
     """
 
     record: dict[str, int]
@@ -73,10 +73,10 @@ class PreparedLayer:
 class PreparedNetwork:
     """A network as the kernels read it.
 
-    ``layers`` records of ``kernels.LAYER``; ``prepared`` what they point to; ``counts`` the length
-    of the kernel's counts, and ``spikes`` where each layer's lie,
-    ``last_spikes`` those of last steps; ``scratch_bytes`` what a thread
-    needs beside them; ``scratch`` buffers that no run is using.
+    ``layers``: records of ``kernels.LAYER``; ``prepared``: what they point to; ``counts``: length
+    of the kernel's counts; ``spikes``, ``last_spikes``: where each layer's spikes, and those of
+    last steps, are in them; ``scratch_bytes``: scratch memory per thread; ``scratch``: buffers that
+    no run is using.
     """
 
     layers: npt.NDArray[Any]
@@ -94,7 +94,7 @@ class PreparedNetwork:
 
 @dataclass(frozen=True, eq=False)
 class _Bounds:
-    """Largest sums of weight magnitudes of a neuron, with their exponents; what forbids narrow."""
+    """Largest sums of weight magnitudes of a neuron; ``wide``: narrow is ruled out anyway."""
 
     below: int
     lateral: int
@@ -258,7 +258,7 @@ def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
         record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
-        # Before the chunk's spikes there are those of the step before it.
+        # The list begins with the spikes of the step before the chunk.
         record["sources"] = offsets.take((chunk + 1) * layer.size + programs.LIST_SLACK, 4)
         record["starts"] = offsets.take(chunk + 2, 8)
         record["sent"], record["counts"] = sent, counts

@@ -1,6 +1,6 @@
 """The fast simulator: ``run`` gives the trace of ``reference.run``, bit for bit.
 
-Samples are apart from one another; threads take them one by one, each through all layers.
+Samples are independent; threads take them one by one, each through all layers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def run(
     lengths
         Integers (batch,): steps of each sample; all steps when None.
     record
-        What the trace keeps beside the output: ``output`` nothing, ``spikes`` the spikes of every
+        What the trace keeps besides the output: ``output`` nothing, ``spikes`` the spikes of every
         layer, ``states`` those and every state. All three compute the same.
     threads
         Threads to use; None: one for each processor that this process may use. The result does
@@ -67,7 +67,7 @@ def run_with_activity(
     record: RecordKind = "states",
     threads: int | None = None,
 ) -> tuple[Trace, Activity]:
-    """Run as ``run`` does and return the trace with the counts of what was done."""
+    """Run as ``run`` does and return the trace with the counts of its operations."""
     if record not in RECORDS:
         raise InputError(f"record: {record!r} is not one of {', '.join(RECORDS)}")
     array, largest = dense_inputs(network, inputs)
@@ -89,7 +89,7 @@ def run_with_activity(
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """Counts of all samples; totals of each sample and layer; how samples ended, None if well."""
+    """Counts of all samples; totals of each sample and layer; how samples failed, None if none."""
 
     counts: npt.NDArray[np.int64]
     totals: npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ def _thread_count(threads: int | None) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Recorded:
-    """What a run fills: the trace's layers and output, and for the kernel where they lie."""
+    """What a run fills: the trace's layers and output, and their addresses for the kernel."""
 
     layers: tuple[LayerTrace, ...]
     output: npt.NDArray[Any]
@@ -151,7 +151,7 @@ def _run(
     *,
     workers: int,
 ) -> _Done:
-    """Run all samples, shared out among so many threads."""
+    """Run all samples, distributed over this many threads."""
     turn = np.zeros(2, np.int64)
     failed = np.zeros((len(inputs), 4), np.int64)
     counts = np.zeros((workers, 2, prepared.counts), np.int64)
@@ -184,8 +184,8 @@ def _run(
     if workers == 1:
         work(0)
         return _Done(counts[0, 1], totals, failed if turn[1] else None)
-    # This thread does its share. Threads end with the run: ones that stayed would be in the way of
-    # a process that Lava forks.
+    # This thread does its share. Threads end with the run: threads that stayed would disturb a
+    # process that Lava forks.
     with ThreadPoolExecutor(workers - 1) as pool:
         others = [pool.submit(work, worker) for worker in range(1, workers)]
         work(0)

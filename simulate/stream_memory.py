@@ -20,9 +20,9 @@ _ALIGN = 64
 
 @dataclass(frozen=True, eq=False)
 class _Ring:
-    """Where delayed messages wait, (slots, width).
+    """Buffer of delayed messages, (slots, width).
 
-    ``held``: drives by the step that they were sent at, else sums of weights by the step at which
+    ``held``: drives by the step at which they were sent, else sums of weights by the step at which
     they arrive. ``delay`` (n,) of each neuron where held; ``exponent`` of the weights.
     """
 
@@ -59,8 +59,8 @@ class _Ring:
         return (sums >> right) << left
 
     def _sum(self, drives: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        # What the shift rounded off is lost for good: where a neuron has one delay, nothing is
-        # added to the sum any more, and otherwise the shift divides it.
+        # What the shift rounded off is lost, and not needed: where a neuron has one delay, nothing
+        # is added to the sum any more, and otherwise the shift divides it.
         left, right = self._shifts()
         return (drives >> left) << right
 
@@ -81,7 +81,7 @@ class _LayerMemory:
 class StreamMemory:
     """Scratch memory of a prepared network and views of each layer's states in it.
 
-    ``address``: of the scratch, aligned as the kernels want it.
+    ``address``: of the scratch, aligned as the kernels require.
     """
 
     def __init__(self, network: Network, prepared: PreparedNetwork) -> None:
@@ -149,7 +149,7 @@ class StreamMemory:
         )
 
     def write(self, index: int, step: int, state: LayerState) -> None:
-        """Set a layer's state before step ``step``; the rest is as before the first."""
+        """Set a layer's state before step ``step``; the rest is as before the first step."""
         memory = self._layers[index]
         memory.states[:] = state.states
         fired = np.flatnonzero(state.spikes)

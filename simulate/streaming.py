@@ -1,4 +1,4 @@
-"""The network one time step at a time: the bits of the batch run, with state in and state out."""
+"""The network one time step at a time, with the bits of the batch run; its state can be saved."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .stream_memory import StreamMemory
 from .stream_state import StreamState, check_state, read_state, write_state
 
 _KINDS = {0: {"u1": 1, "b1": 1, "i4": 4}, 1: {"i4": 4}}
-"""Types of input that are read as they are, without and with message bits, and their bytes."""
+"""Input types that are read without conversion, without and with message bits, and their bytes."""
 
 
 class StreamingSimulator:
     """A network that takes its input step by step and keeps its state between steps.
 
     After the same inputs it has the states, spikes and output that ``simulate.run`` gives for a
-    sample of these steps, bit for bit: all neuron programs, recurrence, delays, convolutions and
+    sample of these steps, bit for bit: all neuron models, recurrence, delays, convolutions and
     graded inputs. It takes as much memory after a million steps as after one.
 
     Parameters
@@ -82,14 +82,14 @@ class StreamingSimulator:
         Returns
         -------
         ndarray
-            What ``Trace.output`` holds for this step, int32 (n_out,): the last layer's membrane, or
-            its spikes where the readout counts them.
+            What ``Trace.output`` holds for this step, int32 (n_out,): the last layer's membrane
+            potential, or its spikes where the readout counts them.
 
         Raises
         ------
         InputError
             Another number of channels or values out of range: the state stays as it was. A state
-            that leaves 32 bits: as in a batch run nothing can follow, until ``reset`` or a restore.
+            that leaves 32 bits: as in a batch run, no step can follow until ``reset`` or a restore.
         """
         if self._failed is not None:
             raise InputError(self._failed)
@@ -119,9 +119,9 @@ class StreamingSimulator:
     def scores(self) -> npt.NDArray[np.float64] | None:
         """Class scores after the steps so far, float64 (class,): what ``readout.scores`` gives.
 
-        Of ``membrane`` and ``last_membrane``: the real membrane of this step; of ``mean_softmax``
-        and ``spike_count``: the mean or sum from the first counted step on. None where no step has
-        been counted yet (the readout's ``skip_steps``).
+        Of ``membrane`` and ``last_membrane``: the membrane potential of this step in real units; of
+        ``mean_softmax`` and ``spike_count``: the mean or sum from the first counted step on. None
+        where no step has been counted yet (the readout's ``skip_steps``).
         """
         return self._answer.scores()
 
@@ -146,9 +146,9 @@ class StreamingSimulator:
         return self._counts.copy()
 
     def watch_peaks(self) -> npt.NDArray[np.int64]:
-        """Return the largest magnitude of each state, int64 (layer, state), and begin anew.
+        """Return the largest magnitude of each state, int64 (layer, state), and reset them.
 
-        The first call returns zeros; from it on every step is looked at, which costs a little.
+        The first call returns zeros; from then on every step is checked, at a small cost.
         """
         self._control[stepping.PEAKS] = self._peaks.ctypes.data
         peaks = self._peaks.copy()
@@ -170,12 +170,12 @@ class StreamingSimulator:
 
     @property
     def state(self) -> StreamState:
-        """The state, which may be set to one that was got earlier.
+        """The state, which may be set to one saved earlier.
 
         Raises
         ------
         InputError
-            A state of another network, or one that no run leaves; a run that failed has no state.
+            A state of another network, or one that no run produces; a failed run has no state.
         """
         if self._failed is not None:
             raise InputError(f"{self._failed}; there is no state to keep")
@@ -212,12 +212,12 @@ class StreamingSimulator:
         write_state(path, self.state)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Go on from the state in a file.
+        """Continue from the state in a file.
 
         Raises
         ------
         InputError
-            Not such a file, damaged, or the state of another network; the present state stays.
+            Not such a file, damaged, or the state of another network; the current state stays.
         """
         self.state = read_state(path, self.network, self.digest)
 
@@ -235,7 +235,7 @@ class StreamingSimulator:
         self._run_step(prepared.layers, self._traces, control)
 
     def _ended(self, ended: int, array: npt.NDArray[Any]) -> None:
-        """Widen the layers that ask for it, or refuse."""
+        """Widen the layers that need it, or refuse."""
         if ended == kernels.NOT_BINARY:
             check_inputs(self.network, array[None, None])
         control, layers = self._control, self.network.layers

@@ -22,7 +22,7 @@ from .summary import summary
 
 @dataclass(frozen=True)
 class Extras:
-    """What a report on one network may have beside its run; None leaves its part out.
+    """Optional parts of a report on one network; None leaves the part out.
 
     ``command``: the line that asked for the report; ``models``: energy models, the bundled ones
     when None; ``baselines``: trained dense networks of the task.
@@ -67,7 +67,7 @@ def single_report(evidence: Evidence, extras: Extras) -> Report:
 
 
 def subtitle(evidence: Evidence) -> str:
-    """Return what ran on what, in a line."""
+    """Return what ran on which data, in one line."""
     sizes = "-".join(
         f"{layer.size}{'r' if layer.recurrent is not None else ''}"
         for layer in evidence.network.layers

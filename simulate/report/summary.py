@@ -1,4 +1,4 @@
-"""The summary: what to decide by, in a sentence and a few numbers."""
+"""The summary: the basis for a decision, in a sentence and a few numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .values import shown
 def summary(
     evidence: Evidence, energy: EnergyReport | None, pilot: PilotReport | None = None
 ) -> Section:
-    """Return the facts to decide by."""
+    """Return the key figures."""
     facts = [
         *_accuracy_facts(evidence),
         *([] if energy is None else _energy_facts(energy)),
@@ -27,7 +27,7 @@ def summary(
         Facts("facts", "Key figures", tuple(facts)),
     ]
     if evidence.different:
-        text = f"{evidence.different:,} outputs are not those in the file."
+        text = f"{evidence.different:,} outputs differ from those in the file."
         items.append(Text("summary-wrong", text, "warning"))
     return Section("summary", "Summary", tuple(items))
 
@@ -37,9 +37,9 @@ def _sentences(evidence: Evidence, energy: EnergyReport | None) -> list[str]:
     what = "steps" if evidence.network.readout.per_step else "samples"
     accuracy = evidence.metrics.get("accuracy")
     if accuracy is not None:
-        said.append(f"The network is right at {accuracy:.1%} of the {what}.")
+        said.append(f"The network is correct for {accuracy:.1%} of the {what}.")
     else:
-        said.append("The data has no labels, so that no accuracy can be given.")
+        said.append("The data has no labels, so no accuracy can be given.")
     if energy is None:
         return said
     own = find(energy, CHIP)
@@ -112,9 +112,9 @@ def _energy_facts(energy: EnergyReport) -> list[Fact]:
         )
         correct = own.per_correct_answer
         if correct is not None:
-            note = f"{own.model.name}; all answers' energy by the right ones"
+            note = f"{own.model.name}; energy of all answers divided by the correct ones"
             facts.append(
-                Fact("Energy per right answer", correct.value, "J", "si", note, estimated=True)
+                Fact("Energy per correct answer", correct.value, "J", "si", note, estimated=True)
             )
     times = _times_lstm(energy)
     if times is not None:
@@ -136,7 +136,7 @@ def _pilot_facts(report: PilotReport) -> list[Fact]:
     if own is None:
         return []
     note = f"{own.model}; " + ("idle power included" if own.idle_included else "no idle power")
-    facts = [Fact("Mean power of a sensor", own.mean_watts.value, "W", "si", note, estimated=True)]
+    facts = [Fact("Mean power per sensor", own.mean_watts.value, "W", "si", note, estimated=True)]
     if own.battery_days is not None:
         facts.append(
             Fact("Battery life", own.battery_days.value, "days", "number", note, estimated=True)
@@ -187,7 +187,7 @@ def _operation_facts(evidence: Evidence) -> list[Fact]:
                 effective,
                 format="integer",
                 note=f"{step['Dense'] / effective:.1f} times fewer than the {step['Dense']:,.0f} "
-                "of every weight at every step",
+                "for every weight at every step",
             )
         )
     measures = measure_network(evidence.network)

@@ -100,12 +100,12 @@ class TestWhatItRefuses:
         with pytest.raises(InputError, match=f"target loihi2: layer l0: {why}"):
             backend().describe(made)
 
-    def test_plans_name_stock_processes_and_the_lag_of_the_board(self) -> None:
-        plans = backend().describe(network())
-        assert [plan.process for plan in plans] == ["LIF", "LIFReset", "LIFReset"]
+    def test_descriptions_name_stock_processes_and_the_lag_of_the_board(self) -> None:
+        described = backend().describe(network())
+        assert [layer.process for layer in described] == ["LIF", "LIFReset", "LIFReset"]
         # One step a layer, and one of the adapter from the computer.
-        assert [plan.lag for plan in plans] == [2, 3, 4]
-        assert [plan.reason for plan in plans][2] == "a threshold out of reach"
+        assert [layer.lag for layer in described] == [2, 3, 4]
+        assert [layer.reason for layer in described][2] == "an unreachable threshold"
 
 
 class TestOptions:
