@@ -27,9 +27,10 @@ date.
 How to read the tables. **Integers** are what the chip computes: 8-bit weights, 12-bit decays,
 24-bit states, run by `srnn-simulate`. A network trained *on the grid* (`srnn-train --quantize`)
 has no other accuracy: training computes those integers. How epochs and settings were chosen, and
-where the test split had a say, is the first section. Several seeds: mean (smallest to largest).
-ACs and MACs are the effective synaptic operations of one time step of one sequence, as NeuroBench
-counts them. Minutes are of one seed on {processor}; other work ran beside most of them.
+where the test split influenced the choice, is the first section. Several seeds: mean (smallest to
+largest). ACs and MACs are the effective synaptic operations of one time step of one sequence, as
+NeuroBench counts them. Minutes are of one seed on {processor}; other work ran at the same time in
+most cases.
 """
 
 
@@ -95,12 +96,12 @@ def _percent(value: float | None) -> str:
 
 
 def write_results(plan: ResultPlan, records: Records, output: Path) -> None:
-    """Write the document beside its figures' folder.
+    """Write the document next to its folder of figures.
 
     Raises
     ------
     InputError
-        A column that neither a measure nor a label is.
+        A column that is neither a measure nor a label.
     """
     processors = sorted({r["machine"]["processor"] for r in records.values()})
     parts = [HEAD.format(processor="; ".join(processors))]
@@ -131,7 +132,7 @@ def write_results(plan: ResultPlan, records: Records, output: Path) -> None:
 
 
 def table(section: Section, rows: Sequence[tuple[Run, list[Record]]]) -> str:
-    """Write a section's table in Markdown, one row a run."""
+    """Write a section's table in Markdown, one row per run."""
     labels = {label for run in section.run for label in run.labels}
     known = [*MEASURES, *WORDS, "seeds", *labels]
     for column in section.columns:
@@ -175,7 +176,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def every_seed(plan: ResultPlan, records: Records) -> str:
-    """Write a row for every record: what to compare a run of one's own with."""
+    """Write a row for every record, for comparison with your own runs."""
     columns = (
         "run", "seed", "float validation", "float test", "integers validation", "integers test",
         "epochs", "minutes",

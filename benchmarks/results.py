@@ -1,12 +1,13 @@
 """Train, export and simulate the networks of ``results.toml``, and write ``docs/RESULTS.md``.
 
-    SRNN_DATA=DIR python benchmarks/results.py record ecg digits     runs whose names begin so
-    python benchmarks/results.py list                                what is recorded, what is not
-    python benchmarks/results.py table                               docs/RESULTS.md from records
+    SRNN_DATA=DIR python benchmarks/results.py record ecg digits     runs whose names begin like
+    this python benchmarks/results.py list                                what is recorded, what is
+    not python benchmarks/results.py table                               docs/RESULTS.md from
+    records
 
-Recording goes through the commands that users have: ``srnn-train``, ``srnn-export`` and
+Recording uses the users' commands: ``srnn-train``, ``srnn-export`` and
 ``srnn-simulate`` with ``--json``. A seed that is recorded is not run again; one that was cut off
-continues from its checkpoint. Networks that differ in their export alone are trained once.
+continues from its checkpoint. Networks that differ only in their export are trained once.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def record(plan: ResultPlan, run: Run, seed: int, runs: Path, threads: int) -> d
 
 
 def shape(model: FloatModel) -> str:
-    """Write a network as the field does: ``4-36r-6``, inputs first, r for recurrent layers."""
+    """Write a network in the usual notation: ``4-36r-6``, inputs first, r for recurrent layers."""
     layers = [
         f"{layer.size}{'r' if layer.recurrent else ''}{'b' if layer.bidirectional else ''}"
         for layer in model.config.layers
@@ -186,7 +187,7 @@ def main() -> int:
         "--runs", type=Path, default=Path("runs/results"), help="folder of the runs"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--again", action="store_true", help="run what is recorded already too")
+    parser.add_argument("--again", action="store_true", help="also run what is already recorded")
     parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "RESULTS.md")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

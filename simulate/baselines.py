@@ -17,7 +17,7 @@ from ..export.network import Network
 from .operations import FormulaLayer
 
 _KINDS = {"rnn": "rnn", "gru": "gru", "lstm": "lstm", "linear": "linear", "li": "li"}
-"""What the formulas call the layers of a dense baseline."""
+"""The formulas' names for the layers of a dense baseline; only the readout ``li`` has a decay."""
 
 
 @dataclass(frozen=True)

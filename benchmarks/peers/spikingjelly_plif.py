@@ -1,7 +1,7 @@
-"""SpikingJelly: ``ParametricLIFNode`` step by step, with a recurrent product of our own.
+"""SpikingJelly: ``ParametricLIFNode`` step by step, with our own recurrent product.
 
 The library's multi-step containers index the sequence at every step, which makes their backward
-pass quadratic in time; this loop takes the sequence apart once.
+pass quadratic in time; this loop splits the sequence once.
 """
 
 # pyright: reportMissingImports=false

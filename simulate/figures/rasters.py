@@ -119,7 +119,7 @@ def draw_times(axes: Axes, series: Series) -> None:
 
 
 def _image(axes: Axes, values: npt.NDArray[np.float64]) -> None:
-    """Draw values (row, step) as an image with the value as opacity, on a transparent background."""
+    """Draw values (row, step) as an image with the value as opacity and no background."""
     rows, steps = values.shape
     pooled = -(-steps // COLUMNS_MAX) if steps else 1
     padded = np.pad(values, ((0, 0), (0, -steps % pooled)))

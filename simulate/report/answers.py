@@ -96,7 +96,7 @@ def class_table(evidence: Evidence) -> Table:
         ),
         tuple(rows),
         "Precision: share of the answers of a class that are correct. Recall: share of the labels "
-        "of a class that were found. F1: their harmonic mean. Counted on labelled steps or samples.",
+        "of a class that were found. F1: their harmonic mean. Of labelled steps or samples.",
         half=True,
     )
 

@@ -123,7 +123,7 @@ def test_a_file_without_samples_or_that_is_none(
     path = tmp_path / "bare.net"
     write_net(path, network())
     assert main([str(path)]) == 2
-    assert "carries no samples; name a task" in capsys.readouterr().err
+    assert "holds no samples; name a task" in capsys.readouterr().err
     path.write_bytes(path.read_bytes()[:200])
     assert main([str(path)]) == 2
     assert str(path) in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_what_does_not_fit_exits_1_with_every_violation(
     assert "violation: network: graded payload bits 5, limit 0: encode" in out
     assert "violation: layer l0: neuron model SRNN_ALIF, limit CUBA" in out
     assert "DOES NOT FIT: " in out
-    assert "spike traffic: not estimated, the file carries no samples" in out
+    assert "spike traffic: not estimated, the file holds no samples" in out
     assert main([str(path), "--target", "kapoho-bay", "--dry-run", "--json"]) == 1
     found = result(capsys)
     assert found["fits"] is False
@@ -225,7 +225,7 @@ def test_clustering_needs_samples_and_spares_the_model(
     write_net(bare, network())
     arguments = ["--target", "loihi1", "--dry-run", "--cluster", "4"]
     assert main([str(bare), *arguments]) == 2
-    assert "carries no samples to measure its cost on; name a task" in capsys.readouterr().err
+    assert "holds no samples to measure the cost on; name a task" in capsys.readouterr().err
     content = model.read_bytes()
     assert main([str(model), *arguments, "-o", str(model)]) == 2
     assert "is the model itself" in capsys.readouterr().err

@@ -68,7 +68,7 @@ def test_bundled_samples(files: tuple[Path, Path], capsys: pytest.CaptureFixture
     for name in names:
         assert f"{name}: " in text
     assert "idle power not given" in text
-    table = text[text.index("energy, estimated") : text.index("range: of an inference")]
+    table = text[text.index("energy, estimated") : text.index("range: per inference")]
     rows = [line for line in table.splitlines() if "J" in line and "RNN" in line]
     assert rows
     assert all(line.split()[0] in names for line in rows)

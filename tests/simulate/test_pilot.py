@@ -87,7 +87,7 @@ def test_without_a_battery(tmp_path: Path) -> None:
         ("hours_per_day = 12", "hours_per_day = 25", "outside 0..24"),
         ("electricity_price = 0.25", "electricity_price = -1", "is negative"),
         ("battery_watt_hours = 2.4", "battery_watt_hours = 0", "is not positive"),
-        ('source = "a guess"', 'source = ""', "every constant names its source"),
+        ('source = "a guess"', 'source = ""', "source: is empty; name the source"),
         ("joules_per_inference = 0.004", "joules_per_inference = -1", "is negative"),
         ("accuracy = 0.9", "accuracy = 90", "outside 0..1"),
         ('name = "LSTM on the controller"', 'name = ""', "name: is empty"),

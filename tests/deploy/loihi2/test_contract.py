@@ -114,7 +114,7 @@ class TestOptions:
         [
             (
                 ["--partition", "kp", "--slurm-board", "b1"],
-                "--partition and --slurm-board: a board",
+                "--partition, --slurm-board: a board",
             ),
             (["--slurm", "--ethernet-host", "10.0.0.1"], "--ethernet-host: a board is reached by"),
             (["--host-binary", "x"], "--host-binary: needs --ethernet-host"),
@@ -138,7 +138,7 @@ class TestOptions:
         self, where: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["none.net", "--partition", "kp", *where]) == 2
-        message = "--partition: is about running on a board; add --target loihi2"
+        message = "--partition: applies only to a run on a board; add --target loihi2"
         assert message in capsys.readouterr().err
 
     def test_other_boards_can_be_placed_on_and_not_run(
