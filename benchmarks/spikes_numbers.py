@@ -78,7 +78,7 @@ def impulse_response(tau: float, steps: int) -> Floats:
 
 
 def heartbeat(steps: int, period: int) -> Floats:
-    """Return a made-up pulse train: per period, a sharp wave of about 10 steps and a slow one of 60.
+    """Return a made-up pulse train: per period a sharp wave of about 10 steps and a slow one of 60.
 
     Sums of Gaussians, not a recording.
     """

@@ -1,4 +1,4 @@
-"""Boards: what the bundled ones say, what a user's file may say, and the page made of them."""
+"""Boards: the bundled ones, what a user's file may contain, and the page made from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``srnn-deploy`` on real files: exit codes, tables, JSON, and what it says."""
+"""``srnn-deploy`` on real files: exit codes, tables, JSON, messages."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_outputs_that_differ_from_the_files_fail(
         (["--steps", "-3"], "--steps: -3 is below 1"),
         (["--timeout", "0"], "--timeout: 0 is not a number of seconds above 0"),
         (["--timeout", "nan"], "--timeout: nan is not"),
-        (["--data", "x"], "names no task; give one with --task"),
+        (["--data", "x"], "names no task; give one"),
         (["--task", "digitz"], "digitz"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Clustered time constants: few profiles, the same steady response, and a cost that is measured."""
+"""Clustered time constants: few profiles, the same steady response, and a measured cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Placement: no neuron lost or doubled, no limit exceeded where it fits, counts that are true."""
+"""Placement: no neuron lost or doubled, no limit exceeded where it fits, correct counts."""
 
 from __future__ import annotations
 

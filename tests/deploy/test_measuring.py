@@ -1,4 +1,4 @@
-"""Targets that measure, and what the command prints of it."""
+"""Targets that measure, and what the command prints about it."""
 
 from __future__ import annotations
 

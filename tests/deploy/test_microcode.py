@@ -1,4 +1,4 @@
-"""Neuron programs as listings: executed from their text they give the reference's bits."""
+"""Microcode programs as listings: executed from their text they give the reference's bits."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def small() -> str:
         ('"l0" SRNN_ALIF 20', '"l0" SRNN_ALIF 21', "20 values of .* for 21 neurons"),
         ('"l0" SRNN_ALIF 20', '"l0" OTHER 20', "layer l0: program OTHER is not listed"),
         ('"l0" SRNN_ALIF 20', '"l0" SRNN_ALIF 0', "size 0 is outside 1"),
-        ("\nend", "", "ends where 'program', 'layer' or 'end' must stand"),
+        ("\nend", "", "ends where 'program', 'layer' or 'end' is expected"),
         ("\nend", "\nend\nmore", "comes after the end"),
     ],
 )

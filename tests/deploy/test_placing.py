@@ -52,7 +52,9 @@ def test_what_fits_exits_0_and_says_what_was_not_checked(
 ) -> None:
     assert main([str(model), "--target", "loihi2", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "target loihi2: Oheo Gulch, 1 chip of Loihi 2, 120 cores. No such board is here" in out
+    assert (
+        "target loihi2: Oheo Gulch, 1 chip of Loihi 2, 120 cores. No such board is attached" in out
+    )
     assert "fits: 3 of 120 cores; bottleneck: cores, 2% of the board" in out
     assert "limits not known, so not checked: input axons, output axons" in out
     assert "limits not verified: cores per chip, neurons" in out

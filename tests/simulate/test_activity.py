@@ -1,6 +1,6 @@
 """Operation counts against a count by hand and against a dense recount of the trace."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_counted_by_hand() -> None:
 
 
 def test_dense_operations_as_neurobench_counts_them() -> None:
-    # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 a sample.
+    # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 per sample.
     hidden = Layer(
         "hidden",
         Synapses(np.full((32, 20), 2)),

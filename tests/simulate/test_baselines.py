@@ -1,4 +1,4 @@
-"""Trained dense baselines beside a network: read, refused, and shown with their accuracy."""
+"""Trained dense baselines next to a network: read, refused, and shown with their accuracy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_accuracy_that_is_none(tmp_path: Path, metrics: dict[str, Any]) -> No
 def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
     network = read_net(ZOO / "ecg.net")
     other = baseline(tmp_path / "other.pt", "lstm", task={"name": "digits"})
-    with pytest.raises(InputError, match="a baseline of task digits, the network is of ecg; give a baseline of ecg"):
+    with pytest.raises(InputError, match="a baseline of task digits, the network is of ecg;"):
         read_baselines([other], network, "test")
     with pytest.raises(InputError, match=r"layers of alif, li; a baseline has layers of rnn, gru"):
         read_baselines([ZOO / "ecg.pt"], network, "test")

@@ -1,4 +1,4 @@
-"""The command ``srnn-simulate``: what it prints, writes and answers."""
+"""The command ``srnn-simulate``: output, files and exit codes."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_a_task_tells_when_the_answer_comes(capsys: pytest.CaptureFixture[str]) 
     assert exits[-1]["estimated_joules"]["cmos-45nm"]["value"] == pytest.approx(
         whole["joules_per_step"]["value"] * steps[-1]
     )
-    assert "accuracy over the steps seen" in printed(capsys, *words)
+    assert "accuracy over the number of steps seen" in printed(capsys, *words)
 
 
 @pytest.mark.needs_data("qtdb_ecg")

@@ -1,4 +1,4 @@
-"""``srnn-simulate --stream`` as a user of a shell meets it."""
+"""``srnn-simulate --stream`` as seen from a shell."""
 
 from __future__ import annotations
 

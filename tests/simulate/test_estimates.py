@@ -1,4 +1,4 @@
-"""Networks side by side: the paper's ratios from worked numbers, and a run with its baselines."""
+"""Networks compared: the paper's ratios from worked numbers, and a run with its baselines."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_chip_for_events_takes_no_dense_network() -> None:
     with pytest.raises(KeyError):
         report.find("loihi1", trained.name)
     with pytest.raises(KeyError):
-        # The trained one has this shape: it takes the place of the formula without an accuracy.
+        # The trained one has this shape: it replaces the formula without an accuracy.
         report.find("gpu", "GRU, same shape")
     written = plain(report.as_dict())
     assert json.loads(json.dumps(written)) == written

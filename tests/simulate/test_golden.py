@@ -1,6 +1,6 @@
 """Recordings of lava-nc 0.10.0, in the reference and in the kernels, element by element."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def test_recurrent_network_of_netx(run: Run, data_dir: Path) -> None:
     with np.load(data_dir / "golden" / "recurrent_cuba.npz") as archive:
         recorded = {name: archive[name] for name in archive.files}
     # Biases act from Lava's first step on, before a layer's window; so each layer runs alone, on
-    # what the layer below gave, one step later.
+    # what the layer below sent, one step later.
     messages = recorded["input"].T.astype(np.uint8)
     for index, layer in enumerate(network.layers):
         ran = run(Network((layer,)), a_step_later(messages)[None]).layers[0]
@@ -200,7 +200,7 @@ def test_ntidigits_of_lava_dl_with_its_delays(data_dir: Path) -> None:
     simulator.run(network, inputs[None, :5])
     start = time.perf_counter()
     trace = simulator.run(network, inputs[None], record="output", threads=1)
-    # Some 5 ms; Lava needs two minutes.
+    # About 5 ms; Lava needs two minutes.
     assert time.perf_counter() - start < 1
     assert prepared_network(network, 1).wide == (False,) * 3
     # SLAYER adds a step for each of its four blocks, the input among them.

@@ -1,6 +1,6 @@
 """The kernels against the executable specification, bit by bit, over random networks."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

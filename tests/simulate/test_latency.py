@@ -33,7 +33,7 @@ def test_delays_by_hand() -> None:
     assert loose.labels.tolist() == [1, 2, 0]
     assert (loose.changes, loose.missed) == (3, 1)
     strict = decision_latency(answers, targets, hold=2)
-    # One right answer in a stretch of 4 does not last; nor does the last step of another.
+    # One correct answer in a stretch of 4 does not last; nor does the last step of another.
     assert strict.delays.tolist() == [NOT_FOUND, NOT_FOUND, NOT_FOUND]
     assert strict.steps is None
     assert loose.steps is not None

@@ -45,7 +45,7 @@ def test_worked_by_hand(tmp_path: Path) -> None:
     report = pilot_report(pilot, REPORT)
     by_model = {option.model: option for option in report.of_kind("estimated")}
     cmos = by_model["cmos-45nm"]
-    # One inference a second of 1e9 accumulates at 0.9 pJ.
+    # One inference per second of 1e9 accumulates at 0.9 pJ.
     assert cmos.mean_watts.value == pytest.approx(0.9e-3)
     assert cmos.battery_days is not None
     assert cmos.battery_days.value == pytest.approx(2.4 / 0.9e-3 / 24)

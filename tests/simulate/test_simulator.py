@@ -1,4 +1,4 @@
-"""What ``run`` promises beside the bits: recording, batches, threads, refusals."""
+"""What ``run`` promises besides the bits: recording, batches, threads, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a stream's state: whole, of this network, and refused in one line where they are not."""
+"""Files of a stream's state: whole, of this network, and refused in one line otherwise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Step by step against the batch run: the same bits, with the state saved and restored between."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def streams_the_same(network: Network, inputs: np.ndarray, split: int) -> bool:
 
 
 def moved(stream: StreamingSimulator) -> StreamingSimulator:
-    """Return another simulator, all layers wide, that goes on from the saved state."""
+    """Return another simulator, all layers wide, that continues from the saved state."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "some.state"
         stream.save(path)
@@ -214,7 +214,7 @@ def test_counts_and_peaks() -> None:
 
 
 def stream_steps(stream: StreamingSimulator, inputs: np.ndarray, steps: int) -> int:
-    """Take steps and return how much more memory Python's allocators hold at the end."""
+    """Take steps and return the growth of memory held by Python's allocators."""
     for sample in inputs:
         stream.step(sample)
     tracemalloc.start()

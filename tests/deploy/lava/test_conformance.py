@@ -1,4 +1,4 @@
-"""Lava's runtime gives the reference's spikes and states, bit for bit, for every neuron program."""
+"""Lava's runtime gives the reference's spikes and states, bit for bit, for every neuron model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target loihi2 without a board: what it says and refuses, its options, its way to end."""
+"""The target loihi2 without a board: what it says and refuses, its options, how it ends."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class TestWhatItRefuses:
     def test_descriptions_name_stock_processes_and_the_lag_of_the_board(self) -> None:
         described = backend().describe(network())
         assert [layer.process for layer in described] == ["LIF", "LIFReset", "LIFReset"]
-        # One step a layer, and one of the adapter from the computer.
+        # One step per layer, and one of the adapter from the computer.
         assert [layer.lag for layer in described] == [2, 3, 4]
         assert [layer.reason for layer in described][2] == "an unreachable threshold"
 
