@@ -269,7 +269,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_title(f"time ~ work$^{{{result['exponent_by_work']:.2f}}}$", fontsize=10)
         axis.grid(True, which="major", color="0.9")
     first = np.atleast_1d(axes)[0]
-    first.set_ylabel("ms a training step")
+    first.set_ylabel("ms per training step")
     first.legend(fontsize=8, frameon=False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)

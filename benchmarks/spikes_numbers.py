@@ -317,8 +317,8 @@ def decay_table() -> list[list[str]]:
     for tau in (3, 20, 100, 200, 700, 2000):
         code = round(DECAY_ONE * (1 - math.exp(-1 / tau)))
         near, below, above = (float(tau_of_code(c)) for c in (code, code + 1, max(code - 1, 1)))
-        beside = f"{below:.4g}, {above:.4g}" if code > 1 else f"{below:.4g}, none"
-        rows.append([f"{tau}", f"{code}", f"{near:.4g}", beside])
+        neighbours = f"{below:.4g}, {above:.4g}" if code > 1 else f"{below:.4g}, none"
+        rows.append([f"{tau}", f"{code}", f"{near:.4g}", neighbours])
     return rows
 
 

@@ -1,4 +1,4 @@
-"""How long a training step takes: forward, loss and backward of one batch, ours beside others'.
+"""How long a training step takes: forward, loss and backward of one batch, ours and others'.
 
 The networks are those of the paper's tasks; all parameters' gradients, no optimizer. Every
 implementation runs in a process of its own, in the Python environment it needs (``make peers``

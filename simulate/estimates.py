@@ -211,16 +211,16 @@ def network_options(
         for kind in ("lstm", "gru", "rnn"):
             shape = same_shape(layers, kind)
             if shape not in trained:
-                beside = replace(own, accuracy=None)
-                options.append(_dense(f"{kind.upper()}, same shape", shape, beside))
+                untrained = replace(own, accuracy=None)
+                options.append(_dense(f"{kind.upper()}, same shape", shape, untrained))
     for one in baselines:
         options.append(_dense(one.name, one.layers, replace(own, accuracy=one.accuracy)))
     return tuple(options)
 
 
-def _dense(name: str, layers: tuple[FormulaLayer, ...], beside: Option) -> Option:
+def _dense(name: str, layers: tuple[FormulaLayer, ...], own: Option) -> Option:
     operations = formula_operations(layers)
-    return replace(beside, name=name, operations=operations, basis=FORMULA, spiking=False)
+    return replace(own, name=name, operations=operations, basis=FORMULA, spiking=False)
 
 
 def compare_energy(options: Sequence[Option], models: EnergyModels | None = None) -> EnergyReport:

@@ -3,7 +3,7 @@
 A layer of m inputs and n neurons, firing rate Fr in spikes per neuron and step, inputs at Fr_in::
 
     LIF    m n Fr_in AC + (n n + n) Fr AC   + n MAC       n n where it is recurrent
-    ALIF   m n Fr_in AC + (n n + 2 n) Fr AC + 3 n MAC     3 n: by the decays of u and b, and beta b
+    ALIF   m n Fr_in AC + (n n + 2 n) Fr AC + 3 n MAC     3 n: by the decays of v and b, and beta b
     LI     m n Fr_in AC + n MAC
     RNN    (m n + n n) MAC + 3 n MAC
     GRU    3 (m n + n n) MAC + 13 n MAC

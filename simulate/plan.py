@@ -36,25 +36,25 @@ _ALIGN = 64
 
 
 @dataclass(frozen=True)
-class NeuronKernel:
-    """The kernel of a neuron model: its code and the fields that its parameters come from."""
+class NeuronUpdate:
+    """The compiled update of a neuron model: its code and the fields that its parameters come from."""
 
     code: int
     parameters: tuple[str, ...]
 
 
-NEURON_KERNELS: dict[type[Neuron], NeuronKernel] = {
-    CubaLIF: NeuronKernel(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
-    AdaptiveLIF: NeuronKernel(
+NEURON_UPDATES: dict[type[Neuron], NeuronUpdate] = {
+    CubaLIF: NeuronUpdate(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
+    AdaptiveLIF: NeuronUpdate(
         programs.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
     ),
-    LeakyIntegrator: NeuronKernel(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
-    ThresholdRefractoryLIF: NeuronKernel(
+    LeakyIntegrator: NeuronUpdate(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
+    ThresholdRefractoryLIF: NeuronUpdate(
         programs.THRESHOLD_REFRACTORY_LIF,
         ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
     ),
 }
-"""The kernels by neuron record, like ``reference.STEPS``."""
+"""The updates by neuron record, like ``reference.STEPS``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ def _bounds_of(layer: Layer) -> _Bounds:
 
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
-    program = NEURON_KERNELS[type(layer.neuron)]
+    program = NEURON_UPDATES[type(layer.neuron)]
     parameters = padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))

@@ -5,7 +5,7 @@ written once and compiled for the widths of ``vectors.py``: with narrow vectors 
 drives and states stay below ``NARROW_MAX`` in magnitude, with wide ones always.
 
 Arguments, after ``kind``: ``n`` neurons, ``width`` of the padded rows; addresses of the parameters
-int32 (P, width) and states int32 (S, width), in the orders of ``plan.NEURON_KERNELS`` and of the
+int32 (P, width) and states int32 (S, width), in the orders of ``plan.NEURON_UPDATES`` and of the
 record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, one
 int64 per vector, which neurons spiked; of ``alarm``, one vector per state, which collects the bits
 of the magnitudes of unlimited states. Neurons that spike are listed in int32 ``sources`` from

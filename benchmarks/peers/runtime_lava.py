@@ -45,13 +45,13 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     (size,) = shape.hidden
     largest = max(np.abs(layer.inputs).max(), np.abs(layer.recurrent).max())
     unit = float(254 / largest)
-    below, recurrent = _integers(layer.inputs, unit), _integers(layer.recurrent, unit)
+    below, loop = _integers(layer.inputs, unit), _integers(layer.recurrent, unit)
     above = _integers(readout, float(254 / np.abs(readout).max()))
     threshold = int(unit)
     inputs = draw(shape)[0]
 
     source = RingBuffer(data=inputs[0].T.astype(np.int64))
-    dense, recurrent, output = Dense(weights=below), Dense(weights=recurrent), Dense(weights=above)
+    dense, recurrent, output = Dense(weights=below), Dense(weights=loop), Dense(weights=above)
     hidden = LIF(shape=(size,), du=NO_MEMORY, dv=DECAY, vth=threshold)
     last = LIF(shape=(shape.classes,), du=NO_MEMORY, dv=DECAY, vth=NEVER)
     source.s_out.connect(dense.s_in)
@@ -65,7 +65,7 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
 
     # The simulator gives the same spikes for the same integers, so Lava needs no probe.
     neurons = CubaLIF(size, NO_MEMORY + 1, DECAY, threshold)  # type: ignore[arg-type]
-    one = Layer("hidden", Synapses(below), neurons, Synapses(recurrent))
+    one = Layer("hidden", Synapses(below), neurons, Synapses(loop))
     two = Layer("readout", Synapses(above), LeakyIntegrator(shape.classes, DECAY))  # type: ignore[arg-type]
     spikes = run(Network((one, two)), inputs.astype(np.uint8)).layers[0].spikes
     assert spikes is not None

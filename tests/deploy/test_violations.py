@@ -1,4 +1,4 @@
-"""Violations: each kind by the smallest network that has it, all of them at once, and how to fix them."""
+"""Violations: each kind in the smallest network that has it, all at once, and how to fix them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from srnn.export.network import (
 )
 from srnn.export.trace import Trace, compare
 from srnn.simulate import programs, reference, simulator
-from srnn.simulate.plan import NEURON_KERNELS, prepared_network
+from srnn.simulate.plan import NEURON_UPDATES, prepared_network
 
 
 def assert_equal(one: Trace, other: Trace) -> None:
@@ -215,8 +215,8 @@ def test_many_neuron_steps(kind: str) -> None:
 
 
 def test_every_neuron_has_a_reference_and_a_kernel() -> None:
-    assert set(reference.STEPS) == set(NEURON_KERNELS) == set(NEURONS.values())
-    for record, program in NEURON_KERNELS.items():
+    assert set(reference.STEPS) == set(NEURON_UPDATES) == set(NEURONS.values())
+    for record, program in NEURON_UPDATES.items():
         initial = {f"{state}_init" for state in record.STATES}
         needed = {p.name for p in record.PARAMETERS} - initial
         # The threshold of ATRLIF decays back to where it began.
@@ -224,7 +224,7 @@ def test_every_neuron_has_a_reference_and_a_kernel() -> None:
             {"th_init"} if record.TYPE == "ATRLIF" else set()
         )
         assert needed <= set(program.parameters)
-    assert len({program.code for program in NEURON_KERNELS.values()}) == len(NEURONS)
+    assert len({program.code for program in NEURON_UPDATES.values()}) == len(NEURONS)
 
 
 def test_a_readout_of_spikes_is_the_last_layers_spikes() -> None:
