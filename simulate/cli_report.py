@@ -136,7 +136,8 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     size = arguments.report.stat().st_size
     for evidence in evidences:
         scores = ", ".join(f"{k.replace('_', ' ')} {v:.4f}" for k, v in evidence.metrics.items())
-        output.line(f"{evidence.path}: {evidence.data.source}, {evidence.data.count:,} samples")
+        count = shown(evidence.data.count, "integer", "samples")
+        output.line(f"{evidence.path}: {evidence.data.source}, {count}")
         if scores:
             output.line(scores)
     output.line(

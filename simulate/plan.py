@@ -37,7 +37,7 @@ _ALIGN = 64
 
 @dataclass(frozen=True)
 class NeuronUpdate:
-    """The compiled update of a neuron model: its code and the fields that its parameters come from."""
+    """The compiled update of a neuron model: its code and the fields with its parameters."""
 
     code: int
     parameters: tuple[str, ...]
@@ -177,14 +177,14 @@ def _bounds_of(layer: Layer) -> _Bounds:
 
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
-    program = NEURON_UPDATES[type(layer.neuron)]
-    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
+    update = NEURON_UPDATES[type(layer.neuron)]
+    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in update.parameters]))
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
     below = matrix(layer.synapses, wide)
     lateral = None if layer.recurrent is None else matrix(layer.recurrent, wide)
     record = {
-        "program": program.code,
+        "program": update.code,
         "n": layer.size,
         "n_in": layer.synapses.n_in,
         "blocks": parameters.shape[1] // BLOCK,

@@ -66,9 +66,9 @@ def energy_section(energy: EnergyReport) -> Section:
     items: list[Item] = [
         Text(
             "energy-estimated",
-            "The joules of the bars and of the table of estimates are estimated: counted "
-            "operations times published constants. Nothing was measured on a chip. Every model "
-            "leaves out something else (memory, leakage, the host): compare within a model, not "
+            "The bars and the table show estimates: counted "
+            "operations times published constants. Nothing was measured on a chip. Each model "
+            "leaves out different things (memory, leakage, the host): compare within a model, not "
             "between models.",
             "warning",
         )
@@ -125,13 +125,13 @@ def estimates_table(energy: EnergyReport) -> Table:
             Column("low", "low", "si", "J"),
             Column("high", "high", "si", "J"),
             Column("per-correct", "per correct answer", "si", "J"),
-            Column("times", "times this network", "number"),
+            Column("times", "ratio", "number"),
         ),
         tuple(rows),
         "Estimated. Operations: counted in this run, or by the paper's formula from sizes and "
         "firing rates. Per correct answer: joules of all answers, divided by the correct ones; "
-        "only where the accuracy is known. The accuracy of a trained baseline is what its training "
-        "recorded on the same split.",
+        "only where the accuracy is known. Ratio: to this network's energy. The accuracy of a "
+        "trained baseline is what its training recorded on the same split.",
     )
 
 

@@ -22,6 +22,7 @@ from ..measures import measure_network
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence, Shown
+from .values import shown as written
 
 TIME_CONSTANTS = {
     "v_decay": ("tau_mem", "membrane time constant"),
@@ -364,7 +365,8 @@ def counts_table(evidence: Evidence) -> Table:
             Column("percentile-95", "95 %", "number"),
         ),
         tuple(rows),
-        f"Over {activity.samples:,} samples and {activity.steps:,} steps. Names and counting are "
+        f"Over {written(activity.samples, 'integer', 'samples')} and "
+        f"{written(activity.steps, 'integer', 'steps')}. Names and counting are "
         "NeuroBench's; neuron updates are neurons times steps.",
     )
 

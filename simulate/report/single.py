@@ -18,6 +18,7 @@ from .origin import origin
 from .parity import parity_section
 from .placement import Placement, placement_section
 from .summary import summary
+from .values import shown
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,6 @@ def subtitle(evidence: Evidence) -> str:
     return (
         f"Spiking network {evidence.network.input_size}-{sizes} of 8-bit weights and 24-bit "
         f"states, simulated bit-accurately on {evidence.data.source.removesuffix(', whole')}: "
-        f"{evidence.activity.samples:,} samples, {evidence.activity.steps:,} steps."
+        f"{shown(evidence.activity.samples, 'integer', 'samples')}, "
+        f"{shown(evidence.activity.steps, 'integer', 'steps')}."
     )

@@ -88,7 +88,7 @@ def _accuracy_facts(evidence: Evidence) -> list[Fact]:
             names.get(name, name.replace("_", " ")),
             value,
             format="percent",
-            note=f"{evidence.data.count:,} samples{spread.get(name, '')}",
+            note=shown(evidence.data.count, "integer", "samples") + spread.get(name, ""),
         )
         for name, value in evidence.metrics.items()
     ]

@@ -216,15 +216,15 @@ def test_many_neuron_steps(kind: str) -> None:
 
 def test_every_neuron_has_a_reference_and_a_kernel() -> None:
     assert set(reference.STEPS) == set(NEURON_UPDATES) == set(NEURONS.values())
-    for record, program in NEURON_UPDATES.items():
+    for record, update in NEURON_UPDATES.items():
         initial = {f"{state}_init" for state in record.STATES}
         needed = {p.name for p in record.PARAMETERS} - initial
         # The threshold of ATRLIF decays back to where it began.
-        assert set(program.parameters) - needed == (
+        assert set(update.parameters) - needed == (
             {"th_init"} if record.TYPE == "ATRLIF" else set()
         )
-        assert needed <= set(program.parameters)
-    assert len({program.code for program in NEURON_UPDATES.values()}) == len(NEURONS)
+        assert needed <= set(update.parameters)
+    assert len({update.code for update in NEURON_UPDATES.values()}) == len(NEURONS)
 
 
 def test_a_readout_of_spikes_is_the_last_layers_spikes() -> None:
