@@ -14,6 +14,7 @@ from ..export.console import EXIT_NO, EXIT_OK, Output
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
+from .report.values import shown
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
