@@ -32,7 +32,7 @@ _DESCRIPTION = """\
 Run a network of integers on a target and compare it with the simulator.
 
 Every spike and every state of every layer is compared at every step. Lava adds one
-step a layer: layer l is read l steps later. The command fails on any difference.
+step per layer: layer l is read l steps later. The command fails on any difference.
 
 With --dry-run place the network on the cores of a board instead: what every core needs,
 the expected spike traffic, and everything that keeps it off the board.
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--split",
         choices=("test", "validation", "train"),
-        help="part of the task's data (default: test)",
+        help="split of the task's data (default: test)",
     )
     parser.add_argument("--download", action="store_true", help="fetch missing files of the task")
     parser.add_argument(
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"run the first N samples (default {DEFAULT_SAMPLES}; with --dry-run all)",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="cut samples after N steps")
+    parser.add_argument("--steps", type=int, metavar="N", help="cut samples off after N steps")
     parser.add_argument(
         "--timeout",
         type=float,
@@ -102,7 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="place the network on the cores of a board"
     )
     placing.add_argument(
-        "--board", type=Path, metavar="FILE", help="take boards of this TOML file (docs/BOARDS.md)"
+        "--board",
+        type=Path,
+        metavar="FILE",
+        help="take boards from this TOML file (docs/BOARDS.md)",
     )
     placing.add_argument(
         "--cluster",
@@ -123,8 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=STANDARD_OUTPUT,
         metavar="FILE",
-        help="write the neuron programs that a board's chip (--target, default "
-        f"{DEFAULT_CHIP}) needs in microcode, to standard output without FILE (docs/MICROCODE.md)",
+        help="write the microcode programs that a board's chip (--target, default "
+        f"{DEFAULT_CHIP}) needs; to standard output without FILE (docs/MICROCODE.md)",
     )
     return parser
 

@@ -97,7 +97,7 @@ class _Bounds:
     """Largest sums of weight magnitudes of a neuron; ``wide``: narrow is ruled out anyway."""
 
     below: int
-    lateral: int
+    recurrent: int
     wide: bool
 
     def fits(self, layer: Layer, largest: int) -> bool:
@@ -107,7 +107,7 @@ class _Bounds:
         total = 0
         for synapses, sums in (
             (layer.synapses, self.below * largest),
-            (layer.recurrent, self.lateral),
+            (layer.recurrent, self.recurrent),
         ):
             if sums > programs.NARROW_MAX:
                 return False
@@ -182,7 +182,7 @@ def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
     below = matrix(layer.synapses, wide)
-    lateral = None if layer.recurrent is None else matrix(layer.recurrent, wide)
+    recurrent = None if layer.recurrent is None else matrix(layer.recurrent, wide)
     record = {
         "program": update.code,
         "n": layer.size,
@@ -192,14 +192,14 @@ def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
         "parameters": parameters.ctypes.data,
         "initial": initial.ctypes.data,
         "wide": int(wide),
-        "recurrent": int(lateral is not None),
+        "recurrent": int(recurrent is not None),
         **below.values,
     }
-    if lateral is not None:
-        record |= {f"lateral_{name}": value for name, value in lateral.values.items()}
+    if recurrent is not None:
+        record |= {f"recurrent_{name}": value for name, value in recurrent.values.items()}
     return PreparedLayer(
         record,
-        (parameters, initial, below.kept, () if lateral is None else lateral.kept),
+        (parameters, initial, below.kept, () if recurrent is None else recurrent.kept),
     )
 
 
@@ -251,13 +251,13 @@ def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
         width, size = record["blocks"] * BLOCK, 8 if wide[index] else 4
         record["state"] = offsets.take(record["states"] * width, 4)
         record["drive"] = offsets.take(width, size)
-        record["lateral_drive"] = offsets.take(width, size)
+        record["recurrent_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
         record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
         record["changed"] = offsets.take(1, 8)
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
-        record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
+        record["recurrent_future"] = offsets.take(record.get("recurrent_slots", 0) * width, 8)
         # The list begins with the spikes of the step before the chunk.
         record["sources"] = offsets.take((chunk + 1) * layer.size + programs.LIST_SLACK, 4)
         record["starts"] = offsets.take(chunk + 2, 8)

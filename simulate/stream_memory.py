@@ -75,7 +75,7 @@ class _LayerMemory:
     sources: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
     ring: _Ring | None
-    lateral_ring: _Ring | None
+    recurrent_ring: _Ring | None
 
 
 class StreamMemory:
@@ -123,7 +123,7 @@ class StreamMemory:
             self._part(int(record["sources"]), (layer.size,), np.int32),
             self._part(int(record["starts"]), (2,), np.int64),
             ring(layer.synapses, ""),
-            ring(layer.recurrent, "lateral_"),
+            ring(layer.recurrent, "recurrent_"),
         )
 
     def states(self, index: int) -> npt.NDArray[np.int32]:
@@ -145,7 +145,7 @@ class StreamMemory:
             memory.states.copy(),
             self.spikes(index),
             none if memory.ring is None else memory.ring.pending(step),
-            none if memory.lateral_ring is None else memory.lateral_ring.pending(step),
+            none if memory.recurrent_ring is None else memory.recurrent_ring.pending(step),
         )
 
     def write(self, index: int, step: int, state: LayerState) -> None:
@@ -159,5 +159,5 @@ class StreamMemory:
         np.bitwise_or.at(memory.fired, fired // LANES, 1 << (fired % LANES))
         if memory.ring is not None:
             memory.ring.fill(step, state.pending)
-        if memory.lateral_ring is not None:
-            memory.lateral_ring.fill(step, state.pending_recurrent)
+        if memory.recurrent_ring is not None:
+            memory.recurrent_ring.fill(step, state.pending_recurrent)

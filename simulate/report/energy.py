@@ -124,12 +124,12 @@ def estimates_table(energy: EnergyReport) -> Table:
             Column("per-inference", "per inference", "si", "J"),
             Column("low", "low", "si", "J"),
             Column("high", "high", "si", "J"),
-            Column("per-correct", "per correct answer", "si", "J"),
+            Column("per-correct", "per correct", "si", "J"),
             Column("times", "ratio", "number"),
         ),
         tuple(rows),
         "Estimated. Operations: counted in this run, or by the paper's formula from sizes and "
-        "firing rates. Per correct answer: joules of all answers, divided by the correct ones; "
+        "firing rates. Per correct (answer): joules of all answers, divided by the correct ones; "
         "only where the accuracy is known. Ratio: to this network's energy. The accuracy of a "
         "trained baseline is what its training recorded on the same split.",
     )
