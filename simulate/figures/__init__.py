@@ -1,7 +1,7 @@
 """The figures of a report, each a function from measured data to a matplotlib figure.
 
 Each figure has a second function, named like it with the suffix ``_series``, which returns the
-numbers that the figure draws. matplotlib (``pip install 'srnn[report]'``) is imported when a figure
+numbers that the figure draws. matplotlib (the extra ``report``) is imported when a figure
 is drawn; ``docs/figures.py`` shows the use.
 """
 
