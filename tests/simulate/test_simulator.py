@@ -82,7 +82,7 @@ def test_nothing_to_run_gives_nothing() -> None:
 def test_what_is_prepared_dies_with_its_network() -> None:
     network, inputs = network_and_inputs(1, 1)
     simulator.run(network, inputs)
-    kept = (plan._layers, plan._bounds, plan._plans, plan._chosen)
+    kept = (plan._layers, plan._bounds, plan._networks, plan._chosen)
     before = [len(x) for x in kept]
     layer = network.layers[0]
     assert plan.prepared_network(layer, False) is plan.prepared_network(layer, False)
