@@ -21,6 +21,8 @@ FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
 }
 """Float neurons and their per-neuron parameters; the equations are in ``train/neurons.py``."""
 
+RECURRENT_WEIGHT = "weight_rec"
+"""Name of a layer's recurrent weights in a ``model.pt``."""
 DELAYS = ("delay", "delay_rec")
 """Delays of a layer's synapses, where it has any."""
 TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
@@ -250,7 +252,7 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{prefix}weight"] = (layer.size, config.input_width(index))
             shapes[f"{prefix}bias"] = (layer.size,)
             if layer.recurrent:
-                shapes[f"{prefix}weight_rec"] = (layer.size, layer.size)
+                shapes[f"{prefix}{RECURRENT_WEIGHT}"] = (layer.size, layer.size)
             for name in DELAYS:
                 if getattr(layer, name).high:
                     shapes[f"{prefix}{name}"] = (layer.size,)

@@ -82,26 +82,26 @@ def _run_layer(
     strength = p.get("adaptation", np.zeros(1))
     threshold = p.get("threshold", np.full(1, np.inf))
     batch, steps, _ = signal.shape
-    current, u, s = (np.zeros((batch, layer.config.size)) for _ in range(3))
-    b = np.full_like(u, layer.config.initial_adaptation)
+    current, v, s = (np.zeros((batch, layer.config.size)) for _ in range(3))
+    b = np.full_like(v, layer.config.initial_adaptation)
     membranes = np.empty((batch, steps, layer.config.size))
     spikes = np.zeros(membranes.shape, dtype=bool)
     below, itself = _Waiting(layer.delay), _Waiting(layer.delay_rec)
     for step in range(steps):
         arriving = below.due(signal[:, step] @ layer.weight.T) + before
-        if layer.weight_rec is not None:
-            arriving = arriving + itself.due(s @ layer.weight_rec.T)
+        if layer.recurrent_weight is not None:
+            arriving = arriving + itself.due(s @ layer.recurrent_weight.T)
         current = alpha_syn * current + gain * arriving
         b = rho * b + (1.0 - rho) * s
         limit = threshold + strength * b
-        u = alpha * u + current + behind
+        v = alpha * v + current + behind
         if spiking and not cuba:
-            u = u - limit * s
-        fired = u > limit
+            v = v - limit * s
+        fired = v > limit
         if cuba:
-            u = np.where(fired, 0.0, u)
+            v = np.where(fired, 0.0, v)
         s = fired.astype(np.float64)
-        membranes[:, step], spikes[:, step] = u, fired
+        membranes[:, step], spikes[:, step] = v, fired
     return membranes, spikes if spiking else None
 
 

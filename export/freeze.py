@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
-from .config import DELAYS, LayerConfig, ModelConfig
+from .config import DELAYS, RECURRENT_WEIGHT, LayerConfig, ModelConfig
 from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
 from .integer_neurons import INTEGER_NEURONS, FloatLayer
@@ -167,7 +167,7 @@ def float_layers(
                 name=f"{index}",
                 config=layer,
                 weight=own.pop("weight") * (scale if index == 0 else 1.0),
-                weight_rec=own.pop("weight_rec", None),
+                recurrent_weight=own.pop(RECURRENT_WEIGHT, None),
                 bias=own.pop("bias"),
                 parameters=own,
                 **delays,
@@ -187,7 +187,7 @@ def _obstacles(layer: LayerConfig) -> list[str]:
 
 def weight_units(
     weight: FloatArray,
-    weight_rec: FloatArray | None,
+    recurrent_weight: FloatArray | None,
     scale: str,
     exponents: bool,
     bits: int = grid.WEIGHT_BITS_MAX,
@@ -199,8 +199,8 @@ def weight_units(
     """
     shifts = [0, 0]
     peaks = [np.abs(weight).max(axis=1)]
-    if weight_rec is not None:
-        peaks.append(np.abs(weight_rec).max(axis=1))
+    if recurrent_weight is not None:
+        peaks.append(np.abs(recurrent_weight).max(axis=1))
         tops = [float(p.max()) for p in peaks]
         if exponents and min(tops) > 0:
             gap = int(np.floor(np.log2(max(tops) / min(tops))))
@@ -217,9 +217,11 @@ def _freeze_layer(
     layer: FloatLayer, options: Quantization, stock: bool, doublings: IntArray
 ) -> tuple[Layer, FloatArray, IntArray]:
     """Return the layer of integers, its units, and the doublings (n,) that its parameters took."""
-    if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
+    if not layer.weight.any() and (
+        layer.recurrent_weight is None or not layer.recurrent_weight.any()
+    ):
         raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
-    recurrent = layer.weight_rec
+    recurrent = layer.recurrent_weight
     if recurrent is not None and not recurrent.any():
         recurrent = None
     finest, exponent, exponent_rec = weight_units(

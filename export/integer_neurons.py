@@ -21,7 +21,7 @@ class FloatLayer:
     name: str
     config: LayerConfig
     weight: FloatArray
-    weight_rec: FloatArray | None
+    recurrent_weight: FloatArray | None
     bias: FloatArray
     parameters: dict[str, FloatArray]
     delay: IntArray | None = None

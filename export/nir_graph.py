@@ -41,16 +41,16 @@ _WHY_NOT = {
 class Population:
     """A node of neurons and what reaches it at every step.
 
-    ``weight`` (n, n_in) from the population below or the input, ``weight_rec`` (n, n) from its own
-    spikes one step before or None, ``constant`` (n,). ``delay``, ``delay_rec`` (n,): seconds by
-    which each neuron gets these late.
+    ``weight`` (n, n_in) from the population below or the input, ``recurrent_weight`` (n, n)
+    from its own spikes one step before or None, ``constant`` (n,). ``delay``, ``delay_rec`` (n,):
+    by how many seconds each neuron receives these late.
     """
 
     name: str
     kind: str
     node: Any
     weight: FloatArray
-    weight_rec: FloatArray | None
+    recurrent_weight: FloatArray | None
     constant: FloatArray
     delay: FloatArray
     delay_rec: FloatArray

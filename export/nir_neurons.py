@@ -101,15 +101,15 @@ def float_layer(
             else values["v_threshold"] - values["v_reset"]
         )
     found["weight"], found["bias"] = gain[:, None] * population.weight, bias
-    if population.weight_rec is not None:
-        found["weight_rec"] = gain[:, None] * population.weight_rec
+    if population.recurrent_weight is not None:
+        found["weight_rec"] = gain[:, None] * population.recurrent_weight
     spread = {}
     for name, late in (("delay", population.delay), ("delay_rec", population.delay_rec)):
         steps = np.round(late / reading.dt)
         if steps.any():
             found[name] = steps
             spread[name] = Delay(int(steps.min()), int(steps.max()))
-    config = LayerConfig(neuron, population.size, population.weight_rec is not None, **spread)
+    config = LayerConfig(neuron, population.size, population.recurrent_weight is not None, **spread)
     return config, found
 
 

@@ -224,8 +224,8 @@ def _report(
         for name, values in trace.states.items()
     }
     pairs = [(layer.weight, dense(made.synapses))]
-    if made.recurrent is not None and layer.weight_rec is not None:
-        pairs.append((layer.weight_rec, made.recurrent))
+    if made.recurrent is not None and layer.recurrent_weight is not None:
+        pairs.append((layer.recurrent_weight, made.recurrent))
     unit = made.state_scale * grid.STATE_ONE
     if not isinstance(made.neuron, CubaLIF):
         unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
@@ -251,7 +251,7 @@ def _report(
         size=made.size,
         recurrent=made.recurrent is not None,
         parameters=layer.weight.size
-        + (0 if layer.weight_rec is None else layer.weight_rec.size)
+        + (0 if layer.recurrent_weight is None else layer.recurrent_weight.size)
         + layer.bias.size
         + sum(v.size for v in layer.parameters.values()),
         weight_range=(low, high),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ..export.config import ModelConfig
+from ..export.config import RECURRENT_WEIGHT, ModelConfig
 from ..export.errors import InputError
 from .layers import SpikingLayer, reversed_steps
 from .network import SRNN
@@ -30,9 +30,9 @@ CAUSES = ("parameter", "input", "state", "refused", "gradient", "loss")
 NO_INTEGERS = "the weights have no integers"
 LARGE = 1e4
 """A weight or threshold beyond this is named in a hint; trained ones are below 100."""
-_STATES = {"u": "membrane u", "b": "adaptation b", "i": "current i", "s": "activation s"}
-_DENSE = {"weight_ih_l0": "weight", "weight_hh_l0": "weight_rec"}
-_DENSE |= {"bias_ih_l0": "bias", "bias_hh_l0": "bias_rec"}
+_STATES = {"v": "membrane v", "b": "adaptation b", "i": "current i", "s": "activation s"}
+_STORED = {"recurrent_weight": RECURRENT_WEIGHT, "weight_hh_l0": RECURRENT_WEIGHT}
+_STORED |= {"weight_ih_l0": "weight", "bias_ih_l0": "bias", "bias_hh_l0": "bias_rec"}
 
 
 class DivergedError(FloatingPointError):
@@ -58,7 +58,7 @@ class Fault:
     cause
         One of ``CAUSES``.
     what
-        What was found, such as ``membrane u of neuron 3 is inf``.
+        What was found, such as ``membrane v of neuron 3 is inf``.
     hint
         What may mend it.
     layer
@@ -210,8 +210,8 @@ def parameter_name(full: str) -> tuple[int, str]:
     A raw time constant (``train/time_constants.py``) is named as what it stands for.
     """
     _, index, *parts = full.split(".")
-    name = _DENSE.get(parts[-1], parts[-1]).removeprefix("raw_")
-    return int(index), f"backward.{name}" if parts[0] == "back" else name
+    name = _STORED.get(parts[-1], parts[-1]).removeprefix("raw_")
+    return int(index), f"backward.{name}" if parts[0] == "backward_direction" else name
 
 
 def gradient_norm(model: SRNN) -> float:
@@ -326,7 +326,7 @@ def _directions(  # noqa: PLR0917
 ) -> Iterator[_Seen]:
     for direction in layer.directions().values():
         order, given = None, signal
-        if direction is layer.back:
+        if direction is layer.backward_direction:
             order = reversed_steps(signal, lengths)
             given = torch.gather(signal, 1, order.expand(-1, -1, signal.shape[2]))
             order = order.expand(len(signal), -1, -1)[..., 0]

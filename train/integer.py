@@ -144,16 +144,20 @@ def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> S
     unit = (scale * grid.STATE_ONE)[:, None]
     synapses, recurrent = dense(integer.synapses), integer.recurrent
     weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
-    weight_rec = None if layer.weight_rec is None else np.zeros(layer.weight_rec.shape)
+    recurrent_weight = (
+        None if layer.recurrent_weight is None else np.zeros(layer.recurrent_weight.shape)
+    )
     if recurrent is not None:
-        weight_rec = unit * recurrent.weight * 2.0**recurrent.weight_exp
+        recurrent_weight = unit * recurrent.weight * 2.0**recurrent.weight_exp
     values = _coefficients(neuron, scale)
     if layer.neuron == "lif":
         values = [values[0], values[2]]
     return replace(
         layer,
         weight=_through(layer.weight, weight),
-        weight_rec=None if layer.weight_rec is None else _through(layer.weight_rec, weight_rec),
+        recurrent_weight=None
+        if layer.recurrent_weight is None
+        else _through(layer.recurrent_weight, recurrent_weight),
         bias=_through(layer.bias, scale * _values(neuron, "bias")),
         coefficients=tuple(
             _through(real, meant) for real, meant in zip(layer.coefficients, values, strict=True)
@@ -254,18 +258,18 @@ class ReplayedLayer:
         return counts
 
     def final(self) -> list[Floats]:
-        """Return u, the second state and s after the last step, each (batch, n)."""
+        """Return v, the second state and s after the last step, each (batch, n)."""
         scale = self.layer.state_scale
         with _overflowing():
-            u = (self._state("v")[:, -1] * scale).astype(np.float32)
-            second, s = np.zeros_like(u), np.zeros_like(u)
+            v = (self._state("v")[:, -1] * scale).astype(np.float32)
+            second, s = np.zeros_like(v), np.zeros_like(v)
             if isinstance(self.layer.neuron, AdaptiveLIF):
                 second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
             elif isinstance(self.layer.neuron, CubaLIF):
                 second = (self._state("u")[:, -1] * scale).astype(np.float32)
         if self.trace.spikes is not None:
             s = self.trace.spikes[:, -1].astype(np.float32)
-        return [u, second, s]
+        return [v, second, s]
 
 
 def replayed(frozen: Frozen, trace: Trace) -> Sequence[ReplayedLayer]:

@@ -17,7 +17,7 @@ from ..export.checkpoint import (
     check_weights,
     expected_weights,
 )
-from ..export.config import DELAYS
+from ..export.config import DELAYS, RECURRENT_WEIGHT
 from ..export.errors import InputError
 from .dense import DenseLayer
 from .layers import Direction, SpikingLayer, stack_on
@@ -126,7 +126,7 @@ class SRNN(nn.Module):
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:
             return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
-        if encoded is not None and all(layer.back is None for layer in layers):
+        if encoded is not None and all(layer.backward_direction is None for layer in layers):
             return self._run_stack(layers, inputs, lengths, state, spikes, encoded)
         signal, all_spikes, final = inputs, [], []
         membrane = None
@@ -156,11 +156,13 @@ class SRNN(nn.Module):
         encoded: Encoded,
     ) -> Outputs:
         """Run all layers as one function of the engine."""
-        spiking_stack = stack_on(layers[0].ahead.weight.device)
+        spiking_stack = stack_on(layers[0].forward_direction.weight.device)
         counting = self.config.readout == "spike_count"
         made = spiking_stack(
             [
-                layer.ahead.on_engine(inputs.shape[0], None if state is None else state[index])
+                layer.forward_direction.on_engine(
+                    inputs.shape[0], None if state is None else state[index]
+                )
                 for index, layer in enumerate(layers)
             ],
             inputs,
@@ -188,7 +190,10 @@ class SRNN(nn.Module):
         from .integer import IntegerRun, replayed, straight_through
 
         encoded = self._encoded(inputs)
-        if encoded is None or cast(SpikingLayer, self.layers[0]).ahead.weight.device.type != "cpu":
+        if (
+            encoded is None
+            or cast(SpikingLayer, self.layers[0]).forward_direction.weight.device.type != "cpu"
+        ):
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
@@ -200,7 +205,7 @@ class SRNN(nn.Module):
         trace = grid.run(frozen.network, grid.integers(dense), ends)
         layers = []
         for index, layer in enumerate(self.layers):
-            real = cast(SpikingLayer, layer).ahead.on_engine(len(dense), None)
+            real = cast(SpikingLayer, layer).forward_direction.on_engine(len(dense), None)
             scale = grid.input_scale if index == 0 else 1.0
             layers.append(straight_through(real, frozen.network.layers[index], scale))
         counting = self.config.readout == "spike_count"
@@ -224,7 +229,7 @@ class SRNN(nn.Module):
         """Return the surrogate for the engine, or None where the loop runs."""
         if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
             return None
-        weight = cast(SpikingLayer, self.layers[0]).ahead.weight
+        weight = cast(SpikingLayer, self.layers[0]).forward_direction.weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
         devices = {x.device.type for x in tensors}
         single = all(x.dtype == torch.float32 for x in tensors)
@@ -264,8 +269,8 @@ class SRNN(nn.Module):
         for prefix, direction in self._directions().items():
             found[f"{prefix}weight"] = direction.weight
             found[f"{prefix}bias"] = direction.bias
-            if direction.weight_rec is not None:
-                found[f"{prefix}weight_rec"] = direction.weight_rec
+            if direction.recurrent_weight is not None:
+                found[f"{prefix}{RECURRENT_WEIGHT}"] = direction.recurrent_weight
             values = {**direction.neuron.parameter_values(), **direction.delays()}
             for name, value in values.items():
                 found[f"{prefix}{name}"] = value
@@ -287,10 +292,11 @@ class SRNN(nn.Module):
         check_weights(self.config, weights)
         for prefix, direction in self._directions().items():
             with torch.no_grad():
-                for name in ("weight", "bias", "weight_rec", *DELAYS):
+                for name in ("weight", "bias", "recurrent_weight", *DELAYS):
                     target = getattr(direction, name)
                     if target is not None:
-                        target.copy_(torch.from_numpy(np.array(weights[prefix + name])))
+                        stored = RECURRENT_WEIGHT if name == "recurrent_weight" else name
+                        target.copy_(torch.from_numpy(np.array(weights[prefix + stored])))
             for name in FLOAT_NEURONS[direction.neuron.name]:
                 value = torch.from_numpy(np.array(weights[prefix + name], dtype=np.float32))
                 direction.neuron.load_parameter(name, value)
@@ -313,7 +319,7 @@ class SRNN(nn.Module):
         return [
             index
             for index, layer in enumerate(self.layers)
-            if isinstance(layer, SpikingLayer) and layer.ahead.neuron.spiking
+            if isinstance(layer, SpikingLayer) and layer.forward_direction.neuron.spiking
         ]
 
 

@@ -123,12 +123,12 @@ class ALIF(Neuron):
 
         b_t = rho b_{t-1} + (1 - rho) s_{t-1}
         B_t = threshold + adaptation b_t
-        u_t = alpha u_{t-1} + (1 - alpha) I_t - B_t s_{t-1}
-        s_t = [u_t - B_t > 0]
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - B_t s_{t-1}
+        s_t = [v_t - B_t > 0]
     """
 
     name = "alif"
-    states = ("u", "b", "s")
+    states = ("v", "b", "s")
 
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return alpha, rho, threshold and adaptation."""
@@ -139,17 +139,17 @@ class ALIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, b, s) after the step."""
-        u, b, s = state
+        """Return (v, b, s) after the step."""
+        v, b, s = state
         alpha, rho, threshold, adaptation = coefficients
         b = torch.lerp(s, b, rho)
         limit = torch.addcmul(threshold, adaptation, b)
-        u = torch.addcmul(current, alpha, u) - limit * s
-        return u, b, spike(u - limit)
+        v = torch.addcmul(current, alpha, v) - limit * s
+        return v, b, spike(v - limit)
 
 
 class ReLUALIF(ALIF):
-    """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, u_t - B_t)``.
+    """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, v_t - B_t)``.
 
     Reset and adaptation scale with the graded activation. It has no integer form: a float baseline.
     """
@@ -160,7 +160,7 @@ class ReLUALIF(ALIF):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, b, s) after the step; s is graded."""
+        """Return (v, b, s) after the step; s is graded."""
         del spike
         return super().step(state, current, coefficients, torch.relu)
 
@@ -170,12 +170,12 @@ class LIF(Neuron):
 
     ::
 
-        u_t = alpha u_{t-1} + (1 - alpha) I_t - threshold s_{t-1}
-        s_t = [u_t - threshold > 0]
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - threshold s_{t-1}
+        s_t = [v_t - threshold > 0]
     """
 
     name = "lif"
-    states = ("u", "s")
+    states = ("v", "s")
 
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return alpha and threshold."""
@@ -184,11 +184,11 @@ class LIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, s) after the step."""
-        u, s = state
+        """Return (v, s) after the step."""
+        v, s = state
         alpha, threshold = coefficients
-        u = torch.addcmul(current, alpha, u) - threshold * s
-        return u, spike(u - threshold)
+        v = torch.addcmul(current, alpha, v) - threshold * s
+        return v, spike(v - threshold)
 
 
 class CubaLIF(Neuron):
@@ -200,11 +200,11 @@ class CubaLIF(Neuron):
         v_t = alpha v_{t-1} + i_t + bias
         s_t = [v_t - threshold > 0],  v_t = 0 where s_t
 
-    The bias bypasses the current's filter, as on the chip. u of a trace is v here.
+    The bias bypasses the current's filter, as on the chip.
     """
 
     name = "cuba_lif"
-    states = ("i", "u", "s")
+    states = ("i", "v", "s")
     bias_after_current = True
 
     def coefficients(self) -> tuple[Tensor, ...]:
@@ -222,13 +222,13 @@ class CubaLIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (i, u, s) after the step; ``current`` is without the bias."""
-        i, u, _ = state
+        """Return (i, v, s) after the step; ``current`` is without the bias."""
+        i, v, _ = state
         alpha_syn, alpha, threshold, bias = coefficients
         i = torch.addcmul(current, alpha_syn, i)
-        u = torch.addcmul(i + bias, alpha, u)
-        s = spike(u - threshold)
-        return i, u * (1 - s), s
+        v = torch.addcmul(i + bias, alpha, v)
+        s = spike(v - threshold)
+        return i, v * (1 - s), s
 
 
 class LI(Neuron):
@@ -236,11 +236,11 @@ class LI(Neuron):
 
     ::
 
-        u_t = alpha u_{t-1} + (1 - alpha) I_t
+        v_t = alpha v_{t-1} + (1 - alpha) I_t
     """
 
     name = "li"
-    states = ("u",)
+    states = ("v",)
     spiking = False
 
     def coefficients(self) -> tuple[Tensor, ...]:
@@ -250,7 +250,7 @@ class LI(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u,) after the step."""
+        """Return (v,) after the step."""
         del spike
         return (torch.addcmul(current, coefficients[0], state[0]),)
 

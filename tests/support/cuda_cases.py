@@ -46,7 +46,7 @@ def stack(case: Case, inputs: Any = None, **wanted: Any) -> StackResult:
     encoded = encode(case.surrogate)
     assert encoded is not None
     layer = StackLayer(
-        case.neuron, case.weight, case.weight_rec, case.bias, case.coefficients, case.state
+        case.neuron, case.weight, case.recurrent_weight, case.bias, case.coefficients, case.state
     )
     return spiking_stack((layer,), case.inputs if inputs is None else inputs, encoded, **wanted)
 
@@ -169,7 +169,7 @@ def only_some_leaves_need_a_gradient(device: str) -> None:
     """What is not asked for is not computed, the rest is the same bits."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     objective(mine).backward()
-    for frozen in ("inputs", "weight", "weight_rec"):
+    for frozen in ("inputs", "weight", "recurrent_weight"):
         other = on(case, device)
         other.leaves()[frozen].requires_grad_(False)
         objective(fused(other)).backward()
@@ -227,7 +227,7 @@ def weights_changed_before_the_way_back_are_refused(device: str) -> None:
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     total = objective(mine)
     with torch.no_grad():
-        case.weight_rec.mul_(2)  # type: ignore[union-attr]
+        case.recurrent_weight.mul_(2)  # type: ignore[union-attr]
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         total.backward()
 
@@ -264,7 +264,7 @@ def layouts_in_memory_do_not_matter(device: str) -> None:
     turned = replace(
         case,
         inputs=case.inputs.transpose(0, 1).contiguous().transpose(0, 1),
-        weight_rec=case.weight_rec.t().contiguous().t(),  # type: ignore[union-attr]
+        recurrent_weight=case.recurrent_weight.t().contiguous().t(),  # type: ignore[union-attr]
         state=tuple(x.t().contiguous().t() for x in case.state),
     )
     mine = fused(turned)
@@ -291,7 +291,7 @@ def mistakes_are_named(device: str) -> None:
         ("has 3 states, given 2", {"state": case.state[1:]}),
         (r"weight is \(6, 9\), not \(6, 8\)", {"inputs": case.inputs[:, :, 1:]}),
         ("at least one sample and one step", {"inputs": case.inputs[:, :0]}),
-        ("weight_rec is .*, not", {"weight_rec": case.weight}),
+        ("recurrent_weight is .*, not", {"recurrent_weight": case.weight}),
         ("second is .*, not", {"state": (case.state[0], case.state[1][1:], case.state[2])}),
         ("inputs is torch.float64", {"inputs": case.inputs.double()}),
         ("bias is torch.float16", {"bias": case.bias.half()}),

@@ -56,7 +56,7 @@ def quiet_batch(samples: int = 6, steps: int = 9) -> Split:
 
 def spoil(model: SRNN, index: int, value: float = HUGE, name: str = "weight") -> None:
     """Make weights from channel or neuron 2 on so large that one spike overflows the membrane."""
-    own = cast(SpikingLayer, model.layers[index]).ahead
+    own = cast(SpikingLayer, model.layers[index]).forward_direction
     with torch.no_grad():
         getattr(own, name)[3 if name == "weight" and index == 0 else 0, 2] = value
 
@@ -96,7 +96,7 @@ def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
     error = diverge(model, given)
     fault = found(error)
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 4, 5)
-    assert fault.what in {"membrane u of neuron 3 is inf", "current i of neuron 3 is inf"}
+    assert fault.what in {"membrane v of neuron 3 is inf", "current i of neuron 3 is inf"}
     assert "its weight reaches 3e+38: lower --learning-rate (it is 0.01)" in fault.hint
     said = fault.describe(model.config, "training")
     assert said == f"it began in layer 0 ({neuron}), training sample 4, step 5, {fault.what}"
@@ -105,11 +105,11 @@ def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
 def test_it_began_in_the_layer_above() -> None:
     model = model_of("alif", "lif", "li", threshold=1e-3, tau_mem=Init(mean=2.0))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[1]).ahead.weight[1] = HUGE
-        cast(SpikingLayer, model.layers[0]).ahead.weight[:, 2] = 5.0
+        cast(SpikingLayer, model.layers[1]).forward_direction.weight[1] = HUGE
+        cast(SpikingLayer, model.layers[0]).forward_direction.weight[:, 2] = 5.0
     fault = found(diverge(model, quiet_batch()))
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 1, 4, 5)
-    assert fault.what == "membrane u of neuron 1 is inf"
+    assert fault.what == "membrane v of neuron 1 is inf"
 
 
 def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
@@ -131,7 +131,7 @@ def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
 
 def test_the_direction_that_runs_backwards_is_told_in_real_time() -> None:
     model = model_of("alif", "li", bidirectional=True)
-    own = cast(SpikingLayer, model.layers[0]).back
+    own = cast(SpikingLayer, model.layers[0]).backward_direction
     assert own is not None
     with torch.no_grad():
         own.weight[3, 2] = HUGE
@@ -142,24 +142,25 @@ def test_the_direction_that_runs_backwards_is_told_in_real_time() -> None:
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 1, 2)
 
 
-@pytest.mark.parametrize("name", ["weight", "weight_rec", "bias", "raw_tau_mem", "threshold"])
+@pytest.mark.parametrize("name", ["weight", "recurrent_weight", "bias", "raw_tau_mem", "threshold"])
 @pytest.mark.parametrize("back", [False, True])
 def test_a_parameter_that_is_not_finite(name: str, back: bool) -> None:
     model = network(
         layer("alif", recurrent=True, bidirectional=True, train_threshold=True), layer("li", 3)
     )
     first = cast(SpikingLayer, model.layers[0])
-    own: Any = first.back if back else first.ahead
+    own: Any = first.backward_direction if back else first.forward_direction
     target = getattr(own, name) if hasattr(own, name) else getattr(own.neuron, name)
     with torch.no_grad():
         target.view(-1)[4] = math.inf if name == "raw_tau_mem" else math.nan
     fault = parameter_fault(model, TrainingConfig(learning_rate=0.25))
     assert fault is not None
     assert (fault.cause, fault.layer, fault.sample) == ("parameter", 0, None)
-    at = {"weight": "[1, 1]", "weight_rec": "[0, 4]"}.get(name, "[4]")
+    at = {"weight": "[1, 1]", "recurrent_weight": "[0, 4]"}.get(name, "[4]")
     value = "inf" if name == "raw_tau_mem" else "nan"
     part = "backward." if back else ""
-    assert fault.what == f"{part}{name.removeprefix('raw_')}{at} is {value}"
+    stored = {"recurrent_weight": "weight_rec"}.get(name, name.removeprefix("raw_"))
+    assert fault.what == f"{part}{stored}{at} is {value}"
     assert fault.hint.endswith("lower --learning-rate (it is 0.25)")
     assert find_fault(model, torch.zeros(1, 2, 3), None, None, TrainingConfig()).cause == (
         "parameter"
@@ -224,7 +225,7 @@ def test_inputs_that_are_too_large_are_named_in_the_hint() -> None:
     given = quiet_batch()
     large = Split(given.inputs.astype(np.int32) * 2**20, given.targets)
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[0]).ahead.weight.fill_(1000.0)
+        cast(SpikingLayer, model.layers[0]).forward_direction.weight.fill_(1000.0)
     fault = found(diverge(model, large, scale=3e31))
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 4, 5)
     assert fault.hint == "the inputs reach 3.15e+37: scale the data down"
@@ -267,7 +268,7 @@ def test_a_clipped_gradient_does_not_explode() -> None:
 @pytest.mark.parametrize("factor", [1e25, math.inf, math.nan])
 def test_the_gradient_of_one_parameter(factor: float) -> None:
     model = model_of("alif", "lif", "li")
-    own = cast(SpikingLayer, model.layers[1]).ahead
+    own = cast(SpikingLayer, model.layers[1]).forward_direction
     own.neuron.raw_tau_mem.register_hook(lambda gradient: gradient * factor)  # type: ignore[union-attr]
     error = diverge(model, split(0, 8))
     fault = found(error)
@@ -285,7 +286,7 @@ def test_the_gradient_of_one_parameter(factor: float) -> None:
 @pytest.mark.parametrize("engine", ["loop", "events"])
 def test_weights_through_which_the_gradient_explodes(engine: str) -> None:
     model = model_of("alif", "li", engine=engine)
-    spoil(model, 0, 1e30, "weight_rec")
+    spoil(model, 0, 1e30, "recurrent_weight")
     fault = found(diverge(model, split(0, 8, steps=20)))
     assert fault.cause in {"gradient", "state"}
     assert fault.layer == 0
@@ -296,7 +297,7 @@ def test_weights_through_which_the_gradient_explodes(engine: str) -> None:
 @pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif"])
 def test_gradients_on_the_grid(neuron: str) -> None:
     model = on_grid(model_of(neuron, "li"))
-    spoil(model, 0, 1e30, "weight_rec")
+    spoil(model, 0, 1e30, "recurrent_weight")
     fault = found(diverge(model, split(0, 8, steps=20), {"quantize": True}))
     assert (fault.cause, fault.layer) == ("gradient", 0)
     assert "weight_rec of layer 0 reaches 1e+30" in fault.hint
@@ -306,20 +307,20 @@ def test_gradients_on_the_grid(neuron: str) -> None:
 def test_states_of_the_grid_beyond_float32() -> None:
     model = on_grid(model_of("alif", "li"))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[1]).ahead.weight[1] = HUGE
-        cast(SpikingLayer, model.layers[1]).ahead.neuron.raw_tau_mem.fill_(-12.0)
+        cast(SpikingLayer, model.layers[1]).forward_direction.weight[1] = HUGE
+        cast(SpikingLayer, model.layers[1]).forward_direction.neuron.raw_tau_mem.fill_(-12.0)
     fault = found(diverge(model, split(0, 8, steps=20), {"quantize": True}))
     assert (fault.cause, fault.layer) == ("state", 1)
     assert fault.what.startswith("membrane v of neuron 1 is ")
     assert "3e+38" in fault.hint
 
 
-@pytest.mark.parametrize("name", ["weight", "weight_rec", "bias", "raw_tau_mem"])
+@pytest.mark.parametrize("name", ["weight", "recurrent_weight", "bias", "raw_tau_mem"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif"])
 def test_weights_without_integers(neuron: str, name: str, value: float) -> None:
     model = on_grid(model_of(neuron, "li"))
-    own = cast(SpikingLayer, model.layers[0]).ahead
+    own = cast(SpikingLayer, model.layers[0]).forward_direction
     target = getattr(own, name) if hasattr(own, name) else getattr(own.neuron, name)
     with torch.no_grad():
         target.view(-1)[1] = value
@@ -336,7 +337,7 @@ def test_weights_without_integers(neuron: str, name: str, value: float) -> None:
 def test_a_bias_beyond_all_integers() -> None:
     model = on_grid(model_of("alif", "li"))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[0]).ahead.bias[2] = 1e30
+        cast(SpikingLayer, model.layers[0]).forward_direction.bias[2] = 1e30
     error = diverge(model, split(0, 8), {"quantize": True})
     fault = found(error)
     assert fault.cause == "refused"
@@ -365,7 +366,7 @@ def test_a_step_without_a_fault_looks_for_none(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_loss_alone_has_no_place() -> None:
     model = model_of("alif", "li")
-    loss = cast(SpikingLayer, model.layers[0]).ahead.bias.sum() * math.nan
+    loss = cast(SpikingLayer, model.layers[0]).forward_direction.bias.sum() * math.nan
     with pytest.raises(DivergedError, match="the loss became nan") as raised:
         optimizer_step(model, make_optimizer(model, TrainingConfig()), loss, 0.0)
     assert raised.value.fault is None

@@ -189,10 +189,10 @@ def test_limits_of_settings(setting: dict[str, float], said: str) -> None:
 def test_a_checkpoint_with_weights_that_are_not_finite(tmp_path: Path) -> None:
     fit(recipe(epochs=1), task(), tmp_path)
     content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    content["model"]["layers.0.ahead.bias"][2] = math.nan
+    content["model"]["layers.0.forward_direction.bias"][2] = math.nan
     torch.save(content, tmp_path / CHECKPOINT)
     with pytest.raises(
-        InputError, match=r"resume: layers\.0\.ahead\.bias in the checkpoint is not"
+        InputError, match=r"resume: layers\.0\.forward_direction\.bias in the checkpoint is not"
     ):
         fit(recipe(epochs=2), task(), tmp_path, resume=True)
 

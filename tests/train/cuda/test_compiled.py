@@ -21,7 +21,7 @@ from srnn.train.cuda.plan import (
     plan,
 )
 from srnn.train.engine import programs
-from srnn.train.engine.stack import PROGRAMS
+from srnn.train.engine.stack import NEURON_KERNELS
 
 SHARED_LIMIT = 48 * 1024
 """Bytes that a program may have on any device without asking."""
@@ -46,7 +46,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
     from triton.compiler import ASTSource
 
     kernel = getattr(kernels, which)
-    program, layout = PROGRAMS[neuron], plan(n, recurrent)
+    program, layout = NEURON_KERNELS[neuron], plan(n, recurrent)
     constants: dict[str, Any] = {
         "PROGRAM": program.number,
         "KIND": programs.MULTI_GAUSSIAN,
@@ -59,7 +59,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
     if not program.spikes:
         constants |= dict.fromkeys(("spikes", "g_spikes", "final_s", "g_s"))
     if not recurrent:
-        constants |= dict.fromkeys(("weight_rec", "s_before_out"))
+        constants |= dict.fromkeys(("recurrent_weight", "s_before_out"))
     if layout.recurrence != STREAMED:
         constants["exchange"] = None
     kinds = dict.fromkeys(("batch", "steps", "n"), "i32")
@@ -94,7 +94,7 @@ def spilled(report: str) -> int:
 
 
 LAYERS = [
-    *((neuron, 128, True) for neuron in PROGRAMS if neuron != "li"),
+    *((neuron, 128, True) for neuron in NEURON_KERNELS if neuron != "li"),
     ("li", 20, False),
     ("alif", 1000, False),
     ("alif", 36, True),

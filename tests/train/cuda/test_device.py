@@ -73,7 +73,7 @@ def test_memory_is_what_the_docstring_says():
         if needed:
             spikes.backward(torch.ones_like(spikes))
         torch.cuda.synchronize()
-        case.weight.grad = case.weight_rec.grad = None
+        case.weight.grad = case.recurrent_weight.grad = None
         return (after - before) / one, (torch.cuda.max_memory_allocated() - before) / one
 
     for needed, kept, peak in ((False, 1, 2), (True, 3, 6)):
