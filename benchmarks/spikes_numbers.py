@@ -53,7 +53,7 @@ STATE_BYTES = 3
 
 
 def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
-    """Run one neuron on currents (time,) and return its states u, s and, of an ALIF, b and B."""
+    """Run one neuron on currents (time,) and return its states v, s and, of an ALIF, b and B."""
     neuron = NEURONS[config.neuron](config)
     coefficients, gain = neuron.coefficients(), neuron.current_gain()
     assert gain is not None
@@ -73,8 +73,8 @@ def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
 def impulse_response(tau: float, steps: int) -> Floats:
     """Return what is left (time,) in an ``LI`` of a current in its first step, as a share."""
     config = LayerConfig(neuron="li", size=1, tau_mem=Init(mean=tau))
-    u = run_neuron(config, np.eye(1, steps)[0])["u"]
-    return u / u[0]
+    v = run_neuron(config, np.eye(1, steps)[0])["v"]
+    return v / v[0]
 
 
 def heartbeat(steps: int, period: int) -> Floats:
@@ -354,7 +354,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
         "firing rate",
         "silent neurons",
         "above half of all steps",
-        "ACs a step",
+        "ACs per step",
         "rate n (n + 10)",
         "test",
     ]
@@ -377,7 +377,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
 
 
 def _dense(networks: Networks, exported: dict[str, Inference]) -> list[list[str]]:
-    rows = [["network", "parameters", "test", "MACs a step", "ACs a step", "nJ a step"]]
+    rows = [["network", "parameters", "test", "MACs per step", "ACs per step", "nJ per step"]]
     for name, key in (
         ("spikes, trained on the grid", "grid 8"),
         ("spikes, rates penalised", "sparse"),

@@ -1,13 +1,13 @@
-"""The neurons of NIR as srnn's float neurons, and back (docs/NIR.md).
+"""NIR neurons as srnn's float neurons (docs/NIR.md).
 
-NIR's equations are continuous. They are discretised by one forward Euler step of ``dt`` a step, the
-spike and the reset at its end, as every importer of NIR does::
+NIR's equations are continuous. They are discretised by one forward Euler step per time step ``dt``,
+with the spike and the reset at its end, as in every importer of NIR::
 
     i <- i + dt / tau_syn (w_in S - i)            CubaLIF, CubaLI
-    v <- v + dt / tau (v_leak - v + r I)          I = i where there is one
+    v <- v + dt / tau (v_leak - v + r I)          I = i if there is one
     s = [v > v_threshold];  v <- v_reset where s
 
-so that a decay factor is ``1 - dt / tau``. srnn's neurons start from 0, which stands for v_reset.
+so a decay factor is ``1 - dt / tau``. srnn's neurons start from 0, which represents v_reset.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SYNAPSES = ("euler", "jump")
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read what a file does not say.
+    """How to interpret what a file does not specify.
 
-    ``dt``: seconds a step. ``reset``: of nodes that do not say it; ``zero``, what NIR means, to
-    v_reset in the step of the spike; ``subtract``, the threshold is subtracted one step later.
-    ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S`` (Norse's LIFCell).
-    ``settled_bias``: whether a constant that passes the filter of a current counts with its final
-    value from the first step on.
+    ``dt``: seconds per step. ``reset``: for nodes that do not specify it; ``zero``, NIR's
+    definition, to v_reset in the step of the spike; ``subtract``, the threshold is subtracted one
+    step later. ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S``
+    (Norse's LIFCell). ``settled_bias``: whether a constant that passes the filter of a current has
+    its final value from the first step on.
     """
 
     dt: float
@@ -50,7 +50,7 @@ class Reading:
 
 
 class UnfitNeuronError(Exception):
-    """A neuron node that no float neuron says; ``reasons`` are all that keep it."""
+    """A neuron node that no float neuron can represent, with all ``reasons``."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -65,7 +65,7 @@ def float_layer(
     Raises
     ------
     UnfitNeuronError
-        What srnn has no neuron for, all reasons together.
+        srnn has no such neuron; the message holds all reasons.
     """
     values = _values(population)
     reset = _reset(population, reading)
@@ -77,7 +77,7 @@ def float_layer(
     rate = np.minimum(reading.dt / values["tau"], 1.0)
     found: dict[str, FloatArray] = {"tau_mem": _steps(rate)}
     if population.kind == "LI" or soft:
-        # The float neuron multiplies by 1 - alpha, with alpha of the tau that it keeps.
+        # The float neuron multiplies by 1 - alpha, with the alpha of its stored tau.
         gain = rate / -np.expm1(-1.0 / found["tau_mem"].astype(np.float32).astype(np.float64))
         bias = gain * (values["v_leak"] + values["r"] * population.constant)
         gain = gain * values["r"]
@@ -114,7 +114,7 @@ def float_layer(
 
 
 def _values(population: Population) -> dict[str, FloatArray]:
-    """Return a node's parameters, (n,) each, those that it lacks as if they were not there."""
+    """Return a node's parameters, (n,) each, with neutral values for those that it lacks."""
     node, n = population.node, population.size
     names = {"tau": "tau_mem" if population.kind.startswith("Cuba") else "tau"}
     names |= {name: name for name in ("tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset")}
@@ -158,12 +158,12 @@ def _obstacles(
         filtered = (values["tau_syn"] > reading.dt * (1 + 1e-6)) & (population.constant != 0)
         if filtered.any() and not reading.settled_bias:
             reasons.append(
-                "a bias passes the filter of the current, srnn adds it behind the filter; "
-                "--settled-bias counts it with its final value from the first step on"
+                "a bias passes the filter of the current, srnn adds it after the filter; "
+                "--settled-bias gives it its final value from the first step on"
             )
         if soft:
             reasons.append(
-                "a current with a filter and a reset by subtraction are no srnn neuron together; "
+                "srnn has no neuron with both a filtered current and a reset by subtraction; "
                 "train with reset to zero"
             )
     if "v_threshold" in values:
@@ -176,7 +176,7 @@ def _obstacles(
 
 
 def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
-    """Return why delays in seconds are no steps that a chip can hold back."""
+    """Return why delays in seconds are not steps that a chip can represent."""
     steps = late / dt
     bad = np.flatnonzero((np.abs(steps - np.round(steps)) > 1e-4) | (steps > DELAY_MAX + 0.5))
     if not bad.size:
@@ -188,7 +188,7 @@ def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
 
 
 def _wrong_tau(name: str, tau: FloatArray, dt: float, least: float) -> list[str]:
-    """Return why a decay 1 - dt / tau is none, or has no time constant in steps."""
+    """Return why 1 - dt / tau is not a decay, or has no time constant in steps."""
     bad = np.flatnonzero((tau < dt * (1 - 1e-6)) | (tau <= 0))
     if bad.size:
         return [
@@ -200,6 +200,6 @@ def _wrong_tau(name: str, tau: FloatArray, dt: float, least: float) -> list[str]
         return []
     return [
         f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, a decay factor of "
-        f"{1 - dt / tau[bad[0]]:g} a step, outside {np.exp(-1 / least) if least else 0:.4g}.."
+        f"{1 - dt / tau[bad[0]]:g} per step, outside {np.exp(-1 / least) if least else 0:.4g}.."
         f"{np.exp(-1 / TAU_MAX):.6g}"
     ]

@@ -1,6 +1,6 @@
 """From a float model to a network of integers (docs/FIXED_POINT.md, last section).
 
-No simulator is imported here: calibration is given a ``run`` function by the command.
+No simulator is imported here: the command passes a ``run`` function for calibration.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from .trace import LayerTrace, Trace
 __all__ = ["SCALES", "LayerReport", "Quantization", "calibrate", "dead_neurons", "quantize"]
 
 RESCALE_LIMIT = 16
-"""How often the unit of a layer may be doubled because of what calibration shows."""
+"""How often the unit of a layer may be doubled by calibration."""
 Run = Callable[[Network, npt.NDArray[Any], npt.NDArray[Any] | None], Trace]
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What quantization did to a layer.
+    """The effect of quantization on a layer.
 
     ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error
     of a weight in units of its neuron's largest weight; ``decay_error``: of a decay factor.
-    ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how
-    often, at most, the unit of a neuron was doubled to keep a state in range, and
-    ``doubled_neurons`` for how many. ``size_bytes``: weights at their bits, parameters at their
-    widths.
+    ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: the
+    largest number of times that a neuron's unit was doubled to keep a state in range, and
+    ``doubled_neurons`` the number of such neurons. ``size_bytes``: weights at their bit width,
+    parameters at theirs.
     """
 
     name: str
@@ -83,8 +83,8 @@ def quantize(
     Raises
     ------
     InputError
-        A layer that has no integer form, a weight matrix without content, or a state that saturates
-        whatever the scale.
+        A layer without an integer form, a weight matrix of zeros, or a state that saturates at any
+        scale.
     """
     provenance = {
         "recipe": model.recipe,
@@ -112,12 +112,12 @@ def quantize(
 def trained_quantization(
     model: FloatModel,
 ) -> tuple[Quantization, list[npt.NDArray[np.int64]]] | None:
-    """Return the scheme and the doublings that a model was trained with, None for a float one.
+    """Return the scheme and the doublings that a model was trained with, None for a float model.
 
     Raises
     ------
     InputError
-        The model's table ``quantization`` is not one.
+        The model's table ``quantization`` is malformed.
     """
     if not model.quantization:
         return None
@@ -150,7 +150,7 @@ def calibrate(  # noqa: PLR0917
     Raises
     ------
     InputError
-        What ``freeze`` raises; a state that saturates whatever the scale.
+        What ``freeze`` raises; a state that saturates at any scale.
     """
     out_of_range: list[npt.NDArray[np.bool_]] = []
     for _ in range(RESCALE_LIMIT + 1):
@@ -177,10 +177,10 @@ def calibrate(  # noqa: PLR0917
 def _too_high(
     network: Network, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which neurons (n,) of a layer come too near to the edge of 24 bits.
+    """Return which neurons (n,) of a layer come too close to the limit of 24 bits.
 
     The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates. A current
-    that wraps may land anywhere, hence u is judged by what is delivered to it.
+    that wraps may have any value, hence u is judged by its input.
     """
     layer, recorded = network.layers[index], trace.layers[index]
     peaks = [
@@ -265,7 +265,7 @@ def _report(
 
 
 def layer_bytes(layer: Layer, weight_bits: int = grid.WEIGHT_BITS_MAX) -> int:
-    """Return the layer's bytes on a chip: weights by their bits, 2 a decay, 3 a 24-bit state."""
+    """Return the layer's bytes on a chip: weights by bits, 2 per decay, 3 per 24-bit state."""
     synapses = dense(layer.synapses).count
     synapses += 0 if layer.recurrent is None else layer.recurrent.count
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]

@@ -1,7 +1,7 @@
 """A spiking layer over a sequence: weights and neurons, run by the engine or step by step.
 
-In the loop a layer's input product is computed for the whole sequence at once and then taken apart
-step by step with ``unbind``: indexing it would make the backward pass quadratic in time.
+In the loop a layer's input product is computed for the whole sequence at once and then split into
+steps with ``unbind``: indexing it would make the backward pass quadratic in time.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Direction(nn.Module):
     ) -> tuple[Tensor | None, Tensor, State]:
         """Run over (batch, time, inputs): membranes and spikes (batch, time, n), and the state.
 
-        With ``encoded``, the surrogate as ``train/engine`` reads it, the engine runs the sequence;
-        it leaves out membranes that are not wanted, and returns None for them.
+        With ``encoded``, the surrogate in the form of ``train/engine``, the engine runs the
+        sequence; it skips membranes that are not requested, and returns None for them.
         """
         if encoded is not None:
             layer = self.on_engine(inputs.shape[0], state)
@@ -186,7 +186,7 @@ class SpikingLayer(nn.Module):
         if state is not None:
             raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
         if not isinstance(inputs, Tensor):
-            raise InputError("layer: a bidirectional layer reads tensors, no event lists")
+            raise InputError("layer: a bidirectional layer reads tensors, not event lists")
         order = reversed_steps(inputs, lengths)
         turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
         back_membrane, back_spikes, _ = self.backward_direction(turned, None, *how)
@@ -197,21 +197,21 @@ class SpikingLayer(nn.Module):
         return torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2), spikes, after
 
     def directions(self) -> dict[str, Direction]:
-        """Return the directions by the part of their weights' names."""
+        """Return the directions by the prefix of their weights' names in a ``model.pt``."""
         if self.backward_direction is None:
             return {"": self.forward_direction}
         return {"forward.": self.forward_direction, "backward.": self.backward_direction}
 
 
 def _late(drive: Tensor, delay: Tensor) -> Tensor:
-    """Return drives (batch, time, n) with every neuron's held back by its delay (n,)."""
+    """Return drives (batch, time, n) delayed by each neuron's delay (n,)."""
     steps = torch.arange(drive.shape[1], device=drive.device)[:, None] - delay.long()
     index = steps.clamp(min=0).expand(len(drive), -1, -1)
     return torch.gather(drive, 1, index) * (steps >= 0)
 
 
 def _due(waiting: list[Tensor], delay: Tensor) -> Tensor:
-    """Return what of the sums (batch, n) of all steps so far is due now."""
+    """Return which of the sums (batch, n) of all steps so far is due now, per neuron."""
     now = len(waiting) - 1
     total = torch.zeros_like(waiting[0])
     for late in delay.unique().long().tolist():
@@ -222,8 +222,8 @@ def _due(waiting: list[Tensor], delay: Tensor) -> Tensor:
 
 def _no_state() -> InputError:
     return InputError(
-        "layer: with delays every sequence starts anew, for messages under way are no part of the "
-        "state; set truncate_steps to 0"
+        "layer: with delays a sequence cannot continue from a state, which does not hold the "
+        "messages in transit; set truncate_steps to 0"
     )
 
 
@@ -239,9 +239,9 @@ def stack_on(device: torch.device) -> Callable[..., StackResult]:
 
 
 def reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return for (batch, time, n) the step (batch, time, 1) that each becomes when time turns.
+    """Return for (batch, time, n) the source step (batch, time, 1) of each step in reversed time.
 
-    A sample turns around its own end; steps beyond it stay where they are.
+    A sample is reversed within its own length; steps beyond it stay in place.
     """
     batch, steps, _ = signal.shape
     step = torch.arange(steps, device=signal.device)

@@ -1,4 +1,4 @@
-"""The float neurons: one class each, its docstring its equation, one pure step.
+"""The float neurons: one class each, with its equation as docstring and one pure step.
 
 In every equation I_t is the synaptic current of the step (input, recurrence and bias), alpha =
 exp(-1 / tau_mem), rho = exp(-1 / tau_adp), time constants in steps, ``[x > 0]`` the spike with a
@@ -24,14 +24,14 @@ State = tuple[Tensor, ...]
 Spike = Callable[[Tensor], Tensor]
 
 _ROUNDING = 1e-6
-"""Steps by which single precision may miss the range of time constants."""
+"""Tolerance, in steps, for time constants rounded to single precision."""
 
 
 class Neuron(nn.Module, ABC):
     """A population of ``size`` neurons with per-neuron parameters.
 
-    Time constants are kept raw (``train/time_constants.py``). Threshold and adaptation strength are
-    kept with any sign and used without it, so that one that training drives to zero can come back.
+    Time constants are kept raw (``train/time_constants.py``). Threshold and adaptation strength may
+    have any sign and are used as magnitudes, so that one that training drives to zero can recover.
     Each is trained if the config says so.
     """
 
@@ -39,7 +39,7 @@ class Neuron(nn.Module, ABC):
     states: ClassVar[tuple[str, ...]] = ()
     spiking: ClassVar[bool] = True
     bias_after_current: ClassVar[bool] = False
-    """Whether the layer's bias is no part of I_t but the last coefficient of ``step``."""
+    """Whether the layer's bias is the last coefficient of ``step`` instead of a part of I_t."""
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
@@ -78,12 +78,12 @@ class Neuron(nn.Module, ABC):
         Raises
         ------
         InputError
-            A time constant below the range that can be trained: a current without a filter.
+            A time constant below the range that can be trained, such as a current without a filter.
         """
         if name in TIME_CONSTANTS and bool((value < TAU_MIN - _ROUNDING).any()):
             raise InputError(
                 f"{name}: {float(value.min()):g} steps is below {TAU_MIN:g}, the least that can be "
-                "trained; a current without a filter runs in the exporter and on the chip alone"
+                "trained; a current without a filter only runs in the exporter and on the chip"
             )
         with torch.no_grad():
             if name in TIME_CONSTANTS:
@@ -100,12 +100,12 @@ class Neuron(nn.Module, ABC):
 
     @abstractmethod
     def coefficients(self) -> tuple[Tensor, ...]:
-        """Return what ``step`` needs, each (size,); computed once a sequence."""
+        """Return what ``step`` needs, each (size,); computed once per sequence."""
 
     def current_gain(self) -> Tensor | None:
         """Return the factor (size,) of the current in the membrane equation, or None for 1.
 
-        The network multiplies it into the weights once a sequence.
+        The network multiplies the weights by it once per sequence.
         """
         return 1.0 - torch.exp(-1.0 / self.tau("tau_mem"))
 
@@ -113,7 +113,7 @@ class Neuron(nn.Module, ABC):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return the next state; ``current`` (batch, size) already carries ``current_gain``."""
+        """Return the next state; ``current`` (batch, size) already includes ``current_gain``."""
 
 
 class ALIF(Neuron):
@@ -166,7 +166,7 @@ class ReLUALIF(ALIF):
 
 
 class LIF(Neuron):
-    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` not adapting.
+    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` without adaptation.
 
     ::
 

@@ -1,7 +1,7 @@
 """Surrogate gradients of the spike, by name.
 
 The forward pass is the step ``s = [x > 0]`` with ``x = v - B``; the backward pass takes f(x) for
-ds/dv. x is in the membrane's own units, not divided by the threshold. Every f has the factor
+ds/dv. x is in units of the membrane, not divided by the threshold. Every f has the factor
 ``gamma``. Sources: Yin, Corradi, Bohte 2020 (gaussian), 2021 (multi_gaussian) and their code;
 SLAYER (exponential).
 """
@@ -20,7 +20,7 @@ from ..export.errors import InputError
 
 
 class Surrogate(Protocol):
-    """A function f(x) in place of the derivative of the step."""
+    """A function f(x) that replaces the derivative of the step."""
 
     def derivative(self, x: Tensor) -> Tensor:
         """Return f(x), of the shape of x."""

@@ -104,7 +104,7 @@ def test_every_dataset_of_a_file_has_a_row(tmp_path, network):
 def test_limits_are_those_of_the_code():
     rows = documented()
     assert rows["/srnn/message_bits"][4].endswith(
-        f"1..{grid.MESSAGE_BITS_MAX}: graded inputs of that many bits beside the sign"
+        f"1..{grid.MESSAGE_BITS_MAX}: graded inputs of that many bits plus a sign"
     )
     assert rows["/srnn/layer/<i>/weight_exp"][4].startswith(
         f"{grid.WEIGHT_EXP_MIN}..{grid.WEIGHT_EXP_MAX}"

@@ -222,7 +222,7 @@ def test_unknown_datasets_are_refused_by_name(original, name):
     path, _, _ = original
     with h5py.File(path, "r+") as file:
         file[name] = 1
-    with pytest.raises(InputError, match=f"/{name}: not known to this format"):
+    with pytest.raises(InputError, match=f"/{name}: unknown to this format"):
         read_net(path)
 
 
@@ -232,7 +232,7 @@ def test_unknown_samples_and_groups_are_refused(original):
         file["srnn/samples/weights"] = 1
         file.create_group("elsewhere")["ignored"] = h5py.ExternalLink("x.h5", "/y")
     assert read_net(path) is not None
-    with pytest.raises(InputError, match="/srnn/samples/weights: not known"):
+    with pytest.raises(InputError, match="/srnn/samples/weights: unknown"):
         read_samples(path)
     with h5py.File(path, "r+") as file:
         file.create_group("layer/9")

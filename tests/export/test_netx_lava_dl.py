@@ -305,7 +305,7 @@ def test_input_and_flatten_pass_through(tmp_path):
         ({"neuron__weight_exp": np.array([1.0])}, "weight_exp: 1.0 is not read, only 0"),
         (LOIHI | {"neuron__wgtExp": 2}, "wgtExp: 2 is not read, only 0"),
         (LOIHI | {"neuron__theta": 5000}, "theta: 5000 is not read, only 64 vThMant, 5120"),
-        ({"neuron__messageBits": 8}, "/layer/0/neuron/messageBits: not known"),
+        ({"neuron__messageBits": 8}, "/layer/0/neuron/messageBits: unknown"),
         ({"neuron__iDecay": 4097}, "iDecay: 4097 is outside 0..4096"),
         ({"neuron__iDecay": None}, "iDecay: missing"),
         ({"neuron__iDecay": "fast"}, "iDecay: holds the string 'fast', needs numbers"),
@@ -322,7 +322,7 @@ def test_input_and_flatten_pass_through(tmp_path):
         ({"bias": np.zeros(2)}, r"bias: shape \(2,\), needs a scalar or \(3,\)"),
         ({"delay": np.array([0, 0, 63])}, r"delay\[2\]: 63 is outside 0..62"),
         ({"delay": np.zeros(4)}, r"delay: shape \(4,\), needs"),
-        ({"stride": 1}, "/layer/0/stride: not known to this format"),
+        ({"stride": 1}, "/layer/0/stride: unknown to this format"),
         ({"type": "dense_rec"}, "/layer/0/weight_rec: missing"),
         ({"type": "dense_rec", "weight_rec": np.zeros((2, 2))}, r"weight_rec: shape \(2, 2\)"),
         (

@@ -126,7 +126,7 @@ def test_convolutions_that_lava_dl_loads():
         (network([[255, 3]] * 2, recurrent=[[2, -2], [0, 0]]), r"weight \(3..255\) loses weights"),
         (
             network(EVEN, ThresholdRefractoryLIF(2, *[np.array(9)] * 6)),
-            "ATRLIF neurons are not known to lava-dl",
+            "ATRLIF neurons are unknown to lava-dl",
         ),
         (network(np.full((1, 600), 254), LeakyIntegrator(1, np.array(9))), "can leave 24 bits"),
     ],
@@ -140,7 +140,7 @@ def test_one_line_per_obstacle(built, match):
 
 def test_adaptive_layers_are_named():
     found = stock_lava_dl_obstacles(adaptive_network())
-    assert found == ["layer hidden: SRNN_ALIF neurons are not known to lava-dl"]
+    assert found == ["layer hidden: SRNN_ALIF neurons are unknown to lava-dl"]
 
 
 def test_spiking_cuba_may_wrap():

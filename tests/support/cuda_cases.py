@@ -214,7 +214,7 @@ def a_second_run_gives_the_same_bits(device: str) -> None:
 
 
 def a_graph_can_be_walked_twice(device: str) -> None:
-    """The way back leaves what was kept as it was."""
+    """The backward pass does not change what was kept."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     total = objective(mine)
     leaves = list(case.leaves().values())

@@ -45,7 +45,7 @@ def test_unlike_parts_are_refused() -> None:
     one, other = (EventLists.from_dense(np.ones((2, 3, n), np.uint8)) for n in (4, 5))
     graded = EventLists.from_dense(np.full((2, 3, 4), 7))
     for parts in ([], [one, other], [one, graded]):
-        with pytest.raises(DataError, match="parts of unlike"):
+        with pytest.raises(DataError, match="parts of other"):
             EventLists.joined(parts)
 
 

@@ -117,7 +117,7 @@ def test_unfit_arrays(tmp_path: Path, ending: str, change: dict, said: str) -> N
 def test_arrays_of_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     objects = np.array(["a", "b", {}], dtype=object)
     np.savez(tmp_path / "o.npz", inputs=np.zeros((3, 2, 1)), labels=objects)
-    with pytest.raises(DataError, match="not a whole"):
+    with pytest.raises(DataError, match="not a complete"):
         read_recordings(tmp_path / "o.npz")
 
 
@@ -259,5 +259,5 @@ def test_truncated_files_are_refused(
     for share in (0.0, 0.1, 0.5, 0.9):
         content = whole_files[ending]
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(DataError, match="not a whole"):
+        with pytest.raises(DataError, match="not a complete"):
             read_recordings(path)

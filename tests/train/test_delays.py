@@ -189,7 +189,7 @@ def test_a_state_cannot_be_continued():
     for engine in ("loop", "events"):
         model = make(engine, delay_rec=Delay(0, 3))
         outputs = model(draw())
-        with pytest.raises(InputError, match="every sequence starts anew"):
+        with pytest.raises(InputError, match="cannot continue from a state"):
             model(draw(), state=outputs.state)
 
 

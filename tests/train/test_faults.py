@@ -331,7 +331,8 @@ def test_weights_without_integers(neuron: str, name: str, value: float) -> None:
     assert str(error) == "the weights have no integers"
     fault = found(error)
     assert (fault.cause, fault.layer) == ("parameter", 0)
-    assert fault.what.startswith(name.removeprefix("raw_"))
+    stored = {"recurrent_weight": "weight_rec"}.get(name, name.removeprefix("raw_"))
+    assert fault.what.startswith(stored)
 
 
 def test_a_bias_beyond_all_integers() -> None:

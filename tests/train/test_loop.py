@@ -216,7 +216,7 @@ def test_columns_of_the_metrics_and_tensorboard(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("readout", "per_step", "said"),
     [
-        ("membrane", False, "one label a sequence; choose mean_softmax or spike_count or last"),
+        ("membrane", False, "one label per sequence; choose mean_softmax or spike_count or last"),
         ("mean_softmax", True, "a label at every step; choose membrane"),
         ("last_membrane", True, "a label at every step; choose membrane"),
     ],

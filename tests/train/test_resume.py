@@ -162,7 +162,7 @@ def damage(content: bytes, kind: str) -> bytes:
 def test_a_checkpoint_with_the_former_names(tmp_path: Path) -> None:
     long = recipe(epochs=2)
     hidden, readout = long.model.layers
-    layers = (replace(hidden, bidirectional=True), readout)
+    layers = ({**hidden, "bidirectional": True}, readout)
     long = replace(long, model=replace(long.model, layers=layers))
     fit(long, task(), tmp_path / "whole")
     fit(replace(long, training=replace(long.training, epochs=1)), task(), tmp_path / "parts")
@@ -188,7 +188,7 @@ def test_a_damaged_checkpoint(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError) as raised:
         fit(recipe(epochs=2), task(), tmp_path, resume=True)
     assert str(raised.value).startswith(f"{path}: ")
-    assert "start anew with --overwrite" in str(raised.value)
+    assert "start again with --overwrite" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -48,7 +48,7 @@ def test_the_sample_is_numbered_as_in_its_split(tmp_path: Path) -> None:
     with pytest.raises(DivergedError) as raised:
         fit(recipe(), bad, tmp_path)
     line = str(raised.value)
-    assert "it began in training sample 13, step 7, input channel 1 is inf; mend or leave" in line
+    assert "it began in training sample 13, step 7, input channel 1 is inf; fix or leave" in line
     assert line.endswith("; there was no checkpoint yet")
     assert "\n" not in line
 
@@ -106,8 +106,8 @@ def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(
     assert line.startswith(
         "training: a weight is not finite in epoch 2; it began in layer 0 (alif)"
     )
-    assert "bias[3] is inf; a step of the optimizer made it so: lower --learning-rate" in line
-    assert f"the last checkpoint in {tmp_path} is kept as it is" in line
+    assert "bias[3] is inf; an optimizer step caused it: lower --learning-rate" in line
+    assert f"the last checkpoint in {tmp_path} is unchanged" in line
     assert f"--start {tmp_path / MODEL}" in line
     assert len(told) == 1
     assert bits(tmp_path) == told[0]
@@ -226,7 +226,7 @@ def test_from_the_command_line(
     assert "in epoch 1, batch 1; it began in layer 0 (alif), training sample " in errors
     assert ", step " in errors
     assert "; its weight reaches 3e+38: lower --learning-rate (it is 0.02)" in errors
-    assert f"the last checkpoint in {out} is kept as it is" in errors
+    assert f"the last checkpoint in {out} is unchanged" in errors
     assert bits(out) == before
     assert main(["--resume", str(out)]) == 0
 

@@ -26,11 +26,11 @@ class Replay(Protocol):
         ...
 
     def spikes(self) -> Floats | None:
-        """Return the spikes (batch, time, n), None of a layer without."""
+        """Return the spikes (batch, time, n), None if the layer has none."""
         ...
 
     def counts(self) -> Floats | None:
-        """Return the spikes (batch, n) within each sample's length, None of a layer without."""
+        """Return the spikes (batch, n) within each sample's length, None if the layer has none."""
         ...
 
     def final(self) -> list[Floats]:
