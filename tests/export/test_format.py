@@ -72,11 +72,11 @@ def test_every_dataset_of_a_file_has_a_row(tmp_path, network):
             return
         general = re.sub(r"/layer/[1-9]\d*/", "/layer/<i>/", f"/{name}")
         if general not in rows:
-            # The group /layer/0 of an input with neurons is a layer's.
+            # The group /layer/0 of an input with neurons is that of a layer.
             general = general.replace("/layer/0/", "/layer/<i>/")
         keys = {p.key for record in NEURONS.values() for p in record.PARAMETERS}
         if general not in rows and general.rsplit("/", 1)[1] in keys:
-            # Where stock lava-dl must refuse the file, /layer repeats the parameters of /srnn.
+            # If stock lava-dl must refuse the file, /layer repeats the parameters of /srnn.
             general = "/srnn/layer/<i>/neuron/<key>"
         row = rows[general]
         kind = "string" if entry.dtype.kind == "S" and entry.dtype != "S10" else str(entry.dtype)

@@ -1,4 +1,4 @@
-"""``srnn-export --inspect``: what it says is what the file holds, for every kind of file."""
+"""``srnn-export --inspect`` describes every kind of file correctly."""
 
 # pyright: reportArgumentType=false
 

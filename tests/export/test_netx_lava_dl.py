@@ -140,7 +140,7 @@ def test_golden_recurrent_network(data_dir, tmp_path):
     assert network.readout.kind == "membrane"
     recorded = np.load(data_dir / "golden" / "recurrent_cuba.npz")
     sent = [recorded[name].T for name in ("input", "s0", "s1")]
-    # In Lava every synapse adds a step: each layer is fed what the one below sent the step before.
+    # In Lava every synapse adds a step: each layer reads the previous step of the one below.
     fed = [np.vstack([np.zeros_like(spikes[:1]), spikes[:-1]])[None] for spikes in sent]
     for index in (0, 1):
         trace = run(Network((network.layers[index],)), fed[index])
@@ -283,7 +283,7 @@ def test_input_and_flatten_pass_through(tmp_path):
     with h5py.File(path, "r+") as file:
         del file["layer/1/shape"]
         file["layer/0/shape"][...] = [4, 1, 1]
-    with pytest.raises(InputError, match=r"/layer/2/weight: weights \(3, 2\) do not fit, 4 needed"):
+    with pytest.raises(InputError, match=r"/layer/2/weight: weights \(3, 2\) do not fit: needs 4"):
         read_net(path)
     with pytest.raises(InputError, match=r"/layer: has no layer of neurons"):
         read_net(path, num_layers=2)
@@ -315,7 +315,7 @@ def test_input_and_flatten_pass_through(tmp_path):
         ({"weight": np.full((3, 2), 0.5)}, r"weight\[0, 0\]: 0.5 is not a whole number"),
         ({"weight": np.full((3, 2), 300)}, r"weight\[0, 0\]: 300 is outside -256..255"),
         ({"weight": np.array([[129, -2]] * 3)}, "129 is not on the 8-bit grid"),
-        ({"outFeatures": 4}, "/layer/0/outFeatures: weights .* do not fit, 4 needed in place of 3"),
+        ({"outFeatures": 4}, "/layer/0/outFeatures: weights .* do not fit: needs 4, has 3"),
         ({"shape": np.array([4])}, "/layer/0/shape: weights"),
         ({"bias": np.array([0.5, 0, 0])}, r"bias\[0\]: 0.5 is not a whole number"),
         ({"bias": np.array([0, 0, 40000])}, r"bias\[2\]: 40000 is outside -32768..32767"),

@@ -1,4 +1,4 @@
-"""What stock lava-dl would make of a network, against Lava's own weight arithmetic."""
+"""What stock lava-dl would compute for a network, against Lava's own weight arithmetic."""
 
 # pyright: reportOperatorIssue=false
 
@@ -144,13 +144,13 @@ def test_adaptive_layers_are_named():
 
 
 def test_spiking_cuba_may_wrap():
-    # Lava's own current wraps, so only the leaky integrator that stands for one must not.
+    # Lava's own current may wrap; only that of a replaced leaky integrator must not.
     many = np.full((1, 600), 254)
     assert stock_lava_dl_obstacles(network(many)) == []
 
 
 def netx_weights(parts):
-    """Return what stock netx and Lava compute with, as lava-dl 0.6.0 and lava-nc 0.10.0 do it."""
+    """Return the weights of stock netx and Lava, as in lava-dl 0.6.0 and lava-nc 0.10.0."""
     from lava.utils import weightutils
 
     together = np.hstack(parts)

@@ -1,4 +1,4 @@
-"""Delay nodes of NIR: steps of the neurons behind them, or refused by name."""
+"""Delay nodes of NIR: steps of the neurons after them, or refused by name."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_delays_reach_the_neurons_in_steps(tmp_path: Path) -> None:
     [
         (
             [nir.Delay(np.arange(4) * DT), nir.Linear(np.ones((4, 4)))],
-            "n1 (Linear): mixes in output 0 values that a Delay before it delays by 0 to 0.003 s; a "
-            "neuron of srnn has one delay: put the Delay after it",
+            "n1 (Linear): mixes in output 0 values that a Delay before it delays by 0 to 0.003 s; "
+            "a neuron of srnn has one delay: put the Delay after it",
         ),
         (
             [nir.Affine(np.ones((4, 4)), np.ones(4)), nir.Delay(np.full(4, DT))],

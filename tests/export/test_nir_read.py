@@ -1,4 +1,4 @@
-"""Files of NIR: graphs that are chains of layers, graphs that are not, files that are none."""
+"""NIR files: chains of layers, other graphs, and files that are not NIR."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from srnn.export.nir_import import import_nir
 
 
 def test_the_equations_of_nir_by_euler_steps(tmp_path: Path) -> None:
-    """Against the equations as they stand in nir's docstrings, one step at a time."""
+    """Against the equations in nir's docstrings, step by step."""
     rng = np.random.default_rng(1)
     w, b = matrix(6, 4), 0.2 * rng.normal(size=6)
     node = nir.LIF(

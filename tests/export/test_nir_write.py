@@ -1,4 +1,4 @@
-"""From float models to NIR and back, to the same bits."""
+"""From float models to NIR and back, with the same bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the fused kernels, on a CUDA device or interpreted on the CPU.
+"""Properties of the fused kernels, on a CUDA device or interpreted on the CPU.
 
 Every check takes the device and raises AssertionError. ``test_interpreted.py`` runs them
 under Triton's interpreter, ``test_device.py`` on a GPU. The reference is the plain loop
@@ -40,7 +40,7 @@ Outputs = tuple[Tensor, Tensor, tuple[Tensor, ...]]
 
 
 def stack(case: Case, inputs: Any = None, **wanted: Any) -> StackResult:
-    """The layer's run by the kernels; Triton is imported late, names of checks do without."""
+    """The layer's run by the kernels; Triton is imported only here."""
     from srnn.train.cuda.stack import spiking_stack
 
     encoded = encode(case.surrogate)
@@ -75,7 +75,7 @@ def agreeing(make: Callable[[int], Case], device: str) -> tuple[Case, Case, Outp
 
 
 def compare(mine: Outputs, theirs: Outputs, case: Case, exact: Case, *leaves: str) -> None:
-    """Go back from both and compare outputs, last states and gradients."""
+    """Run both backward and compare outputs, last states and gradients."""
     for a, b in zip((*mine[:2], *mine[2]), (*theirs[:2], *theirs[2]), strict=True):
         assert error(a.cpu(), b.cpu()) < LIMIT
     objective(mine).backward()
@@ -104,7 +104,7 @@ def equals_the_loop(device: str, **drawn: Any) -> None:
 
 
 def equals_the_cpu_engine(device: str, **drawn: Any) -> None:
-    """The engine in float32, whose sums are taken in another order."""
+    """The engine in float32, with another order of summation."""
     case, _, mine, _ = agreeing(lambda seed: draw(**{"seed": seed, **SMALL, **drawn}), device)
     other = on(case, "cpu")
     compare(mine, run_engine(other), case, other)
@@ -140,7 +140,7 @@ def silent_and_saturated(device: str, neuron: str) -> None:
 
 
 def chunks_equal_the_whole(device: str, neuron: str) -> None:
-    """Truncated sequences that hand on their state, with the gradient through it."""
+    """Truncated sequences that pass on their state, with the gradient through it."""
     recurrent = neuron != "li"
     case, exact, _, theirs = agreeing(
         lambda seed: draw(neuron, seed, **SMALL, recurrent=recurrent), device
@@ -166,7 +166,7 @@ def each_output_alone_has_its_gradient(device: str) -> None:
 
 
 def only_some_leaves_need_a_gradient(device: str) -> None:
-    """What is not asked for is not computed, the rest is the same bits."""
+    """Outputs that are not requested are None, the others have the same bits."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     objective(mine).backward()
     for frozen in ("inputs", "weight", "recurrent_weight"):
@@ -371,7 +371,7 @@ SIZES = (
 
 
 def cases() -> dict[str, tuple[Callable[..., None], dict[str, Any]]]:
-    """By name: what must hold, and its arguments."""
+    """Checks and their arguments, by name."""
     found: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {}
     for neuron in NEURONS:
         drawn: dict[str, Any] = {"neuron": neuron}

@@ -1,4 +1,4 @@
-"""The engine's equations once more: the plain loop of ``train/neurons.py`` in float64 autograd."""
+"""A reference for the engine: the plain loop of ``train/neurons.py`` in float64 autograd."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def agreeing(make: Any, tries: int = 30) -> tuple[Case, Case]:
 
 
 def relative_errors(case: Case, exact: Case, inputs: Any = None) -> dict[str, float]:
-    """Run both forward and back; return the relative error of outputs and every gradient."""
+    """Run both passes; return the relative error of outputs and every gradient."""
     mine, theirs = run_engine(case, inputs), run_loop(exact)
     errors = {
         name: error(a, b)

@@ -1,4 +1,4 @@
-"""``shd`` and ``ssc`` on small files in the published layout; the published files are not here."""
+"""``shd`` and ``ssc`` on small files in the published layout."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_shd_options(tmp_path: Path) -> None:
     even = load("shd", folder, {"dt": 0.01, "steps": 120})
     assert published.train.inputs.shape == (60, 100, 700)
     assert not np.asarray(published.train.inputs)[:, :, 0].any()
-    # What even puts into step t and unit u, published puts one later and the other way round.
+    # Compared with even, published is one step later and has reversed channels.
     early = np.asarray(even.train.inputs)[:, :98, 1:]
     turned = np.asarray(published.train.inputs)[:, 1:99, :0:-1]
     assert (early != turned).sum() < 0.15 * early.sum()

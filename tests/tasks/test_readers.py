@@ -153,7 +153,7 @@ def test_csv_with_labels_per_step(tmp_path: Path) -> None:
         ("sample,label,x\n1,a,2\n1,a,\n", "line 3, column 'x': ''"),
         ("sample,label,x\n1,a,NaN\n", "line 2, column 'x': 'NaN'"),
         ("sample,label,x\n1,a,1e999\n", "'1e999' is not a number"),
-        ("sample,label,x\n1,a,2\n2,b,2\n1,a,3\n", "line 4: sample '1' goes on"),
+        ("sample,label,x\n1,a,2\n2,b,2\n1,a,3\n", "line 4: sample '1' continues"),
         ("sample,label,x\n1,,2\n", "sample 0 has no label"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Delays: the same sums, late, in the engine, the loop, NumPy and the integers."""
+"""Delays: the same delayed sums in the engine, the loop, NumPy and the integers."""
 
 from __future__ import annotations
 

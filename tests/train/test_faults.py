@@ -26,7 +26,7 @@ from srnn.train.step import optimizer_step, train_batch
 from train_helpers import layer, network, one_thread, recipe, split, task  # noqa: F401
 
 HUGE = 3e38
-"""A weight that is a float32; what it makes of inputs is not."""
+"""A weight that float32 can hold, but whose products with inputs overflow."""
 SPIKING = ("alif", "alif_relu", "lif", "cuba_lif")
 
 
@@ -48,7 +48,7 @@ def on_grid(model: SRNN) -> SRNN:
 
 
 def quiet_batch(samples: int = 6, steps: int = 9) -> Split:
-    """Nothing arrives, but at channel 2 in sample 4 from step 5 on, and in sample 1 from step 7."""
+    """Zeros except channel 2 in sample 4 from step 5 on, and in sample 1 from step 7."""
     inputs = np.zeros((samples, steps, 3), np.uint8)
     inputs[4, 5:, 2] = inputs[1, 7:, 2] = 1
     return Split(inputs, np.arange(samples) % 3)
@@ -90,7 +90,7 @@ def found(error: DivergedError) -> Fault:
 def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
     model = model_of(neuron, "li", engine=engine, tau_mem=Init(mean=2.0))
     spoil(model, 0)
-    # Of graded inputs 5 is enough for any gain of the current.
+    # With graded inputs, 5 is enough for any gain of the current.
     given = quiet_batch()
     given = Split(given.inputs * 5, given.targets)
     error = diverge(model, given)
@@ -120,7 +120,7 @@ def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
         given.inputs * np.where(np.arange(9) >= 7, 200, 0).astype(np.uint8)[:, None], given.targets
     )
     batch = make_batch(late, np.arange(6), 1.0)
-    # Steps are taken before the chunk that fails, which must not move what it fails by.
+    # Steps are taken before the chunk that fails; that one must not change the weights.
     training = TrainingConfig(truncate_steps=3, learning_rate=1e-12)
     with pytest.raises(DivergedError) as raised:
         train_batch(model, make_optimizer(model, training), batch, training)
@@ -275,7 +275,7 @@ def test_the_gradient_of_one_parameter(factor: float) -> None:
     assert (fault.cause, fault.layer) == ("gradient", 1)
     assert fault.what.startswith("the gradient of tau_mem")
     if factor == 1e25:
-        # Its square is no float32; the norm is told all the same.
+        # Its square overflows float32; the norm is reported all the same.
         assert re.match(r"the gradient exploded \(norm \d\.?\d*e\+2\d, ", str(error))
         assert re.match(r"the gradient of tau_mem has norm \d\.?\d*e\+2\d", fault.what)
     else:

@@ -1,4 +1,4 @@
-"""Training on the grid: the integers of the simulator ahead, the float equations' gradient back."""
+"""Training on the grid: integers forward, the gradient of the float equations backward."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def meant(model: SRNN) -> list[StackLayer]:
 
 
 def reference_loop(layers: list[StackLayer], model: SRNN, inputs: np.ndarray, real: Tensor) -> Any:
-    """Run the float equations in float64, every state given the integers' value on the way."""
+    """Run the float equations in float64, every state replaced by the value of the integers."""
     assert model.grid is not None
     network = model.grid.freeze(model.weights()).network
     trace = reference.run(network, inputs)

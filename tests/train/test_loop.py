@@ -157,7 +157,7 @@ def test_time_constants_have_a_rate_of_their_own(tmp_path: Path) -> None:
 
 
 class Untouchable:
-    """Stands for a test split that nothing may look at."""
+    """A test split that must not be read."""
 
     def __getattribute__(self, name: str) -> Any:
         raise AssertionError(f"the test split was asked for {name}")

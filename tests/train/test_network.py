@@ -49,7 +49,7 @@ def test_spike_count_reads_spikes_and_others_the_membrane() -> None:
 
 
 def graph(output: torch.Tensor) -> collections.Counter[str]:
-    """Autograd nodes behind a tensor, by kind."""
+    """Number of autograd nodes of a tensor, by kind."""
     seen, todo = set(), [output.grad_fn]
     while todo:
         node = todo.pop()

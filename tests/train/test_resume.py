@@ -72,7 +72,7 @@ def test_one_batch_an_epoch_can_be_stopped_too(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         fit(recipe(epochs=3, batch_size=64), task(), tmp_path, on_batch=interrupt)
     assert epochs == [0]
-    # A job in the background of a shell starts with SIGINT ignored: what was there is there again.
+    # A background job of a shell starts with SIGINT ignored; that handler must be restored.
     assert signal.getsignal(signal.SIGINT) is before
 
 

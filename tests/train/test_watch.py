@@ -1,4 +1,4 @@
-"""Runs that diverge: one line, exit code 1, the last checkpoint as it was, and what goes on."""
+"""Runs that diverge: one line, exit code 1, an unchanged last checkpoint, and how to continue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def simulate(*given: Any) -> Any:
 
 
 def bits(folder: Path) -> dict[str, bytes]:
-    """What a run has on disk, but for TensorBoard's log."""
+    """A run's files, except TensorBoard's log."""
     files = (folder / name for name in (CHECKPOINT, MODEL, METRICS))
     return {path.name: path.read_bytes() for path in files if path.exists()}
 
@@ -87,7 +87,7 @@ def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(
     steps: list[int] = []
 
     def ruin(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        # What a step with too large a rate does; an epoch is one step here, nothing follows it.
+        # The effect of too large a learning rate; an epoch is one step here, the last one.
         steps.append(len(steps))
         if len(steps) == 2:
             optimizer.param_groups[0]["params"][1].data[3] = math.inf
@@ -283,7 +283,7 @@ def test_every_process_of_a_run_leaves(tmp_path: Path) -> None:
     assert len(ours(result.stderr)) == 1
     assert " in epoch 1" in ours(result.stderr)[0]
     assert "; it began in layer " in ours(result.stderr)[0]
-    # torchrun has a traceback of its own for a process that fails.
+    # torchrun prints its own traceback for a process that fails.
     assert "DivergedError" not in result.stderr
     assert not (tmp_path / "two" / CHECKPOINT).exists()
 

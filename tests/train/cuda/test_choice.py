@@ -1,4 +1,4 @@
-"""When the fused kernels run a network, and what is said when they do not."""
+"""When the fused kernels run a network, and the reason given when they do not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_cuda(engine: str, dtype: torch.dtype = torch.float32) -> tuple[SRNN, Any]:
-    """A network and inputs that say to be on a CUDA device and hold no numbers."""
+    """A network and inputs that claim to be on a CUDA device, without data."""
     model = SRNN(CONFIG, engine)
     first = cast(SpikingLayer, model.layers[0]).forward_direction
     first.weight = torch.nn.Parameter(torch.empty(7, 5, device="cuda", dtype=dtype))

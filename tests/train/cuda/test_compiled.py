@@ -1,4 +1,4 @@
-"""The kernels compiled for two generations of GPU, without one: Triton brings NVIDIA's assembler.
+"""The kernels compiled for two generations of GPU, without one: Triton includes NVIDIA's assembler.
 
 A kernel is fast if states and resident weights stay in registers; the assembler says if they do.
 """
@@ -24,7 +24,7 @@ from srnn.train.engine import programs
 from srnn.train.engine.stack import NEURON_KERNELS
 
 SHARED_LIMIT = 48 * 1024
-"""Bytes that a program may have on any device without asking."""
+"""Bytes of shared memory that a program may use on any device by default."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def toolchain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) -> tuple[Any, str]:
-    """A kernel as ``sequence.py`` launches it with everything asked for; the assembler's report."""
+    """A kernel as ``sequence.py`` launches it with all outputs; the assembler's report."""
     import triton
     from srnn.train.cuda import kernels
     from triton.backends import nvidia
@@ -89,7 +89,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
 
 
 def spilled(report: str) -> int:
-    """Bytes a thread that are not in registers."""
+    """Bytes per thread that are not in registers."""
     return sum(int(size) for size in re.findall(r"(?:STACK|LOCAL):(\d+)", report))
 
 

@@ -37,7 +37,7 @@ def test_layers_of_real_size_equal_the_cpu_engine(neuron, n):
     weights = torch.randn(theirs[0].shape, generator=torch.Generator().manual_seed(0))
     for outputs in (mine, theirs):
         (outputs[0] * weights.to(outputs[0])).sum().backward()
-    # Single spikes may fall on the other side of the threshold.
+    # Single membranes may cross the threshold.
     for name, leaf in case.leaves().items():
         expected = other.leaves()[name].grad
         difference = (leaf.grad.cpu() - expected).norm() / expected.norm().clamp(min=1e-6)
@@ -79,9 +79,9 @@ def test_memory_is_what_the_docstring_says():
     for needed, kept, peak in ((False, 1, 2), (True, 3, 6)):
         for leaf in case.leaves().values():
             leaf.requires_grad_(needed and leaf is not case.inputs)
-        # The first run makes the matrix products' workspaces.
+        # The first run allocates the workspaces of the matrix products.
         measured(needed)
         found = measured(needed)
-        # Besides sequences there are weights and states.
+        # In addition to sequences there are weights and states.
         assert found[0] == pytest.approx(kept, abs=0.2)
         assert found[1] == pytest.approx(peak, abs=0.4)

@@ -177,7 +177,7 @@ def test_processes_may_fork_and_spawn_after_the_engine_ran(start):
     context = multiprocessing.get_context(start)
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         # A forked child of a process that used torch's OpenMP threads must not use them again:
-        # torch's own rule, which its DataLoader workers keep by one thread each.
+        # torch's own rule, which its DataLoader workers follow with one thread each.
         assert pool.submit(spike_sum, 1).result(timeout=60) == expected
 
 
