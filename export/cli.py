@@ -1,6 +1,6 @@
 """``srnn-export``: arguments and printing.
 
-The one file of this package that looks upwards: it hands the simulator down as an argument.
+The only file of this package that imports the simulator, to pass it to the others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FOR_EXPORT = (
     "output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run", "calibrate",
     "dt", *cli_nir.READING,
 )  # fmt: skip
-"""Arguments that have no meaning beside ``--inspect``."""
+"""Arguments that have no meaning with ``--inspect``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

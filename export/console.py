@@ -158,7 +158,7 @@ def run_parsed(
         )
         return EXIT_BAD_INPUT
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing more can be printed, not even at exit.
+        # The reader (head, less) closed the pipe; nothing can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except OSError as error:

@@ -64,7 +64,7 @@ class SRNN(nn.Module):
     Attributes
     ----------
     grid
-        Set, the forward pass computes the integers of the network (``train/integer.py``).
+        If set, the forward pass computes the network of integers (``train/integer.py``).
     spike_function
         The spike with its surrogate gradient, as a neuron's ``step`` takes it.
 
@@ -109,7 +109,7 @@ class SRNN(nn.Module):
         state
             The state of an earlier call, to continue from; the initial state when None.
         spikes
-            Whether the spikes of all layers are wanted, not only how many there were. Without them
+            Whether to return the spikes of all layers, not only their counts. Without them
             the engine writes no large arrays.
 
         Raises
@@ -197,7 +197,7 @@ class SRNN(nn.Module):
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
-                "grid: the integer network starts every sequence anew; set truncate_steps to 0"
+                "grid: the chip resets its state before every sequence; set truncate_steps to 0"
             )
         dense = inputs if isinstance(inputs, Tensor) else torch.from_numpy(inputs.to_dense())
         frozen = grid.freeze(self.weights())
