@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy.typing as npt
 
 from ..export.errors import InputError
+from ..export.extras import pip_install
 from ..export.network import Network
 from ..export.trace import Trace
 from . import plugins
@@ -197,7 +198,7 @@ class SimulatorBackend:
     def available(self) -> Availability:
         """Whether its compiler is installed."""
         if find_spec("numba") is None:
-            return Availability(False, "numba is not installed (pip install numba)")
+            return Availability(False, f"numba is not installed ({pip_install('numba')})")
         return Availability(True, "runs everywhere")
 
     def describe(self, network: Network) -> list[LayerPlan]:

@@ -252,11 +252,11 @@ def load_plain(path: str | os.PathLike[str]) -> object:
     InputError
         There is no such file, or it is damaged or contains Python objects.
     """
-    import torch
-
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    import torch
+
     # Read first: torch raises OSError both for a damaged file and for an error of the disk.
     content = io.BytesIO(path.read_bytes())
     try:

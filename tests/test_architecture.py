@@ -35,8 +35,8 @@ ALLOWED = {
 }
 """Package to package: "*", or the files that may."""
 
-FLOOR = {"plain", "errors"}
-"""What ``tasks`` may use of ``export``: checked records and the error, which need no NumPy."""
+FLOOR = {"plain", "errors", "extras"}
+"""What ``tasks`` may use of ``export``: records, the error, hints; none needs NumPy."""
 
 
 def files(package: str) -> list[Path]:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..export.checkpoint import read_model, write_model
-from ..export.console import EXIT_NO, EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
+from ..export.console import (
+    EXIT_FAULT,
+    EXIT_NO,
+    EXIT_OK,
+    EXIT_STOPPED,
+    Output,
+    make_parser,
+    run_parsed,
+)
 from ..export.errors import InputError
 from .recipe import Recipe, make_recipe, override, read_plain, recipe_names
 
@@ -41,7 +49,10 @@ with the same number to the same bits, with another equal but for the order of f
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = make_parser(
-        "srnn-train", "Train an adaptive spiking recurrent network from a recipe.", EXAMPLE
+        "srnn-train",
+        "Train an adaptive spiking recurrent network from a recipe.",
+        EXAMPLE,
+        "training diverged",
     )
     parser.add_argument("recipe", nargs="?", help=f"{', '.join(recipe_names())}, or a TOML file")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/RECIPE)")
@@ -90,8 +101,8 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 
 OWN_OPTIONS = {
-    "--help", "--version", "--json", "--out", "--data", "--download", "--resume", "--overwrite",
-    "--show", "--quantize", "--start", "--no-test",
+    "--help", "--version", "--json", "--debug", "--out", "--data", "--download", "--resume",
+    "--overwrite", "--show", "--quantize", "--start", "--no-test",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 
@@ -118,8 +129,6 @@ def _split(
 def _recipe(
     arguments: argparse.Namespace, settings: list[tuple[str, str]]
 ) -> tuple[Recipe, str, bool]:
-    from .run import read_run
-
     resume = arguments.resume is not None
     if isinstance(arguments.resume, str):
         arguments.out = Path(arguments.resume)
@@ -128,6 +137,8 @@ def _recipe(
             raise InputError(
                 f"name a recipe ({', '.join(recipe_names())}), a TOML file, or --resume RUN"
             )
+        from .run import read_run
+
         plain = _without_none(read_run(arguments.out)["recipe"])
         name = arguments.out.name
     else:
@@ -154,14 +165,15 @@ def _train(
     output: Output,
     lost: list[str],
 ) -> int:
+    # torch takes seconds to import: mistakes in a recipe are told before.
+    recipe, name, resume = _recipe(arguments, settings)
+    if arguments.show:
+        return _show(recipe, output)
     from .faults import DivergedError
     from .parallel import ProcessLostError, joined
     from .run import CHECKPOINT
     from .stopping import Stopped
 
-    recipe, name, resume = _recipe(arguments, settings)
-    if arguments.show:
-        return _show(recipe, output)
     folder = arguments.out or Path("runs") / name
     with joined(recipe.training.device) as processes:
         try:
@@ -182,7 +194,7 @@ def _train(
                     else "it had no checkpoint yet"
                 )
                 lost.append(f"another process of this run ended or is out of reach; {then}")
-            return EXIT_NO
+            return EXIT_FAULT
 
 
 class _Run(NamedTuple):
