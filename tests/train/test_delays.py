@@ -104,7 +104,7 @@ def test_a_synapse_delivers_the_delay_later():
             if t >= i:
                 current[:, i] = x[:, t - i].double().numpy() @ values["weight"][i]
             if t >= 2 * i:
-                current[:, i] += s[t - 2 * i] @ values["weight_rec"][i]
+                current[:, i] += s[t - 2 * i] @ values["recurrent_weight"][i]
         u = alpha * u + (1 - alpha) * (current + values["bias"]) - 0.3 * s[-1]
         s.append((u > 0.3).astype(float))
     np.testing.assert_array_equal(spikes, np.stack(s[1:], 1))
