@@ -98,22 +98,33 @@ def load_arrays(
         in training.
     """
     del download
+    files = {name: getattr(options, name) for name in ("train", "validation", "test")}
+    recordings = {
+        name: read_recordings(find_file(file, data_dir), options.labels)
+        for name, file in files.items()
+        if file is not None
+    }
+    return make_task("arrays", recordings, options, asdict(options))
 
-    def read(name: str) -> Recordings:
-        return read_recordings(find_file(name, data_dir), options.labels)
 
-    training = read(options.train)
+def make_task(
+    name: str, recordings: dict[str, Recordings], options: ArraysOptions, described: dict[str, Any]
+) -> Task:
+    """Encode recordings, ``train`` and if given ``validation`` and ``test``; draw what is not.
+
+    ``described``: the options that travel with the task.
+    """
+    training = recordings["train"]
     parts = _draw(training, options)
     encoder = fit_encoder(options, [training.signals[i] for i in parts["train"]])
     whole = make_split(training, encoder, training.names)
-    splits = {name: whole.take(part) for name, part in parts.items()}
-    for name, file in (("validation", options.validation), ("test", options.test)):
-        if file is not None:
-            recordings = read(file)
-            _check_alike(recordings, training.channels, training.per_step)
-            splits[name] = make_split(recordings, encoder, training.names)
+    splits = {part: whole.take(indices) for part, indices in parts.items()}
+    for part, given in recordings.items():
+        if part != "train":
+            _check_alike(given, training.channels, training.per_step)
+            splits[part] = make_split(given, encoder, training.names)
     return Task(
-        name="arrays",
+        name=name,
         train=splits["train"],
         validation=splits["validation"],
         test=splits["test"],
@@ -122,7 +133,7 @@ def load_arrays(
         input_scale=encoder.input_scale,
         dt=options.dt,
         skip_steps=options.skip_steps,
-        options=asdict(options),
+        options=described,
         encoder=encoder.plain(),
     )
 

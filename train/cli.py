@@ -281,9 +281,8 @@ def _simulator() -> Any:
 
 def _show(recipe: Recipe, output: Output) -> int:
     import json
-    from dataclasses import asdict
 
-    plain = _without_none(asdict(recipe))
+    plain = _without_none(recipe.plain())
     output.line(json.dumps(plain, indent=2))
     output.result(plain)
     return EXIT_OK

@@ -26,6 +26,7 @@ def from_foreign_weights(
     weights: Mapping[str, Any],
     mapping: Mapping[str, str | Sequence[str]],
     clip_time_constants: bool = False,
+    engine: str = "events",
 ) -> SRNN:
     """Build an ``SRNN`` from weights with the names and layout of another program.
 
@@ -44,6 +45,8 @@ def from_foreign_weights(
         biases default to zero.
     clip_time_constants
         Move time constants into their range instead of refusing them.
+    engine
+        As of ``SRNN``.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def from_foreign_weights(
             found[name] = _default(config, name, shape)
         if clip_time_constants and name.rsplit(".", 1)[1] in TIME_CONSTANTS:
             found[name] = np.clip(found[name], TAU_MIN, TAU_MAX)
-    model = SRNN(config)
+    model = SRNN(config, engine)
     model.load_weights(found)
     return model
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +24,10 @@ from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
 from ..export.errors import InputError
 from ..export.freeze import Quantization
 from ..export.plain import build, join, suggest
+
+if TYPE_CHECKING:
+    from ..tasks.base import Task
+    from ..tasks.memory import Data
 
 OPTIMIZERS = ("adam", "adamw", "adamax")
 BASELINES = ("none", "relu", "rnn", "gru", "lstm")
@@ -44,6 +48,13 @@ class TaskConfig:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataInMemory(TaskConfig):
+    """Data that were given to ``make_recipe``: the task itself, beside its name and options."""
+
+    task: Task | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -240,6 +251,10 @@ class Recipe:
     quantization: Quantization = field(default_factory=Quantization)
     description: str = ""
 
+    def plain(self) -> dict[str, Any]:
+        """Return plain values, as files hold them: of data in memory, name and options."""
+        return asdict(replace(self, task=TaskConfig(self.task.name, self.task.options)))
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with srnn."""
@@ -366,18 +381,45 @@ def _full_path(path: str, plain: Mapping[str, Any]) -> list[str]:
     raise InputError(f"--{path}: no such setting{suggest('.'.join(parts), every)}")
 
 
-def make_recipe(plain: Mapping[str, Any], where: str = "recipe") -> Recipe:
+def make_recipe(
+    plain: Mapping[str, Any], where: str = "recipe", data: Task | Data | None = None
+) -> Recipe:
     """Build and check a recipe from plain values.
+
+    Parameters
+    ----------
+    plain
+        The tables of a recipe, as ``read_plain`` returns them.
+    where
+        Leads to the values in messages.
+    data
+        Data in memory in place of the table ``task``: a ``Task``, or what ``task_from_arrays`` of
+        ``srnn.tasks`` takes for training, such as a pair of inputs (sample, time, channel) and
+        labels. ``plain["task"]["options"]`` then say how they are encoded; the options of another
+        task (``plain["task"]["name"]``) are left out. ``fit(recipe)`` trains on them.
 
     Raises
     ------
     InputError
-        A setting that is unknown (with a suggestion), of another type, or out of range.
+        A setting that is unknown (with a suggestion), of another type, or out of range; data that
+        cannot be used.
     """
+    if data is not None:
+        plain = {**plain, "task": _in_memory(data, plain.get("task", {}))}
     try:
         return build(Recipe, plain)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _in_memory(data: Task | Data, table: Mapping[str, Any]) -> DataInMemory:
+    from ..tasks.base import Task
+    from ..tasks.memory import NAME, task_from_arrays
+
+    if not isinstance(data, Task):
+        own = table.get("name", NAME) in {NAME, "arrays"}
+        data = task_from_arrays(data, options=table.get("options") if own else None)
+    return DataInMemory(data.name, data.options, data)
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

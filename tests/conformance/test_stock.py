@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from srnn.export.trace import LayerTrace, Trace
 from srnn.simulate import simulator
 
 SCRIPT = SUPPORT / "stock_lava_dl.py"
-PROVEN = "0.6.0"
 
 
 RECIPE = """
@@ -69,15 +67,7 @@ def write_waves(path: Path) -> None:
     np.savez(path, inputs=x + rng.normal(0, 0.05, x.shape), labels=y)
 
 
-def reason_to_skip() -> str:
-    try:
-        found = version("lava-dl")
-    except PackageNotFoundError:
-        return "lava-dl is not installed: .ci/run does, on Python 3.10 in an environment of its own"
-    return "" if found == PROVEN else f"lava-dl {found} is installed, the tests know {PROVEN}"
-
-
-pytestmark = pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
+pytestmark = [pytest.mark.extra("train"), pytest.mark.needs("lava-dl")]
 
 
 def run_stock(path: Path, network: Network, inputs: np.ndarray) -> Trace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,7 @@ import numpy as np
 import pytest
 import torch
 from export_models import float_model, spikes
-from srnn.export.checkpoint import LayerConfig
-from srnn.export.errors import InputError
-from srnn.export.float_run import run_float
-from srnn.export.nir_import import import_nir
-from srnn.export.nir_write import to_nir, write_nir
-from srnn.train.network import SRNN
-from torch import nn
-
-for _name in ("nir", "nirtorch", "snntorch", "norse"):
-    if os.environ.get("CI") == "true":
-        break
-    pytest.importorskip(_name, reason=f"make setup installs {_name}, which is not a dependency")
-
-from nir_frameworks import (  # noqa: E402
+from nir_frameworks import (
     CHANNELS,
     HIDDEN,
     OUT,
@@ -39,6 +25,15 @@ from nir_frameworks import (  # noqa: E402
     write_norse,
     write_snntorch,
 )
+from srnn.export.checkpoint import LayerConfig
+from srnn.export.errors import InputError
+from srnn.export.float_run import run_float
+from srnn.export.nir_import import import_nir
+from srnn.export.nir_write import to_nir, write_nir
+from srnn.train.network import SRNN
+from torch import nn
+
+pytestmark = pytest.mark.extra("train", "nir", "nir-frameworks")
 
 
 @pytest.fixture(autouse=True)

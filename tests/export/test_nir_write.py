@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 from export_models import float_model, spikes
@@ -22,7 +23,7 @@ from srnn.export.netx import read_net
 from srnn.export.nir_import import import_nir
 from srnn.export.nir_write import to_nir, write_nir
 
-nir = pytest.importorskip("nir", reason="make setup installs the extra nir")
+pytestmark = pytest.mark.extra("nir")
 
 NETWORKS = {
     "lif": (LayerConfig("lif", 12, recurrent=True), LayerConfig("lif", 5), LayerConfig("li", 3)),

@@ -26,6 +26,8 @@ from srnn.export.quantize import (
 from srnn.simulate import reference
 from srnn.train.network import SRNN
 
+pytestmark = pytest.mark.extra("train")
+
 LI = LayerConfig("li", 3)
 
 

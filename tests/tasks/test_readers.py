@@ -230,7 +230,10 @@ def whole_files() -> dict[str, bytes]:
 
 
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_damaged_files_are_refused_or_read(
     tmp_path: Path, whole_files: dict[str, bytes], data: st.DataObject
 ) -> None:

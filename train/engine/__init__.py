@@ -2,7 +2,7 @@
 
 ``SpikingSequence`` is a stand-alone layer and ``spiking_sequence`` the function behind it;
 ``spiking_stack`` runs several layers at once, which is faster than one after another, and is what
-``SRNN(config, engine="events")`` uses. ``Events`` holds inputs as event lists.
+``SRNN`` uses by default. ``Events`` holds inputs as event lists.
 """
 
 from .events import Events

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from srnn.deploy.backends import pick
-from srnn.deploy.lava import compat
 from srnn.deploy.lava.choice import check_convolutions, describe
 from srnn.export.errors import InputError
 from srnn.export.network import (
@@ -55,7 +54,6 @@ def network(seed: int, bits: int = 0, **changes: object) -> Network:
 
 
 @pytest.mark.lava
-@pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 @pytest.mark.parametrize(("seed", "bits"), [(0, 0), (1, 5), (2, 0)])
 def test_lava_computes_the_same(seed: int, bits: int) -> None:
     net, rng = network(seed, bits), np.random.default_rng(seed)
