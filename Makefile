@@ -32,8 +32,8 @@ $(READY): pyproject.toml constraints.txt
 	fi
 	@echo "  installing NeuroBench without what its metrics do not need"
 	@$(PIP) install --no-deps -c constraints.txt neurobench tqdm
-	@echo "  installing snnTorch and Norse, whose networks the tests of NIR read"
-	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch
+	@echo "  installing snnTorch, Norse and sinabs, whose networks the tests of NIR read"
+	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch sinabs pbr
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
 	@ln -sfn "$(CURDIR)"/package/* "$(VENV)/src/srnn/"

@@ -62,7 +62,7 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
         "train": modules("torch", "tensorboard", "sklearn", how="extra train"),
         "report": modules("matplotlib", "jinja2", how="extra report"),
         "nir": modules("nir", how="extra nir"),
-        "nir-frameworks": modules("nirtorch", "snntorch", "norse", how="make setup"),
+        "nir-frameworks": modules("nirtorch", "snntorch", "norse", "sinabs", how="make setup"),
         "neurobench": modules("torch", "neurobench", "snntorch", "tqdm", how="make setup"),
     },
     "needs": {
