@@ -1,7 +1,7 @@
 """Checked dataclasses from the plain values of a file or a command line.
 
-TOML recipes, the config in a ``model.pt``, the options of a task and the settings of an encoder all
-become records here.
+TOML recipes, the config in a ``model.pt``, the options of a task and the settings of an encoder are
+all converted to records here.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def build(
     Parameters
     ----------
     kind
-        The dataclass; its type hints say what each value must be.
+        The dataclass; its type hints define the type of each value.
     values
         Settings by name. Whole numbers serve as floats, lists as tuples.
     where
-        Leads to the values in messages.
+        Path of the values, for messages.
     error
         The exception to raise.
 
@@ -48,7 +48,7 @@ def build(
     ------
     InputError
         A name that the dataclass does not have (with a suggestion), a missing name, a value of
-        another type, a number that is not finite, or what the dataclass itself refuses.
+        another type, a number that is not finite, or an error of the dataclass itself.
     """
     if not isinstance(values, Mapping):
         raise error(f"{where or 'config'}: {shown(values)} is not a table of settings")
@@ -73,13 +73,13 @@ def build(
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Write a value for a message: on one line and not too long, whatever a file held."""
+    """Return a value as text for a message: one line and not too long, whatever a file holds."""
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def join(where: str, name: object) -> str:
-    """Write a dotted path."""
+    """Return a dotted path."""
     return f"{where}.{name}" if where else str(name)
 
 

@@ -29,31 +29,31 @@ class ArraysOptions:
     Parameters
     ----------
     train, validation, test
-        Files: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. Where validation or test is not
-        given, it is drawn from the training file. Relative paths are looked for under ``--data``,
-        in the current folder and under ``SRNN_DATA``.
+        Files: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. If validation or test is not
+        given, it is drawn from the training file. Relative paths are searched in ``--data``, in the
+        current folder and in ``SRNN_DATA``.
     validation_fraction, test_fraction
-        Shares drawn from the training file, from every class alike.
+        Fractions drawn from the training file, stratified by class.
     seed
         Seed of that draw.
     labels
         ``sample``, ``step``, or ``auto``: as the file has them.
     encoding
-        ``none`` (the values are spikes or integers already), ``level_crossing``, ``slope`` or
-        ``graded``. Thresholds, offsets and scales come from the training split alone.
+        ``none`` (the values already are spikes or integers), ``level_crossing``, ``slope`` or
+        ``graded``. Thresholds, offsets and scales are computed from the training split alone.
     threshold
-        Threshold of events: a share of each channel's standard deviation, or signal units.
+        Threshold of events, in units of each channel's standard deviation or of the signal.
     threshold_unit
         ``std`` or ``signal``.
     bits
-        Bits of graded values beside their sign: 8 for ``graded``; for ``none``, what the training
-        data needs (0, spikes, where it holds only 0 and 1).
+        Bits of graded values without their sign: 8 for ``graded``; for ``none``, what the training
+        data needs (0, spikes, if it holds only 0 and 1).
     clip
         Largest magnitude of ``graded`` values, in standard deviations.
     dt
-        Seconds a step.
+        Seconds per step.
     skip_steps
-        First steps that loss and accuracy leave out.
+        Number of first steps that loss and accuracy ignore.
     """
 
     train: str
@@ -94,7 +94,7 @@ def load_arrays(
     Raises
     ------
     DataError
-        A file is missing, damaged or unfit, files do not fit together, or a test label never occurs
+        A file is missing, damaged or unsuitable, files do not match, or a test label never occurs
         in training.
     """
     del download
@@ -155,13 +155,13 @@ def split_from_file(
     Raises
     ------
     DataError
-        The file or the description cannot be used, or they do not fit together.
+        The file or the description cannot be used, or they do not match.
     """
     try:
         settings, classes = dict(description["encoder"]), tuple(description["classes"])
         per_step, input_size = description["per_step"], description["input_size"]
     except (KeyError, TypeError) as error:
-        raise DataError(f"task description: {error} is missing or of another form") from error
+        raise DataError(f"task description: {error} is missing or malformed") from error
     encoder = encoder_from_plain(settings)
     recordings = read_recordings(path, label_form)
     if encoder.output_channels(recordings.channels) != input_size:
@@ -174,12 +174,12 @@ def split_from_file(
 
 
 def find_file(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return where a named file lies: under ``data_dir``, here, or under ``SRNN_DATA``.
+    """Return the path of a named file in ``data_dir``, the current folder or ``SRNN_DATA``.
 
     Raises
     ------
     DataError
-        It lies in none of them.
+        It is in none of them.
     """
     if not name:
         raise DataError("arrays, option train: names no file")
@@ -195,7 +195,7 @@ def find_file(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path
 def fit_encoder(options: ArraysOptions, signals: list[Any]) -> Encoder:
     """Return the encoder of the options, its parameters taken from the training signals (T_i, C).
 
-    A channel that is constant in training counts as one of standard deviation 1.
+    A channel that is constant in training is given standard deviation 1.
     """
     steps = np.concatenate(signals)
     # Of a constant such as 0.1 the mean, hence the deviation, is off by a rounding error.
@@ -267,6 +267,6 @@ def _check_alike(recordings: Recordings, channels: int, per_step: bool) -> None:
     if recordings.per_step != per_step:
         forms = {True: "step", False: "sample"}
         raise DataError(
-            f"{recordings.source}: one label a {forms[recordings.per_step]}, the training data has "
-            f"one a {forms[per_step]}; set the option labels"
+            f"{recordings.source}: one label per {forms[recordings.per_step]}, the training data "
+            f"has one per {forms[per_step]}; set the option labels"
         )

@@ -29,7 +29,7 @@ class DigitsOptions:
     window
         Consecutive pixels shown at each step, as channels; the last steps repeat the final window.
     validation, test
-        Shares of the images, taken from every class alike.
+        Fractions of the images, stratified by class.
     seed
         Seed of the split.
     """
