@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
@@ -32,6 +32,7 @@ __all__ = [
     "LateText",
     "Output",
     "make_parser",
+    "on_terminal",
     "plain",
     "run_command",
     "run_parsed",
@@ -104,7 +105,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for people; silent with ``--json``."""
         if not self.as_json:
-            wrap = sys.stdout.isatty() or "COLUMNS" in os.environ
+            wrap = on_terminal(sys.stdout) or "COLUMNS" in os.environ
             for part in text.split("\n"):
                 self._write(wrapped(part, _width()) if wrap else [part])
             self._after_table = False
@@ -119,7 +120,7 @@ class Output:
         if self.as_json:
             return
         width = _width()
-        bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.name != "nt"
+        bold = on_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.name != "nt"
         start, end = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
         lines = table_lines(
@@ -148,6 +149,15 @@ class Output:
         from .progress import Bar
 
         return Bar()
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether what is written can be drawn again and coloured.
+
+    A command that a notebook's cell starts has a terminal too, but the cell keeps every bar that
+    was ever drawn; the kernel tells its children its process number.
+    """
+    return stream.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 def _width() -> int:

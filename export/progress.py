@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -12,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from .console import on_terminal
+
 
 class Bar(Progress):
     """A bar on standard error from its first step on; hidden where that is no terminal.
@@ -21,14 +25,13 @@ class Bar(Progress):
     """
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
+            console=Console(stderr=True),
+            disable=not on_terminal(sys.stderr),
             transient=True,
         )
 

@@ -493,7 +493,7 @@ def _compile(digest: int):
 
 _FORWARD, _BACK = _compile(source_digest())
 _SIZES = types.NamedUniTuple(int64, len(Sizes._fields), Sizes)
-run_forward = Kernel(_FORWARD, "training, forward pass", (_SIZES, *[int64] * 4))
-run_back = Kernel(_BACK, "training, backward pass", (_SIZES, *[int64] * 6))
+run_forward = Kernel(_FORWARD, "forward pass of training", (_SIZES, *[int64] * 4))
+run_back = Kernel(_BACK, "backward pass of training", (_SIZES, *[int64] * 6))
 """The kernels; numba's cache looks at this file's time stamp alone, so the digest of all files that
 are compiled into them is a variable of theirs, and an edit of any of them compiles anew."""
