@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from .terminal import on_terminal
+
 _LOCK, _SAYING = threading.RLock(), threading.Lock()
 _SPENT = [0.0]
 _SAID: set[str] = set()
@@ -73,7 +75,7 @@ def compiling(names: Sequence[str], *, kept: bool = True) -> Iterator[Callable[[
             "NUMBA_CACHE_DIR to one that can be written"
         )
     say("compiling", line)
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not on_terminal(sys.stderr):
         yield lambda _name: None
         return
     # Imported here: most processes compile nothing.

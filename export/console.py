@@ -15,10 +15,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
+from .terminal import on_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -149,15 +150,6 @@ class Output:
         from .progress import Bar
 
         return Bar()
-
-
-def on_terminal(stream: TextIO) -> bool:
-    """Whether what is written can be drawn again and coloured.
-
-    A command that a notebook's cell starts has a terminal too, but the cell keeps every bar that
-    was ever drawn; the kernel tells its children its process number.
-    """
-    return stream.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 def _width() -> int:

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .console import on_terminal
+from .terminal import on_terminal
 
 
 class Bar(Progress):
@@ -25,12 +25,13 @@ class Bar(Progress):
     """
 
     def __init__(self) -> None:
+        console = Console(stderr=True)
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             disable=not on_terminal(sys.stderr),
             transient=True,
         )

@@ -47,7 +47,7 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A ``Stream`` with the task's ``metrics``: ``accuracy``, and ``accuracy_labelled`` a step."""
+    """A ``Stream`` with the task's ``metrics``: ``accuracy``, ``accuracy_labelled`` if per step."""
 
     metrics: dict[str, float]
     predictions: npt.NDArray[np.int64]
@@ -121,17 +121,17 @@ def evaluate(
     progress: Callable[[int], object] | None = None,
     sink: Callable[[Trace], object] | None = None,
 ) -> Evaluation:
-    """Run a split of a task and score it; ``skip_steps`` first steps are not scored.
+    """Run a split of a task and score it; the first ``skip_steps`` steps are not scored.
 
     The other parameters are those of ``stream``.
 
     Raises
     ------
     InputError
-        As ``stream``; a network that answers once a sample for labels a step, or the reverse.
+        As ``stream``; a network that answers once per sample for labels per step, or the reverse.
     """
     if network.readout.per_step != split.per_step:
-        answers = ("every step", "once a sample")
+        answers = ("every step", "once per sample")
         one, two = answers if network.readout.per_step else answers[::-1]
         raise InputError(
             f"readout {network.readout.kind}: it answers {one}, but the labels are {two}; "

@@ -59,7 +59,7 @@ def test_batches_change_nothing(readout: str, batch_size: int) -> None:
 
 def test_labels_of_another_kind_are_refused() -> None:
     network = random_network(7, ["SRNN_LI"], [4], 9, readout="last_membrane")
-    with pytest.raises(InputError, match="answers once a sample, but the labels are every step"):
+    with pytest.raises(InputError, match="answers once per sample, but the labels are every step"):
         evaluate(network, split_of(network, True))
 
 

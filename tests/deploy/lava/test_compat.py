@@ -1,4 +1,4 @@
-"""The import-time mend: needed, sufficient, restored; and what importing deploy costs."""
+"""The import-time patch: needed, sufficient, restored; and the cost of importing deploy."""
 
 from __future__ import annotations
 
