@@ -494,7 +494,7 @@ def _compile(digest: int):
 
 _FORWARD, _BACKWARD = _compile(source_digest())
 _SIZES = types.NamedUniTuple(int64, len(Sizes._fields), Sizes)
-run_forward = Kernel(_FORWARD, "training, forward pass", (_SIZES, *[int64] * 4))
-run_backward = Kernel(_BACKWARD, "training, backward pass", (_SIZES, *[int64] * 6))
+run_forward = Kernel(_FORWARD, "forward pass of training", (_SIZES, *[int64] * 4))
+run_backward = Kernel(_BACKWARD, "backward pass of training", (_SIZES, *[int64] * 6))
 """The kernels. numba's cache checks only the time stamp of this file; the digest of all files
 compiled into them is therefore a closure variable, so that an edit of any of them recompiles."""

@@ -195,8 +195,8 @@ def _log_share(places, row, target):
 
 _MEMBRANE, _MEAN_SOFTMAX = _compile(source_digest())
 _ARGUMENTS = (types.NamedUniTuple(int64, len(_Places._fields), _Places), float64, *[int64] * 3)
-_run_membrane = Kernel(_MEMBRANE, "training, loss", _ARGUMENTS)
-_run_mean_softmax = Kernel(_MEAN_SOFTMAX, "training, loss", (*_ARGUMENTS, float64[::1]))
+_run_membrane = Kernel(_MEMBRANE, "loss of training", _ARGUMENTS)
+_run_mean_softmax = Kernel(_MEAN_SOFTMAX, "loss of training", (*_ARGUMENTS, float64[::1]))
 
 
 @not_compiled
