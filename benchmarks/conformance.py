@@ -25,6 +25,8 @@ PYTHONS = (".venv/bin/python", ".venv310/bin/python", ".venv-lava-dl/bin/python"
 INTRODUCTION = """\
 # Conformance
 
+<!-- no block of this page is run: tests/conformance/test_quirks.py runs each -->
+
 Made by `python benchmarks/conformance.py`; not written by hand. Random networks and networks that
 `srnn-train` trained are run by two implementations each; all spikes, all states and the output of
 every step are compared. `reference` is `simulate/reference.py`, the equations of

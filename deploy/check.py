@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..export.compiling import clock
 from ..export.network import Network
 from ..export.trace import Mismatch, Trace, compare
 from ..simulate.measurement import Measurement
@@ -42,6 +42,7 @@ class LayerCheck:
 class Check:
     """A comparison. ``seconds`` and ``seconds_expected``: wall-clock times of the two runs.
 
+    Compiling the simulator's kernels is in neither.
     ``measurement`` is what a target measured, or None.
     """
 
@@ -146,15 +147,15 @@ def check(
             f"{len(network.layers)}"
         )
     # The cheaper side runs first and finds inputs that no stage can run before the target starts.
-    began = time.perf_counter()
+    began = clock()
     expected = other.run(network, inputs, lengths)
-    middle = time.perf_counter()
+    middle = clock()
     if isinstance(backend, MeasuringBackend):
         ran_there = backend.run_measured(network, inputs, lengths)
     else:
         ran_there = MeasuredRun(backend.run(network, inputs, lengths), None)
     trace = ran_there.trace
-    ended = time.perf_counter()
+    ended = clock()
     ran = int(trace.lengths.sum())
     differences = [
         # Steps beyond a sample's length are zero on both sides and do not count.

@@ -24,7 +24,7 @@ from .float_run import with_answers
 from .freeze import Quantization
 from .netx import write_net
 from .netx_values import located
-from .quantize import LayerReport, dead_neurons, quantize
+from .quantize import LayerReport, dead_neurons, lost_weights, quantize
 from .ranges import KEY, calibration_of
 from .samples import Samples
 from .verify import Parity, compare_with_float
@@ -202,7 +202,9 @@ def export_model(
         target = None
     if target is not None:
         write_net(target, network, bundle(model, trace))
-    return ExportReport(target, tuple(layers), parity, tuple(dead_neurons(trace)), network)
+    return ExportReport(
+        target, tuple(layers), parity, (*lost_weights(layers), *dead_neurons(trace)), network
+    )
 
 
 def bundle(model: FloatModel, trace: Trace, count: int = BUNDLED_SAMPLES) -> Samples:

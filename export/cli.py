@@ -97,7 +97,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     limit = arguments.max_accuracy_loss
     if limit is not None and not math.isfinite(limit):
         raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
-    model = cli_nir.read_any(arguments)
+    model = cli_nir.read_any(arguments, output)
     if "inputs" not in model.samples:
         raise InputError(cli_nir.missing_samples(arguments.model))
     report = export_model(
@@ -140,6 +140,7 @@ def _print(output: Output, report: ExportReport) -> None:
             "parameters",
             "weights",
             "weight error",
+            "recurrent",
             "decay error",
             "headroom",
             "bytes",
@@ -152,6 +153,7 @@ def _print(output: Output, report: ExportReport) -> None:
                 layer.parameters,
                 f"{layer.weight_range[0]}..{layer.weight_range[1]}",
                 layer.weight_error,
+                layer.recurrent_error,
                 layer.decay_error,
                 " ".join(f"{name} {share:.1%}" for name, share in layer.headroom.items()),
                 layer.size_bytes,
@@ -159,8 +161,13 @@ def _print(output: Output, report: ExportReport) -> None:
             for layer in layers
         ],
     )
-    output.line("weight error: largest, in units of its neuron's largest weight; headroom: largest")
-    output.line("|state| / 2^23 on the calibration samples, by state")
+    output.line(
+        "weight error, of input and of recurrent weights: largest, in units of its neuron's"
+    )
+    output.line(
+        "largest weight of that matrix; headroom: largest |state| / 2^23 on the calibration"
+    )
+    output.line("samples, by state")
     for layer in layers:
         if layer.doublings:
             output.line(

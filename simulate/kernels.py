@@ -27,8 +27,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import boolean, int64, njit, typeof, types, uint8
 
+from ..export.kernel import Kernel
 from .convolve import convolve, hold_back
 from .deliver import clear, deliver, deliver_below, deliver_recurrent, deliver_wide
 from .events import check_binary, list_inputs
@@ -363,7 +364,6 @@ def _run_sample(
 
 
 def _compile(digest: int) -> Any:
-    @njit(cache=True, nogil=True)
     def run_samples(
         layers, traces, inputs, size, shape, values_offset, starts_offset, graded, chunk, lengths,
         turn, counts, totals, failed, scratch,
@@ -391,7 +391,15 @@ def _compile(digest: int) -> Any:
     return run_samples
 
 
-run_samples = _compile(source_digest())
+run_samples = Kernel(
+    _compile(source_digest()),
+    "simulator",
+    (
+        typeof(np.empty(0, LAYER)), int64[:, ::1], int64, int64, types.UniTuple(int64, 3), int64,
+        int64, boolean, int64, int64[::1], int64[::1], int64[:, ::1], int64[:, :, ::1],
+        int64[:, ::1], uint8[::1],
+    ),
+)  # fmt: skip
 """Run the samples whose turn comes.
 
 numba's cache looks at this file's time stamp alone, so the digest of all files that are compiled

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
+from ..export.kernel import ready
 from ..export.network import Network, check_inputs
 from ..export.trace import LayerTrace, Trace
 from . import kernels
@@ -74,6 +75,7 @@ def run_with_activity(
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
     workers = max(min(_thread_count(threads), batch), 1)
+    ready(kernels.run_samples)
     prepared = prepared_network(network, largest)
     while True:
         kept = _recorded(network, batch, steps, record)
@@ -162,7 +164,7 @@ def _run(
             scratch = prepared.scratch.pop()
         except IndexError:
             scratch = np.empty(prepared.scratch_bytes, np.uint8)
-        kernels.run_samples(
+        kernels.run_samples.call(
             prepared.layers,
             traces,
             inputs.ctypes.data,

@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import int64, njit, typeof
 
+from ..export.kernel import Kernel
 from .events import list_inputs
-from .kernels import FAILED, LEFT_NARROW, NOT_BINARY, STATES_MAX, begin, run_layer
+from .kernels import FAILED, LAYER, LEFT_NARROW, NOT_BINARY, STATES_MAX, begin, run_layer
 from .rows import BLOCK
 from .sources import source_digest
 from .vectors import get_int32, get_int64, put_int32, put_int64
@@ -107,7 +108,6 @@ def _step(layers, traces, control):
 
 
 def _compile(digest: int) -> Any:
-    @njit(cache=True)
     def run_step(layers, traces, control):
         """Run one step; the digest is in the cache's key, as that of ``kernels.run_samples``."""
         control[DIGEST] = digest
@@ -120,7 +120,11 @@ def _compile(digest: int) -> Any:
     return run_step
 
 
-run_step = _compile(source_digest())
+run_step = Kernel(
+    _compile(source_digest()),
+    "streaming simulator",
+    (typeof(np.empty(0, LAYER)), int64[:, ::1], int64[::1]),
+)
 """Run one step, or, without an input, set all states to those before the first step.
 
 Parameters

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..export.digest import network_digest
 from ..export.errors import InputError
+from ..export.kernel import ready
 from ..export.network import Network, check_inputs
 from . import kernels, stepping
 from .answer import RunningAnswer
@@ -68,6 +69,7 @@ class StreamingSimulator:
         self._control[stepping.LIMIT] = self._limit
         self._control[stepping.COUNTS] = self._counts.ctypes.data
         self._failed: str | None = None
+        ready(stepping.run_step)
         self._use(prepared_network(network, self._limit or 1))
         self.reset()
 
@@ -222,7 +224,7 @@ class StreamingSimulator:
         self.state = read_state(path, self.network, self.digest)
 
     def _run_step(self, *arguments: Any) -> int:
-        return stepping.run_step(*arguments)
+        return stepping.run_step.call(*arguments)
 
     def _use(self, prepared: PreparedNetwork) -> None:
         """Take a prepared network and fresh memory for it, in the initial state."""

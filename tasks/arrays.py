@@ -198,15 +198,17 @@ def fit_encoder(options: ArraysOptions, signals: list[Any]) -> Encoder:
     A channel that is constant in training counts as one of standard deviation 1.
     """
     steps = np.concatenate(signals)
-    spread = steps.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
+    # Of a constant such as 0.1 the mean, hence the deviation, is off by a rounding error.
+    constant = steps.min(axis=0) == steps.max(axis=0)
+    center = np.where(constant, steps[0], steps.mean(axis=0))
+    spread = np.where(constant, 1.0, steps.std(axis=0))
     if options.encoding == "none":
         return Unencoded(_needed_bits(steps) if options.bits is None else options.bits)
     if options.encoding == "graded":
         bits = GRADED_BITS if options.bits is None else options.bits
         unit = options.clip / ((1 << max(bits, 1)) - 1)
         return Graded(
-            offsets=tuple(steps.mean(axis=0).tolist()),
+            offsets=tuple(center.tolist()),
             scales=tuple((spread * unit).tolist()),
             bits=bits,
             clip=options.clip,

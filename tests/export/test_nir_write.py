@@ -173,6 +173,7 @@ def test_the_soft_reset_is_said_to_be_in_the_metadata_alone(
     assert (result["dt"], result["nodes"]["layer0.w_rec"]) == (0.001, "Linear")
     graph = nir.read(target)
     assert graph.metadata["dt"] == 0.001
+    assert graph.metadata["decay"] == "euler"
     assert graph.nodes["layer0.lif"].metadata["reset"] == "subtract"
 
 

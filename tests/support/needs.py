@@ -62,13 +62,15 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
         "train": modules("torch", "tensorboard", "sklearn", how="extra train"),
         "report": modules("matplotlib", "jinja2", how="extra report"),
         "nir": modules("nir", how="extra nir"),
-        "nir-frameworks": modules("nirtorch", "snntorch", "norse", how="make setup"),
+        "nir-frameworks": modules("nirtorch", "snntorch", "norse", "sinabs", how="make setup"),
         "neurobench": modules("torch", "neurobench", "snntorch", "tqdm", how="make setup"),
     },
     "needs": {
         "triton": modules("triton", how="extra cuda"),
+        "lightning": modules("lightning", how="pip install lightning"),
         "chromium": lambda: "" if chromium() else "no chromium on the PATH",
         "lava-dl": lava_dl,
+        "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),
     },
 }
 """By marker and name: why it is not there, empty if it is."""
