@@ -10,7 +10,7 @@ import numpy as np
 from result_plan import Plot, Run
 from result_tables import MEASURES, Record, values
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers tell them apart in grey.
+# Okabe and Ito's colours, distinct for colour-blind readers; markers distinguish them in grey.
 STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#000000", "v"))
 
 

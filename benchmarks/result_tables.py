@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result_plan import Plan, Run, Section
+from result_plan import ResultPlan, Run, Section
 from srnn.export.errors import InputError
 from srnn.export.files import replace_file
 from srnn.export.plain import suggest
@@ -95,7 +95,7 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def write_results(plan: Plan, records: Records, output: Path) -> None:
+def write_results(plan: ResultPlan, records: Records, output: Path) -> None:
     """Write the document next to its folder of figures.
 
     Raises
@@ -175,7 +175,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def every_seed(plan: Plan, records: Records) -> str:
+def every_seed(plan: ResultPlan, records: Records) -> str:
     """Write a row for every record, to compare your own run with."""
     columns = (
         "run", "seed", "float validation", "float test", "integers validation", "integers test",

@@ -1,4 +1,4 @@
-"""Properties of the fused kernels, on a CUDA device or interpreted on the CPU.
+"""Requirements on the fused kernels, on a CUDA device or interpreted on the CPU.
 
 Every check takes the device and raises AssertionError. ``test_interpreted.py`` runs them
 under Triton's interpreter, ``test_device.py`` on a GPU. The reference is the plain loop
@@ -166,7 +166,7 @@ def each_output_alone_has_its_gradient(device: str) -> None:
 
 
 def only_some_leaves_need_a_gradient(device: str) -> None:
-    """Outputs that are not requested are None, the others have the same bits."""
+    """What is not requested is not computed; the rest has the same bits."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     objective(mine).backward()
     for frozen in ("inputs", "weight", "recurrent_weight"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...export.compiling import late_report
 from ..engine.surrogates import Encoded
+from .choice import INTERPRETED
 from .kernels import backward_kernel, forward_kernel
 from .plan import STREAMED, LaunchPlan
 
@@ -30,6 +33,18 @@ class KernelCall:
     layout: LaunchPlan
     membranes: bool
     needs_backward: bool
+
+
+_LAUNCHED: set[tuple[str, int, LaunchPlan, bool]] = set()
+
+
+def _first(name: str, call: KernelCall) -> AbstractContextManager[None]:
+    """Return a context for a launch; for the first of its kind, when Triton may compile."""
+    kind = (name, call.number, call.layout, call.needs_backward)
+    if INTERPRETED or kind in _LAUNCHED:
+        return nullcontext()
+    _LAUNCHED.add(kind)
+    return late_report(f"{name} on CUDA")
 
 
 class CudaLayer(torch.autograd.Function):
@@ -58,13 +73,13 @@ class CudaLayer(torch.autograd.Function):
         final = [states.new_empty(batch, n) if row in call.states else None for row in range(3)]
         # Triton defines the types of a kernel's arguments.
         launch = cast(Any, forward_kernel)[batch, layout.blocks]
-        launch(
-            drive, None if recurrent_weight is None else recurrent_weight.t().contiguous(),
-            parameters, states,
-            _exchange(layout, drive), kept, second_kept, membranes, spikes, *final,
-            batch, steps, n, PROGRAM=call.number, RECURRENCE=layout.recurrence,
-            WIDTH=layout.width, ROWS=layout.rows, num_warps=layout.warps,
-        )  # fmt: skip
+        with _first("forward pass", call):
+            launch(
+                drive, None if recurrent_weight is None else recurrent_weight.t().contiguous(),
+                parameters, states, _exchange(layout, drive), kept, second_kept, membranes, spikes,
+                *final, batch, steps, n, PROGRAM=call.number, RECURRENCE=layout.recurrence,
+                WIDTH=layout.width, ROWS=layout.rows, num_warps=layout.warps,
+            )  # fmt: skip
         if call.needs_backward:
             ctx.save_for_backward(kept, second_kept, recurrent_weight, parameters, states)
             ctx.call = call
@@ -84,7 +99,7 @@ class CudaLayer(torch.autograd.Function):
         d_states = torch.empty_like(states)
         given = [None if g is None else g.contiguous() for g in outside]
         launch = cast(Any, backward_kernel)[batch, layout.blocks]
-        with torch.cuda.device_of(kept):
+        with torch.cuda.device_of(kept), _first("backward pass", call):
             launch(
                 kept, second_kept,
                 None if recurrent_weight is None else recurrent_weight.contiguous(),

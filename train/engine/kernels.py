@@ -25,8 +25,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
+from numba import int64, njit, types
 
+from ...export.kernel import Kernel
 from .delays import FROM_BELOW, FROM_ITSELF, hold_back, nothing_waits
 from .fields import (
     BITS,
@@ -382,7 +383,6 @@ def _pass_to_itself(layer, samples, rows, t, turn, before, dc):
 
 
 def _compile(digest: int):
-    @njit(nogil=True, cache=True)
     def forward(sizes, stack, inputs, low, high):
         """Run blocks ``low`` to ``high``; returns the digest, which is part of the cache's key."""
         layers, batch, steps, samples, _ = sizes
@@ -433,7 +433,6 @@ def _compile(digest: int):
                 _write_states(layer, FINAL, batch, samples, b0, rows, states)
         return digest
 
-    @njit(nogil=True, cache=True)
     def backward(sizes, stack, inputs, kind, f, low, high):
         """Run blocks ``low`` to ``high`` from the last step to the first."""
         layers, batch, steps, samples, _ = sizes
@@ -493,6 +492,9 @@ def _compile(digest: int):
     return forward, backward
 
 
-run_forward, run_backward = _compile(source_digest())
+_FORWARD, _BACKWARD = _compile(source_digest())
+_SIZES = types.NamedUniTuple(int64, len(Sizes._fields), Sizes)
+run_forward = Kernel(_FORWARD, "training, forward pass", (_SIZES, *[int64] * 4))
+run_backward = Kernel(_BACKWARD, "training, backward pass", (_SIZES, *[int64] * 6))
 """The kernels. numba's cache checks only the time stamp of this file; the digest of all files
 compiled into them is therefore a closure variable, so that an edit of any of them recompiles."""
