@@ -10,8 +10,10 @@ import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from ..export.errors import InputError
+from ..export.filekind import NETWORK, check_kind
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
+from ..export.suggest import check_known
 from . import board_arguments
 from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
@@ -163,6 +165,7 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
+    check_kind(arguments.model, NETWORK)
     for name, low in (("samples", 1), ("steps", 1), ("cluster", 1)):
         value = getattr(arguments, name)
         if value is not None and value < low:
@@ -176,9 +179,15 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
-    if not arguments.dry_run and not emits:
-        target = arguments.target
-        if target is not None and target not in targets() and target in read_boards().names():
+    if arguments.task is not None:
+        from ..tasks.registry import check_options
+
+        check_options(arguments.task, {})
+    target = arguments.target
+    if not arguments.dry_run and not emits and target is not None and target not in targets():
+        boards = read_boards().names()
+        check_known("target", target, (*targets(), *boards), "--target")
+        if target in boards:
             raise InputError(
                 f"--target: {target} is a board; add --dry-run to place the network on it, or run "
                 f"on one of {', '.join(targets())}"

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from .checkpoint import read_model
 from .errors import InputError
+from .filekind import ARRAYS, MODEL, check_kind
+from .suggest import unknown
 
 _ENTRIES = ("inputs", "lengths", "targets", "valid")
 
@@ -27,12 +29,13 @@ def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
         Another kind of file, damaged, without inputs, or inputs that are no integers of so many
         channels.
     """
+    check_kind(path, ARRAYS, MODEL)
     if path.suffix == ".pt":
         found = {n: v for n, v in read_model(path).samples.items() if n in _ENTRIES}
     elif path.suffix == ".npz":
         found = _read_npz(path)
     else:
-        raise InputError(f"{path}: not one of .npz, .pt")
+        raise InputError(unknown("ending", path.suffix, (".npz", ".pt"), f"{path}"))
     if "inputs" not in found:
         raise InputError(f"{path}: holds no inputs (integers (sample, time, {channels}))")
     inputs = found["inputs"]

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .arguments import Parser
 from .errors import InputError
 
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
@@ -30,7 +31,7 @@ EXTRAS = {"torch": "train", "matplotlib": "report", "jinja2": "report", "nir": "
 
 def make_parser(prog: str, description: str, example: str) -> argparse.ArgumentParser:
     """Return a parser with ``--version``, ``--json`` and an example under ``--help``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=description,
         epilog=f"example:\n{example}",

@@ -40,6 +40,7 @@ from .netx_values import (
 )
 from .netx_write import FORMAT, FORMAT_VERSION
 from .samples import Samples, check_samples
+from .suggest import check_known
 
 LAYER_TYPES = ("dense", "dense_rec", "conv")
 _SAMPLES = ("inputs", "lengths", "output", "targets", "valid")
@@ -110,9 +111,9 @@ def samples_of(contents: Contents, network: Network) -> Samples | None:
         if base in contents.values:
             raise InputError(f"{base}: is a dataset, needs a group")
         return None
-    unknown = sorted(set(contents.names(base)) - set(_SAMPLES))
-    if unknown:
-        raise InputError(f"{base}/{unknown[0]}: not known to this format; remove it")
+    superfluous = sorted(set(contents.names(base)) - set(_SAMPLES))
+    if superfluous:
+        raise InputError(f"{base}/{superfluous[0]}: not known to this format; remove it")
     with located(base):
         inputs, lengths, output = (
             contents.numbers(f"{base}/{name}", dtype)
@@ -222,8 +223,7 @@ def _synapses(contents: Contents, base: str, own: str, suffix: str) -> Synapses:
 
 def _neuron(contents: Contents, base: str, size: int) -> Neuron:
     kind = contents.text(f"{base}/type")
-    if kind not in NEURONS:
-        raise InputError(f"{base}/type: {kind!r} is not one of {', '.join(NEURONS)}")
+    check_known("neuron", kind, NEURONS, f"{base}/type")
     record, parameters = NEURONS[kind], {}
     for parameter in record.PARAMETERS:
         path = f"{base}/{parameter.key}"

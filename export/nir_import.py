@@ -10,6 +10,7 @@ import numpy as np
 
 from .checkpoint import FloatModel, ModelConfig
 from .errors import InputError
+from .filekind import NIR, check_kind
 from .netx_values import located
 from .nir_graph import Population, populations
 from .nir_neurons import Reading, UnfitNeuronError, float_layer
@@ -43,6 +44,7 @@ def import_nir(
     InputError
         Not a NIR file; no dt, or two; nodes that no srnn network says, all of them named.
     """
+    check_kind(path, NIR)
     graph = read_graph(path)
     # Infinities and NaN of a file are found by the checks of what becomes of them.
     with located(path), np.errstate(all="ignore"):

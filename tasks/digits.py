@@ -27,8 +27,10 @@ class DigitsOptions:
     ----------
     window
         Consecutive pixels shown at each step, as channels; the last steps repeat the final window.
-    validation, test
-        Shares of the images, taken from every class alike.
+    validation
+        Share of the images that validates, taken from every class alike.
+    test
+        Share of the images that tests, taken from every class alike.
     seed
         Seed of the split.
     """

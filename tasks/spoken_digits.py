@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..export.suggest import check_known
 from .base import Split, Task
 from .encoders import MelLevels
 from .errors import DataError
@@ -211,8 +212,7 @@ def split_clips(clips: Clips, options: SpokenDigitsOptions) -> dict[str, Indices
 
 
 def _speaker(clips: Clips, name: str) -> int:
-    if name not in clips.speakers:
-        raise DataError(f"speaker {name!r} is not one of {', '.join(clips.speakers)}")
+    check_known("speaker", name, clips.speakers, error=DataError)
     return clips.speakers.index(name)
 
 

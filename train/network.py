@@ -19,6 +19,7 @@ from ..export.checkpoint import (
 )
 from ..export.config import DELAYS
 from ..export.errors import InputError
+from ..export.suggest import check_known
 from .dense import DenseLayer
 from .layers import Direction, SpikingLayer, stack_on
 from .neurons import State
@@ -76,8 +77,7 @@ class SRNN(nn.Module):
 
     def __init__(self, config: ModelConfig, engine: str = "loop") -> None:
         super().__init__()
-        if engine not in ENGINES:
-            raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
+        check_known("engine", engine, ENGINES)
         self.config = config
         self.engine = engine
         self.grid: OnGrid | None = None

@@ -11,7 +11,8 @@ from srnn import tasks
 from srnn.export.checkpoint import LayerConfig
 from srnn.export.errors import InputError
 from srnn.train.network import SRNN
-from srnn.train.recipe import Recipe, make_recipe, override, read_plain, recipe_names
+from srnn.train.recipe import Recipe, make_recipe, read_plain, recipe_names
+from srnn.train.settings import override
 
 PLAIN: dict[str, Any] = {
     "task": {"name": "digits", "options": {"window": 8}},

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...export.errors import InputError
+from ...export.suggest import check_known
 from . import programs
 from .events import Events
 from .function import Call, Delays, Program, Stack
@@ -71,8 +72,7 @@ class StackLayer:
             An unknown neuron, another number of coefficients or states than it has, recurrence of
             a neuron that does not spike, or delays that are no whole steps, one for each neuron.
         """
-        if self.neuron not in PROGRAMS:
-            raise InputError(f"engine: neuron {self.neuron!r} is not one of {', '.join(PROGRAMS)}")
+        check_known("neuron", self.neuron, PROGRAMS, "engine")
         program = PROGRAMS[self.neuron]
         for name, given, places in (
             ("coefficients", self.coefficients, program.coefficients),
