@@ -20,7 +20,7 @@ from .checkpoint import FloatModel
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
-from .filekind import MODEL, NETWORK, NIR, check_kind, refusal
+from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, refusal
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .network import Network
 from .netx import write_net
@@ -107,13 +107,8 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
             option = f"--{given[0].replace('_', '-')}"
             raise InputError(f"{option}: is for exporting a model; --inspect takes a file alone")
         return inspect(arguments.model, output)
-    check_kind(arguments.model, NIR if arguments.model.suffix == cli_nir.SUFFIX else MODEL)
     target = arguments.output or arguments.model.with_suffix(".net")
-    if target.exists():
-        # What it may replace is an export; anything else was swapped with the model.
-        replaced = refusal(target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
-        if replaced is not None and not target.samefile(arguments.model):
-            raise InputError(f"--output: {replaced}; name another file")
+    _check_files(arguments, target)
     if target.suffix == cli_nir.SUFFIX:
         return cli_nir.write(arguments, target, output)
     from ..simulate.simulator import run
@@ -166,6 +161,17 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
         }
     )
     return EXIT_NO if failed else EXIT_OK
+
+
+def _check_files(arguments: argparse.Namespace, target: Path) -> None:
+    check_kind(arguments.model, NIR if arguments.model.suffix == cli_nir.SUFFIX else MODEL)
+    if arguments.calibrate is not None:
+        check_kind(arguments.calibrate, ARRAYS, MODEL)
+    if target.is_file() and not target.samefile(arguments.model):
+        # What it may replace is an export; anything else was swapped with the model.
+        replaced = refusal(target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
+        if replaced is not None:
+            raise InputError(f"--output: {replaced}; name another file")
 
 
 def _options(arguments: argparse.Namespace) -> Quantization | None:

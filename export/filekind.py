@@ -71,7 +71,6 @@ FOLDER = FileKind("a folder", "name a file in it")
 
 _BY_TABLE = {
     "task": RECIPE,
-    "model": RECIPE,
     "inferences_per_day": PILOT,
     "models": ENERGY_MODELS,
     "references": ENERGY_MODELS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ class _PilotExample(argparse.Action):
     """Prints a pilot's file and stops, as ``--version`` does: no network is needed."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        parser.exit(0, example_text())
+        sys.stdout.write(example_text())
+        parser.exit()
 
 
 def wanted(arguments: argparse.Namespace) -> bool:

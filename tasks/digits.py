@@ -26,7 +26,7 @@ class DigitsOptions:
     Parameters
     ----------
     window
-        Consecutive pixels shown at each step, as channels; the last steps repeat the final window.
+        Consecutive pixels shown at each step, as channels. The last steps repeat the final window.
     validation
         Share of the images that validates, taken from every class alike.
     test

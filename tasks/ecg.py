@@ -49,10 +49,11 @@ class EcgOptions:
     validation
         Sequences of the training file that are held out for validation.
     seed
-        Seed of that choice.
+        Seed of the choice of those sequences.
     stretch
-        Neighbours in the file that are held out together. They look alike, as if from the same
-        recording: single ones, the default, may be validated by a network that knows their patient.
+        Neighbours in the training file that are held out together. They look alike, as if from the
+        same recording: single ones, the default, may be validated by a network that knows their
+        patient.
     """
 
     validation: int = 64

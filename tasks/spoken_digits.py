@@ -49,19 +49,19 @@ class SpokenDigitsOptions:
     Parameters
     ----------
     speaker_out
-        Test on all recordings of this speaker, of whom training hears nothing; none for the
+        Test on all recordings of this speaker, of whom training hears nothing. Where not set, the
         official split, which tests on takes 0 to 4 of every speaker.
     validation_speaker
-        Validate on all recordings of this speaker; none for whole takes of every speaker that is
-        trained on, so that no take is heard in both.
+        Validate on all recordings of this speaker. Where not set, on whole takes of every speaker
+        that is trained on, so that no take is heard in both.
     validation_takes
-        How many takes that is, drawn by ``seed``.
+        Takes of every speaker that validate, drawn by ``seed``.
     seed
-        Seed of that draw.
+        Seed of the draw of the takes that validate.
     seconds
-        At most so much of a recording; the rest, of 20 of the 3000, is left out.
+        Seconds of a recording that are read at most. The rest, of 20 of the 3000, is left out.
     hop
-        Samples a step: 64 are 8 ms.
+        Samples per step: 64 are 8 ms.
     fft
         Samples of the window that a step looks at.
     bands

@@ -66,7 +66,7 @@ class ModelRecipe:
         Layers from the input up. Settings of each are those of ``LayerConfig``; a last layer
         without ``size`` gets one neuron per class.
     readout
-        How outputs become answers: membrane, mean_softmax, spike_count, last_membrane.
+        How answers are read: membrane, mean_softmax, spike_count, last_membrane.
     surrogate
         Surrogate gradient of the spikes.
     baseline
@@ -328,7 +328,7 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
     """
     path = Path(name_or_path)
     names = recipe_names()
-    if name_or_path not in names:
+    if name_or_path not in names and path.exists():
         check_kind(path, RECIPE)
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         if not path.is_file():

@@ -40,7 +40,7 @@ def as_toml(recipe: Recipe) -> str:
 def _lines(recipe: Recipe, plain: Mapping[str, Any]) -> Iterator[str]:
     root, model = meanings(Recipe), meanings(ModelRecipe)
     yield "# A recipe of srnn-train with every setting; srnn-train FILE.toml trains it."
-    yield "# On the command line: --epochs 5, --layers.0.size 64, --task.options.NAME VALUE."
+    yield "# As an option: --epochs 5, --layers.0.size 64, --task.options.NAME VALUE"
     yield f"description = {literal(recipe.description)}"
     yield f"\n# {in_brief(root['task'])}"
     yield "[task]"

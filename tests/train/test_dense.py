@@ -248,7 +248,11 @@ def test_a_saved_baseline_is_checked() -> None:
         ([{"neuron": "lstm", "bidirectional": True}, {}], "none", "cannot be bidirectional"),
         ([{"neuron": "gru", "train_threshold": True}, {}], "none", "gru has no threshold"),
         ([{"neuron": "linear"}, {"neuron": "li"}], "none", "layer 0: linear is a readout"),
-        ([{"neuron": "lsmt"}, {"neuron": "li"}], "none", "'lsmt' is not one of"),
+        (
+            [{"neuron": "lsmt"}, {"neuron": "li"}],
+            "none",
+            "unknown neuron 'lsmt'; did you mean 'lstm'",
+        ),
         ([{"neuron": "cuba_lif"}, {"neuron": "li"}], "relu", "cuba_lif has no graded form"),
         ([{}, {"neuron": "li"}], "lsmt", "did you mean 'lstm'"),
     ],
