@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy.typing as npt
 
 from ..export.errors import InputError
+from ..export.extras import pip_install
 from ..export.network import Network
 from ..export.suggest import unknown
 from ..export.trace import Trace
@@ -198,7 +199,7 @@ class SimulatorBackend:
     def available(self) -> Availability:
         """Whether its compiler is installed."""
         if find_spec("numba") is None:
-            return Availability(False, "numba is not installed (pip install numba)")
+            return Availability(False, f"numba is not installed ({pip_install('numba')})")
         return Availability(True, "runs everywhere")
 
     def describe(self, network: Network) -> list[LayerPlan]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
+from ..export.console import (
+    EXIT_FAULT,
+    EXIT_NO,
+    EXIT_OK,
+    LateText,
+    Output,
+    make_parser,
+    run_command,
+)
 from ..export.errors import InputError
 from ..export.filekind import NETWORK, check_kind
 from ..export.network import Network, check_inputs
@@ -17,14 +26,16 @@ from ..export.suggest import check_known
 from . import board_arguments
 from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
-from .check import Check, check
 from .emit import STANDARD_OUTPUT, emit
 from .errors import RunError
-from .inputs import Inputs, bundled_inputs, task_inputs
 from .lava.runner import DEFAULT_TIMEOUT as LAVA_TIMEOUT
 from .loihi2.runner import DEFAULT_TIMEOUT as BOARD_TIMEOUT
-from .measured_tables import print_measurement
-from .placing import Wish, chosen_board, dry_run
+
+# Compiled kernels (numba) and tasks (scipy) are imported where they are used: --help and mistakes
+# are answered without them.
+if TYPE_CHECKING:
+    from .check import Check
+    from .inputs import Inputs
 
 DEFAULT_SAMPLES = 3
 DEFAULT_CHIP = "loihi2"
@@ -50,10 +61,7 @@ _EXAMPLE = """\
   srnn-deploy model.net --target loihi2 --dry-run
   srnn-deploy model.net --target loihi1 --dry-run --cluster 8 -o clustered.net
   srnn-deploy model.net --board my.toml --dry-run --json
-  srnn-deploy model.net --emit-program neurons.txt
-
-exit codes: 0 all equal, or it fits; 1 a difference, a run that failed, or it does not fit;
-2 bad input"""
+  srnn-deploy model.net --emit-program neurons.txt"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,13 +70,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("srnn-deploy", _DESCRIPTION, _EXAMPLE)
+    parser = make_parser("srnn-deploy", _DESCRIPTION, _EXAMPLE, "a difference, or it does not fit")
     parser.add_argument("model", metavar="model.net", help="the network, from srnn-export")
     parser.add_argument(
         "--target",
         metavar="NAME",
-        help=f"where to run: {', '.join(targets())} (auto, the default: the best here); with "
-        f"--dry-run a board: {', '.join(read_boards().names())}",
+        help=LateText(
+            lambda: (
+                f"where to run: {', '.join(targets())} (auto, the default: the best here); with "
+                f"--dry-run a board: {', '.join(read_boards().names())}"
+            )
+        ),
     )
     parser.add_argument(
         "--task",
@@ -146,8 +158,8 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
         checked, reason = _run(arguments, output, network, inputs)
     except RunError as error:
         output.note(f"srnn-deploy: {error}")
-        output.result({**head, "match": False, "error": str(error)})
-        return EXIT_NO
+        output.result({**head, "match": None, "error": str(error)})
+        return EXIT_FAULT
     wrong = _wrong_outputs(checked, inputs)
     match = checked.mismatches == 0 and not wrong
     _print(output, checked, inputs, wrong)
@@ -183,18 +195,23 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         from ..tasks.registry import check_options
 
         check_options(arguments.task, {})
-    target = arguments.target
-    if not arguments.dry_run and not emits and target is not None and target not in targets():
-        boards = read_boards().names()
-        check_known("target", target, (*targets(), *boards), "--target")
-        if target in boards:
-            raise InputError(
-                f"--target: {target} is a board; add --dry-run to place the network on it, or run "
-                f"on one of {', '.join(targets())}"
-            )
+    if arguments.target is not None:
+        _check_target(arguments.target, arguments.dry_run or emits, arguments.board)
     board_arguments.board_options(arguments, _on_computer(arguments))
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
+
+
+def _check_target(target: str, places: bool, boards: Path | None) -> None:
+    if places:
+        check_known("board", target, read_boards(boards).names(), "--target")
+    elif target not in targets():
+        known = read_boards().names()
+        check_known("target", target, (*targets(), *known), "--target")
+        raise InputError(
+            f"--target: {target} is a board; add --dry-run to place the network on it, or run "
+            f"on one of {', '.join(targets())}"
+        )
 
 
 def _on_computer(arguments: argparse.Namespace) -> bool:
@@ -203,6 +220,8 @@ def _on_computer(arguments: argparse.Namespace) -> bool:
 
 
 def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    from .placing import Wish, chosen_board, dry_run
+
     wish = Wish(
         Path(arguments.model),
         arguments.target,
@@ -218,6 +237,8 @@ def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) ->
 
 
 def _emit(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    from .placing import Wish, chosen_board
+
     target = arguments.target
     if target is None and arguments.board is None:
         target = DEFAULT_CHIP
@@ -230,6 +251,8 @@ def _emit(arguments: argparse.Namespace, network: Network, output: Output) -> in
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
+    from .inputs import bundled_inputs, task_inputs
+
     count = arguments.samples
     if count is None and not arguments.dry_run:
         count = DEFAULT_SAMPLES
@@ -253,6 +276,8 @@ def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:
 def _run(
     arguments: argparse.Namespace, output: Output, network: Network, inputs: Inputs
 ) -> tuple[Check, str]:
+    from .check import check
+
     lag = len(network.layers)
     ends = np.concatenate([[0], np.cumsum(inputs.lengths + lag)])
     with output.progress() as bar:
@@ -306,6 +331,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ],
     )
     if checked.measurement is not None:
+        from .measured_tables import print_measurement
+
         print_measurement(checked.measurement, output)
     for layer in checked.layers:
         for row in layer.differences:
@@ -326,7 +353,3 @@ def _verdict(checked: Check) -> str:
     if checked.mismatches:
         return f"NOT EQUAL: {both} differ in {checked.mismatches:,} of {checked.compared:,} values"
     return f"{both} are equal: 0 mismatches in {checked.compared:,} spikes and states"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

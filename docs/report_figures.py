@@ -2,7 +2,7 @@
 
 Every figure of ``srnn-simulate --report`` is a function of ``srnn.simulate.figures`` that takes a
 trace, counts or the like and returns a ``matplotlib.figure.Figure``; beside it stands one of its
-name with ``_series`` behind it, which returns the numbers. Needs ``pip install 'srnn[report]'``.
+name with ``_series`` behind it, which returns the numbers. Needs ``pip install -e '.[report]'``.
 """
 
 from __future__ import annotations

@@ -253,11 +253,11 @@ def load_plain(path: str | os.PathLike[str]) -> object:
     InputError
         There is no such file, or it is damaged or holds Python objects.
     """
-    import torch
-
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    import torch
+
     # Read first: what the disk refuses is no damage of the file, and torch calls both OSError.
     content = io.BytesIO(path.read_bytes())
     try:

@@ -36,9 +36,7 @@ EXAMPLE = """\
   srnn-export model.pt --dry-run --json                 check only, for a script
   srnn-export --inspect any.net                         what a file holds, and what can load it
   srnn-export model.nir -o model.net --calibrate inputs.npz    a network of snnTorch, Norse, ...
-  srnn-export model.pt -o model.nir                     for other tools, what NIR can say
-
-exit codes: 0 exported; 1 the accuracy loss is above the limit (nothing is written); 2 bad input"""
+  srnn-export model.pt -o model.nir                     for other tools, what NIR can say"""
 
 BUNDLED_SAMPLES = 8
 FOR_EXPORT = (
@@ -55,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Quantize a trained model to chip integers, check it against the float model, and write a\n"
         "NetX-style HDF5 description.",
         EXAMPLE,
+        "the accuracy loss is above its limit, nothing is written",
     )
     parser.add_argument(
         "model",
@@ -111,8 +110,6 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     _check_files(arguments, target)
     if target.suffix == cli_nir.SUFFIX:
         return cli_nir.write(arguments, target, output)
-    from ..simulate.simulator import run
-
     limit = arguments.max_accuracy_loss
     if limit is not None and not math.isfinite(limit):
         raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
@@ -121,6 +118,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
         raise InputError(f"--output: {target} is the model itself; name another file")
     if "inputs" not in model.samples:
         raise InputError(cli_nir.missing_samples(arguments.model))
+    from ..simulate.simulator import run
 
     def simulate(network: Network, inputs: Any, lengths: Any) -> Trace:
         return run(network, inputs, lengths, record="states")

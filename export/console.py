@@ -1,92 +1,142 @@
-"""What the four commands share: arguments, printing, exit codes.
+"""What the four commands share: arguments and printing.
 
-Exit codes: 0, done; 1, it ran and the answer is no (does not fit, does not match); 2, bad input;
-130, stopped by Ctrl-C. With ``--json`` one JSON object goes to standard output and nothing else.
+With ``--json`` one JSON object goes to standard output and nothing else. Where columns are counted:
+tables fit the terminal, or ``COLUMNS``, or 80 characters where output goes to a file or a pipe;
+lines of text wrap at words, in a file or a pipe only where ``COLUMNS`` says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import numbers
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
-from typing import Any
-
-import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from .arguments import Parser
-from .errors import InputError
+from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
+from .tables import table_lines, wrapped
 
-EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
-EXTRAS = {"torch": "train", "matplotlib": "report", "jinja2": "report", "nir": "nir"}
-"""Modules that only some commands need, by the extra that installs them."""
+__all__ = [
+    "EXIT_BAD_INPUT",
+    "EXIT_FAULT",
+    "EXIT_NO",
+    "EXIT_OK",
+    "EXIT_STOPPED",
+    "LateText",
+    "Output",
+    "make_parser",
+    "plain",
+    "run_command",
+    "run_parsed",
+]
+
+WIDTH = 80
+"""Characters of a line where no terminal says how many it has."""
 
 
-def make_parser(prog: str, description: str, example: str) -> argparse.ArgumentParser:
-    """Return a parser with ``--version``, ``--json`` and an example under ``--help``."""
+def make_parser(
+    prog: str, description: str, example: str, no: str = "the answer is no"
+) -> argparse.ArgumentParser:
+    """Return a parser with ``--version``, ``--json``, ``--debug``, and help that teaches.
+
+    Under ``--help`` stand an example and the exit codes; ``no``: what code 1 says.
+    """
     parser = Parser(
         prog=prog,
         description=description,
-        epilog=f"example:\n{example}",
+        epilog="\n".join(["example:", example, "", *wrapped(exit_codes(no), WIDTH)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('srnn')}")
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the version and stop",
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables"
     )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        # Newer versions of rich end the program with 1 here; ``run_parsed`` knows better.
-        raise BrokenPipeError
+class _Version(argparse.Action):
+    """Looks the version up where it is asked for: that takes longer than parsing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"{parser.prog} {version('srnn')}\n")
+        parser.exit()
+
+
+class LateText(str):
+    """Help of an option that is made when ``--help`` is asked for, not when the option is added."""
+
+    _make: Callable[[], str]
+
+    def __new__(cls, make: Callable[[], str]) -> LateText:
+        """Keep ``make``, which returns the text with its ``%`` as argparse wants them."""
+        text = super().__new__(cls, "(made when shown)")
+        text._make = make
+        return text
+
+    def __mod__(self, values: Any) -> str:
+        return self._make() % values
 
 
 class Output:
-    """Where a command prints: tables for people, or one JSON object for machines.
-
-    On a terminal tables are drawn by rich; elsewhere they are plain columns without colour.
-    """
+    """Where a command prints: tables for people, or one JSON object for machines."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        plain_width = None if sys.stdout.isatty() else 120
-        self._console = _Console(
-            file=sys.stderr if as_json else sys.stdout,
-            width=plain_width,
-            highlight=False,
-            soft_wrap=plain_width is not None,
-        )
-        self._errors = _Console(stderr=True, highlight=False, soft_wrap=True)
+        self._after_table = False
 
     def line(self, text: str = "") -> None:
         """Print a line for people; silent with ``--json``."""
         if not self.as_json:
-            self._console.print(text, markup=False)
+            wrap = sys.stdout.isatty() or "COLUMNS" in os.environ
+            for part in text.split("\n"):
+                self._write(wrapped(part, _width()) if wrap else [part])
+            self._after_table = False
 
     def note(self, text: str) -> None:
         """Print a remark to standard error."""
-        self._errors.print(text, markup=False)
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Print a table for people; columns after the first are right-aligned."""
+        """Print a table for people; columns of numbers are right-aligned."""
         if self.as_json:
             return
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
-        for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row))
-        self._console.print(table)
+        width = _width()
+        bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.name != "nt"
+        start, end = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
+        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        lines = table_lines(
+            columns,
+            [[_cell(value) for value in row] for row in rows],
+            width,
+            "─" if unicode else "-",
+        )
+        titles = [f"{start}{part}{end}" for part in wrapped(title, width)]
+        self._write([*([] if self._after_table else [""]), *titles, *lines, ""])
+        self._after_table = True
+
+    @staticmethod
+    def _write(lines: Iterable[str]) -> None:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
 
     def result(self, content: dict[str, Any]) -> None:
         """Print the JSON object; silent without ``--json``."""
@@ -96,6 +146,15 @@ class Output:
 
     def progress(self) -> Progress:
         """Return a progress bar on standard error, hidden where that is no terminal."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         console = Console(stderr=True)
         return Progress(
             TextColumn("{task.description}"),
@@ -108,12 +167,17 @@ class Output:
         )
 
 
+def _width() -> int:
+    # Reads COLUMNS, then asks the terminal behind standard output.
+    return max(shutil.get_terminal_size((WIDTH, 24)).columns, 20)
+
+
 def _cell(value: Any) -> str:
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.4g}" if np.isfinite(value) else str(value)
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "-" if value is None else str(value)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return "-" if value is None else str(value)
+    if isinstance(value, numbers.Integral):
+        return f"{int(value):,}"
+    return f"{value:.4g}" if math.isfinite(value) else str(value)
 
 
 def plain(value: Any) -> Any:
@@ -122,10 +186,10 @@ def plain(value: Any) -> Any:
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
-    if isinstance(value, (np.ndarray, np.generic)):
+    if hasattr(value, "tolist"):
         return plain(value.tolist())
     if isinstance(value, float):
-        return value if np.isfinite(value) else None
+        return value if math.isfinite(value) else None
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
@@ -143,29 +207,5 @@ def run_parsed(
     command: Callable[[argparse.Namespace, Output], int],
     arguments: argparse.Namespace,
 ) -> int:
-    """Run, and turn a user's mistake into one line on standard error and exit code 2."""
-    output = Output(arguments.json)
-    try:
-        return command(arguments, output)
-    except InputError as error:
-        output.note(f"{parser.prog}: {error}")
-        return EXIT_BAD_INPUT
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        output.note(
-            f"{parser.prog}: needs {error.name}, which is not installed here; run: "
-            f"pip install 'srnn[{EXTRAS[error.name]}]'"
-        )
-        return EXIT_BAD_INPUT
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing more can be printed, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
-    except OSError as error:
-        what = error.strerror or str(error)
-        output.note(f"{parser.prog}: {error.filename or 'file'}: {what}")
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        output.note(f"{parser.prog}: stopped")
-        return EXIT_STOPPED
+    """Run, and turn every error into one line on standard error and an exit code."""
+    return guarded(parser.prog, lambda: command(arguments, Output(arguments.json)), arguments.debug)

@@ -13,14 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
 from .netx_values import Contents, Value, located
+
+if TYPE_CHECKING:
+    import h5py  # takes long, so that it is imported where a file is opened
 
 BYTES_MAX = 1 << 30
 """Largest total of the values that a file may declare, checked before any is allocated."""
@@ -42,6 +44,8 @@ _LIBRARY_ERRORS = (
 def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
+    import h5py
+
     try:
         with located(path), h5py.File(path, "r") as file:
             yield file
@@ -64,6 +68,8 @@ def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]
     InputError
         The file cannot be read.
     """
+    import h5py
+
     with _opened(path) as file:
         names = map(str, file)
         hard = [n for n in names if isinstance(file.get(n, getlink=True), h5py.HardLink)]
@@ -82,6 +88,8 @@ def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value
         The file cannot be read, or an attribute is neither a number nor a string.
     """
     with _opened(path) as file:
+        import h5py
+
         if group not in list(file):
             return None
         if not isinstance(file.get(group, getlink=True), h5py.HardLink):
@@ -133,6 +141,8 @@ class _Walk:
     heaps_checked: bool = False
 
     def enter(self, group: h5py.Group, name: str, prefix: str, depth: int) -> None:
+        import h5py
+
         path = f"{prefix}/{name}"
         if path == self.without:
             return
@@ -158,6 +168,8 @@ class _Walk:
             raise InputError(f"{path}: is neither a group nor a dataset")
 
     def _read(self, dataset: h5py.Dataset, path: str) -> Value:
+        import h5py
+
         if dataset.is_virtual or dataset.external:
             raise InputError(f"{path}: its data lie in other files; they must lie in this one")
         if dataset.shape is None or 0 in dataset.shape:
@@ -225,6 +237,8 @@ def write_contents(
 
     Readable by HDF5 1.10 and later.
     """
+    import h5py
+
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         for name in sorted(values):
             _write(file, name, values[name])
@@ -251,6 +265,8 @@ def _write(file: h5py.File, name: str, value: Value) -> None:
 
 
 def _write_compact(file: h5py.File, name: str, array: npt.NDArray[Any]) -> None:
+    import h5py
+
     # h5py's own create_dataset drops the layout of a scalar, hence the lower interface.
     folder, _, leaf = name.rpartition("/")
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)

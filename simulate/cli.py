@@ -33,9 +33,7 @@ EXAMPLE = """\
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
   srnn-simulate model.net --task ecg --report report.html
   srnn-simulate a.net b.net --task ecg --report compared.html
-  cat sensor.csv | srnn-simulate model.net --stream     labels as samples come
-
-exit codes: 0 done; 1 the bundled samples do not give their expected output; 2 bad input"""
+  cat sensor.csv | srnn-simulate model.net --stream     labels as samples come"""
 
 PREDICTIONS_SHOWN = 20
 
@@ -47,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Run a network of integers bit-accurately: on a task's data (accuracy), on a file of\n"
         "inputs (predictions), or on the samples in the file itself (checks their output).",
         EXAMPLE,
+        "the bundled samples do not give their expected output",
     )
     parser.add_argument(
         "networks",
@@ -123,9 +122,9 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 
 def _on_task(arguments: argparse.Namespace, network: Network, output: Output) -> int:
+    task = _load_task(arguments, arguments.network, network)
     from .evaluate import evaluate
 
-    task = _load_task(arguments, arguments.network, network)
     part = arguments.split or "test"
     split = task.splits()[part]
     if arguments.limit is not None and arguments.limit < len(split):
@@ -183,10 +182,11 @@ def _load_task(arguments: argparse.Namespace, path: Path, network: Network) -> T
 
 
 def _on_file(arguments: argparse.Namespace, network: Network, output: Output) -> int:
-    from .evaluate import stream
     from .inputs import read_inputs
 
     data = read_inputs(arguments.input, network)
+    from .evaluate import stream
+
     inputs = data.inputs[: arguments.limit]
     lengths = None if data.lengths is None else data.lengths[: arguments.limit]
     if inputs.shape[0] == 0 or inputs.shape[1] == 0:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..export.extras import how_to_install
 from .base import Split, Task
 from .encoders import SlidingWindow
 from .errors import DataError
@@ -55,7 +56,8 @@ def load_digits_task(
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DataError(
-            "digits: needs scikit-learn, which is not installed; run: pip install 'srnn[digits]'"
+            "digits: needs scikit-learn, which is not installed here; run: "
+            f"{how_to_install('digits')}"
         ) from error
     images, labels = load_digits(return_X_y=True)
     encoder = SlidingWindow(window=options.window, full=FULL)

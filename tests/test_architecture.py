@@ -35,8 +35,8 @@ ALLOWED = {
 }
 """Package to package: "*", or the files that may."""
 
-FLOOR = {"plain", "errors", "suggest", "meanings", "files"}
-"""What ``tasks`` may use of ``export``: checked records, errors, files; they need no NumPy."""
+FLOOR = {"plain", "errors", "suggest", "meanings", "files", "extras"}
+"""What ``tasks`` may use of ``export``: records, the error, hints, files; none needs NumPy."""
 
 
 def files(package: str) -> list[Path]:

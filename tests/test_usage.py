@@ -12,7 +12,7 @@ import pytest
 from paths import ROOT
 from srnn.simulate.pilot_example import example_text
 
-HEAVY = ("torch", "matplotlib", "lava")
+HEAVY = ("torch", "numba", "matplotlib", "lava")
 NET, MODEL = str(ROOT / "zoo" / "digits.net"), str(ROOT / "zoo" / "digits.pt")
 RECIPE = str(ROOT / "train" / "recipes" / "digits.toml")
 

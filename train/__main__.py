@@ -1,16 +1,22 @@
-"""``python -m srnn.train``, which ``torchrun -m srnn.train`` starts too."""
+"""``srnn-train``, which ``python -m srnn.train`` and ``torchrun -m srnn.train`` start too."""
 
 from __future__ import annotations
 
 import sys
 
-from .cli import main
+from ..export.entry import start
 
-if __name__ == "__main__":
-    code = main()
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    code = start("srnn-train", f"{__package__}.cli")
     if "torch" in sys.modules:
         from .parallel import launched, leave
 
         if launched():
             leave(code)
-    sys.exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

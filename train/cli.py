@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..export.checkpoint import read_model, write_model
-from ..export.console import EXIT_NO, EXIT_OK, EXIT_STOPPED, Output, make_parser, run_parsed
+from ..export.console import (
+    EXIT_FAULT,
+    EXIT_NO,
+    EXIT_OK,
+    EXIT_STOPPED,
+    Output,
+    make_parser,
+    run_parsed,
+)
 from ..export.errors import InputError
 from ..export.filekind import MODEL, check_kind
 from .recipe import Recipe, make_recipe, read_plain, recipe_names
@@ -45,7 +53,10 @@ with the same number to the same bits, with another equal but for the order of f
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = make_parser(
-        "srnn-train", "Train an adaptive spiking recurrent network from a recipe.", EXAMPLE
+        "srnn-train",
+        "Train an adaptive spiking recurrent network from a recipe.",
+        EXAMPLE,
+        "training diverged",
     )
     parser.add_argument("recipe", nargs="?", help=f"{', '.join(recipe_names())}, or a TOML file")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/RECIPE)")
@@ -99,8 +110,8 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 
 OWN_OPTIONS = {
-    "--help", "--version", "--json", "--out", "--data", "--download", "--resume", "--overwrite",
-    "--show", "--list", "--quantize", "--start", "--no-test",
+    "--help", "--version", "--json", "--debug", "--out", "--data", "--download", "--resume",
+    "--overwrite", "--show", "--list", "--quantize", "--start", "--no-test",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 
@@ -180,10 +191,10 @@ def _train(
 ) -> int:
     if arguments.list:
         return _list(output)
+    # torch takes seconds to import: mistakes in a recipe are told before.
     recipe, name, resume = _recipe(arguments, settings)
     if arguments.show:
         return _show(recipe, output)
-
     from .faults import DivergedError
     from .parallel import ProcessLostError, joined
     from .run import CHECKPOINT
@@ -209,7 +220,7 @@ def _train(
                     else "it had no checkpoint yet"
                 )
                 lost.append(f"another process of this run ended or is out of reach; {then}")
-            return EXIT_NO
+            return EXIT_FAULT
 
 
 class _Run(NamedTuple):

@@ -83,7 +83,15 @@ class ModelRecipe:
 
     def __post_init__(self) -> None:
         check_known("baseline", self.baseline, BASELINES, "model")
-        # Whatever the task is, so that a mistake is found before data and torch are loaded.
+
+    def check(self) -> None:
+        """Refuse what no task can make right, so that it is found before data is loaded.
+
+        Raises
+        ------
+        InputError
+            As ``resolve``, but for the number of classes.
+        """
         self.resolve(1, self.layers[-1].get("size", 1) if self.layers else 1, 0)
 
     def resolve(self, input_size: int, classes: int, skip_steps: int) -> ModelConfig:
@@ -363,7 +371,9 @@ def make_recipe(plain: Mapping[str, Any], where: str = "recipe") -> Recipe:
         A setting that is unknown (with a suggestion), of another type, or out of range.
     """
     try:
-        return build(Recipe, plain)
+        recipe = build(Recipe, plain)
+        recipe.model.check()
+        return recipe
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

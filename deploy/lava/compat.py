@@ -20,6 +20,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
+from ...export.extras import lava_install, pip_install
+
 PROVEN_VERSION = "0.10.0"
 PATCHED_MODULE = "lava.magma.compiler.var_model"
 PORTS_MODULE = "lava.magma.core.process.ports.ports"
@@ -41,14 +43,14 @@ def available() -> tuple[bool, str]:
         return False, "Lava's runtime needs fork, which Windows does not have"
     found = lava_version()
     if found is None:
-        return False, f"lava-nc is not installed (pip install lava-nc=={PROVEN_VERSION})"
+        return False, f"lava-nc is not installed ({lava_install(PROVEN_VERSION)})"
     if found != PROVEN_VERSION:
         return False, f"lava-nc {found} is installed, srnn runs {PROVEN_VERSION}"
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         return (
             False,
-            f"lava-nc {found} lacks {', '.join(missing)} (pip install {' '.join(missing)})",
+            f"lava-nc {found} lacks {', '.join(missing)} ({pip_install(*missing)})",
         )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     how = "mended at import" if needs_patch() else "unmodified"

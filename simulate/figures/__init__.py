@@ -1,7 +1,7 @@
 """The figures of a report, each a function from measured data to a matplotlib figure.
 
 Beside each figure stands a function of its name with ``_series`` behind it, which returns the
-numbers that the figure draws. matplotlib (``pip install 'srnn[report]'``) is imported when a figure
+numbers that the figure draws. matplotlib (the extra ``report``) is imported when a figure
 is drawn; ``docs/figures.py`` shows the use.
 """
 

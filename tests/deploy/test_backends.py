@@ -19,6 +19,7 @@ from srnn.deploy.backends import (
 from srnn.deploy.check import check, second_opinion
 from srnn.deploy.lava import compat
 from srnn.export.errors import InputError
+from srnn.export.extras import lava_install
 from srnn.export.network import Network
 from srnn.export.trace import Trace
 
@@ -49,7 +50,7 @@ def test_auto_takes_the_best_and_says_what_it_passed_over(monkeypatch: pytest.Mo
     assert isinstance(picked.backend, SimulatorBackend)
     assert picked.reason == (
         "simulator is the best target here: runs everywhere; not lava: lava-nc is not installed "
-        "(pip install lava-nc==0.10.0)"
+        f"({lava_install('0.10.0')})"
     )
 
 

@@ -47,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def deploy(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "srnn.deploy.cli", *arguments],
+        [sys.executable, "-m", "srnn.deploy", *arguments],
         capture_output=True,
         text=True,
         timeout=120,

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
+import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from srnn.export.console import Output, make_parser, plain, run_command
 from srnn.export.errors import InputError
+from srnn.export.extras import how_to_install
 from srnn.tasks import DataError
 
 
@@ -45,22 +49,111 @@ def test_other_exits(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(_arguments: argparse.Namespace, _output: Output) -> int:
         raise KeyboardInterrupt
 
-    def broken(_arguments: argparse.Namespace, _output: Output) -> int:
-        raise ZeroDivisionError
+    def in_a_module_of_c(_arguments: argparse.Namespace, _output: Output) -> int:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
 
-    assert run(interrupted) == 130
-    assert capsys.readouterr().err == "srnn-some: stopped\n"
+    for command in (interrupted, in_a_module_of_c):
+        assert run(command) == 130
+        assert capsys.readouterr().err == "srnn-some: stopped\n"
     assert run(lambda _a, _o: 1) == 1
-    with pytest.raises(ZeroDivisionError):
-        run(broken)
 
 
-def test_markup_and_long_lines_are_left_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def broken(_arguments: argparse.Namespace, _output: Output) -> int:
+    raise ZeroDivisionError("so\nit is")
+
+
+def test_an_unexpected_error_is_one_line_and_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert run(broken) == 70
+    out, err = capsys.readouterr()
+    (written,) = tmp_path.iterdir()
+    assert out == ""
+    assert err == (
+        f"srnn-some: unexpected error: ZeroDivisionError: so it is; traceback in {written}, "
+        "--debug shows it; report it with the output of srnn-some --version and that file\n"
+    )
+    text = written.read_text(encoding="utf-8")
+    assert "in broken\n" in text
+    assert f"srnn {version('srnn')}, Python {platform.python_version()}" in text
+
+
+def test_debug_shows_tracebacks(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(_arguments: argparse.Namespace, _output: Output) -> int:
+        raise InputError("x: 3 is too much")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for command, code in ((broken, 70), (mistaken, 2)):
+        assert run(command, "--debug") == code
+        assert f"in {command.__name__}\n" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_traceback_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert run(broken) == 70
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "no file for the traceback (No such file or directory), --debug shows it" in err
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch.cuda names its own."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 8 TiB"),
+        OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_out_of_memory(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def hungry(_arguments: argparse.Namespace, _output: Output) -> int:
+        raise error
+
+    assert run(hungry) == 70
+    err = capsys.readouterr().err
+    assert err.startswith(f"srnn-some: out of memory ({type(error).__name__}")
+    assert err.endswith("take smaller batches, fewer samples or a smaller network\n")
+    assert err.count("\n") == 1
+
+
+def test_a_structure_without_end(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deep(arguments: argparse.Namespace, output: Output) -> int:
+        return deep(arguments, output)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert run(deep) == 70
+    err = capsys.readouterr().err
+    assert "RecursionError: maximum recursion depth exceeded" in err
+    assert "if a file that you gave is nested deeply, flatten it" in err
+    assert err.count("\n") == 1
+
+
+def test_markup_and_long_lines_are_left_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     output = Output()
     text = "[bold]layer[0] " + "word " * 60
     output.line(text)
     output.note(text)
     assert capsys.readouterr() == (f"{text}\n", f"{text}\n")
+    monkeypatch.setenv("COLUMNS", "70")
+    output.line("  " + text)
+    out, _ = capsys.readouterr()
+    assert out.split() == text.split()
+    assert all(len(line) <= 70 and line.startswith("  ") for line in out.splitlines())
 
 
 def show(output: Output) -> None:
@@ -105,6 +198,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "example:\n  srnn-some thing" in out
     assert "--json" in out
+    assert "exit codes: 0 done; 1 the answer is no; 2 bad input; 70 an error in srnn or in\n" in out
     with pytest.raises(SystemExit) as raised:
         run(lambda _a, _o: 0, "--js")
     assert raised.value.code == 2
@@ -145,4 +239,4 @@ def test_a_machine_without_torch(words: list[str], tmp_path: Path) -> None:
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "needs torch" in result.stderr
-    assert "pip install 'srnn[train]'" in result.stderr
+    assert result.stderr.endswith(f"run: {how_to_install('train')}\n")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nir_graphs import DT, chain, cuba, ends, li, lif, matrix, nir, offences, write
 from srnn.export import cli
 from srnn.export.errors import InputError
+from srnn.export.extras import how_to_install
 from srnn.export.float_run import run_float
 from srnn.export.nir_import import import_nir
 
@@ -245,7 +246,7 @@ def test_an_installation_without_nir_says_what_to_install(
     path = write(tmp_path, chain(4, nir.Linear(matrix(4, 4)), lif(4), m=4))
     monkeypatch.setitem(sys.modules, "nir", None)
     assert cli.main([str(path), "--dt", "1"]) == 2
-    assert "pip install 'srnn[nir]'" in capsys.readouterr().err
+    assert how_to_install("nir") in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

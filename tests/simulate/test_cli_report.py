@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from report_pages import HOSTILE, check_numbers, network_of, read_page, samples_of, write_network
+from srnn.export.extras import how_to_install
 from srnn.export.netx import read_net, write_net
 from srnn.export.readout import predictions
 from srnn.simulate.activity import Activity
@@ -200,7 +201,7 @@ def test_a_missing_extra_is_named(
     path = write_network(tmp_path / "model.net")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     err = refusal(capsys, path, "--report", tmp_path / "r.html")
-    assert "pip install 'srnn[report]'" in err
+    assert how_to_install("report") in err
 
 
 @pytest.mark.slow

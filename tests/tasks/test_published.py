@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 import shutil
 import struct
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from srnn.export.extras import how_to_install
 from srnn.tasks import DataError, Task, encoder_from_plain, load
 from srnn.tasks.mnist import read_idx
 from task_checks import check_description
@@ -110,7 +112,7 @@ def test_digits_with_other_seeds_and_shares() -> None:
 
 def test_digits_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(DataError, match=r"pip install 'srnn\[digits\]'"):
+    with pytest.raises(DataError, match=re.escape(how_to_install("digits"))):
         load("digits")
 
 

@@ -11,6 +11,7 @@ import torch
 from srnn.export.checkpoint import FloatModel, check_weights
 from srnn.export.config import Delay, Init, LayerConfig, ModelConfig
 from srnn.export.errors import InputError
+from srnn.export.extras import how_to_install
 from srnn.export.float_run import run_float
 from srnn.export.freeze import Quantization
 from srnn.export.quantize import quantize
@@ -223,7 +224,7 @@ def test_the_cuda_kernels_refuse_them_too():
 def test_the_cuda_kernels_say_that_they_have_none():
     assert why_loop(make("loop", delay=Delay(1, 1)).config.layers, True, True) in {
         "layer 0: delays have no kernel",
-        "layer 0: Triton is not installed (pip install 'srnn[cuda]')",
+        f"layer 0: Triton is not installed ({how_to_install('cuda')})",
     }
 
 

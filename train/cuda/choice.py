@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable
 
 from ...export.config import LayerConfig
 from ...export.errors import InputError
+from ...export.extras import how_to_install
 from ..engine.stack import PROGRAMS, StackResult
 from .plan import MAX_WIDTH
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """Whether Triton runs kernels on the CPU with NumPy, for tests; it reads the variable as early."""
 
-_NO_TRITON = "Triton is not installed (pip install 'srnn[cuda]')"
+
+def _no_triton() -> str:
+    return f"Triton is not installed ({how_to_install('cuda')})"
 
 
 def load_stack() -> Callable[..., StackResult]:
@@ -26,7 +29,7 @@ def load_stack() -> Callable[..., StackResult]:
         Triton is not installed.
     """
     if importlib.util.find_spec("triton") is None:
-        raise InputError(f"cuda: {_NO_TRITON}; SRNN has the plain loop")
+        raise InputError(f"cuda: {_no_triton()}; SRNN has the plain loop")
     from .stack import spiking_stack
 
     return spiking_stack
@@ -38,7 +41,7 @@ def why_not(neuron: str, n: int, recurrent: bool, late: bool = False) -> str | N
     ``late``: whether its synapses have delays.
     """
     if importlib.util.find_spec("triton") is None:
-        return _NO_TRITON
+        return _no_triton()
     if neuron not in PROGRAMS:
         return f"neuron {neuron!r} has no kernel"
     if recurrent and not PROGRAMS[neuron].spikes:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from srnn.deploy.lava import compat
+from srnn.export.extras import lava_install, pip_install
 
 
 def in_new_python(code: str) -> str:
@@ -47,7 +48,7 @@ def test_availability_is_told_without_importing_lava() -> None:
 
 def test_availability_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "lava_version", lambda: None)
-    assert compat.available() == (False, "lava-nc is not installed (pip install lava-nc==0.10.0)")
+    assert compat.available() == (False, f"lava-nc is not installed ({lava_install('0.10.0')})")
     monkeypatch.setattr(compat, "lava_version", lambda: "0.9.0")
     assert compat.available() == (False, "lava-nc 0.9.0 is installed, srnn runs 0.10.0")
     assert not compat.needs_patch()
@@ -55,7 +56,7 @@ def test_availability_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(compat, "_NEEDED", ("numpy", "no_such_package"))
     ok, reason = compat.available()
     assert not ok
-    assert "pip install no_such_package" in reason
+    assert pip_install("no_such_package") in reason
 
 
 @pytest.mark.lava
