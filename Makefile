@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format bench peers clean
+.PHONY: help setup demo test test-slow lint format wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -32,10 +32,11 @@ $(READY): pyproject.toml constraints.txt
 	fi
 	@echo "  installing NeuroBench without what its metrics do not need"
 	@$(PIP) install --no-deps -c constraints.txt neurobench tqdm
-	@echo "  installing snnTorch and Norse, whose networks the tests of NIR read"
-	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch
+	@echo "  installing snnTorch, Norse and sinabs, whose networks the tests of NIR read"
+	@$(PIP) install --no-deps -c constraints.txt snntorch norse nirtorch sinabs pbr
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
+	@ln -sfn "$(CURDIR)"/package/* "$(VENV)/src/srnn/"
 	@touch $@
 	@echo "set-up done"
 
@@ -51,7 +52,7 @@ demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on h
 	@echo; echo "The files are in $(DEMO). Your own data: README.md, section Your data."
 
 test: $(READY)  ## run the tests (a few minutes)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY)  ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
@@ -64,6 +65,11 @@ lint: $(READY)  ## ruff and pyright, as CI runs them
 format: $(READY)  ## let ruff format the code
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
+
+wheel: $(READY)  ## build dist/srnn-VERSION-py3-none-any.whl (bash .ci/wheel PYTHON proves it)
+	@rm -rf build dist
+	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	@ls dist/*.whl
 
 bench: $(READY)  ## time training and simulation (beside other frameworks after make peers)
 	@$(BIN)/python benchmarks/train_step.py
@@ -91,7 +97,7 @@ peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the f
 
 clean:  ## remove the environments, runs and caches
 	rm -rf .venv .venv310 .venv-lava-dl .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
-	find $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find package $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # make peers builds this too.
 peers: .venv-peers-nengo/.ready

@@ -21,13 +21,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from integer_networks import make_network
+from integer_networks import SHAPES, make_network
 from machine import machine
 from peers.shapes import draw
 from srnn.export.network import Network
 from srnn.simulate import kernels, simulator
-
-from simulate import SHAPES
 
 COUNTING = ("_tally", "_add_changes", "_add_totals")
 """Functions of the kernels that count and do nothing else."""

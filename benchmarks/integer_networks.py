@@ -17,6 +17,11 @@ from srnn.export.network import (
     Synapses,
 )
 
+SHAPES = {
+    "N128": Shape("N128", 64, 250, 700, 0.02, (128,), 20),
+    "N512": Shape("N512", 64, 250, 700, 0.02, (512,), 20),
+    "ecg": Shape("ecg", 64, 1300, 4, 0.08, (36,), 6),
+}
 KINDS = ("LIF", "ALIF")
 """CUBA LIF with a current of one step and hard reset; adaptive LIF with soft reset."""
 

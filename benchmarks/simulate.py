@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from integer_networks import make_network
+from integer_networks import SHAPES, make_network
 from machine import machine
 from peers.client import ROOT, Implementation, Worker
 from peers.shapes import Shape, draw
@@ -38,11 +38,6 @@ from srnn.export.trace import compare
 from srnn.simulate import reference
 from srnn.simulate.simulator import run, run_with_activity
 
-SHAPES = {
-    "N128": Shape("N128", 64, 250, 700, 0.02, (128,), 20),
-    "N512": Shape("N512", 64, 250, 700, 0.02, (512,), 20),
-    "ecg": Shape("ecg", 64, 1300, 4, 0.08, (36,), 6),
-}
 BATCHES, THREADS = (1, 64), (1, 2)
 OURS = {"lif": "LIF", "alif": "ALIF"}
 TORCH, NENGO = ".venv-peers-torch", ".venv-peers-nengo"

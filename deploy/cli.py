@@ -19,7 +19,7 @@ from ..export.console import (
     run_command,
 )
 from ..export.errors import InputError
-from ..export.filekind import NETWORK, check_kind
+from ..export.filekind import BOARDS, NETWORK, check_kind
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
 from ..export.suggest import check_known
@@ -195,6 +195,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         from ..tasks.registry import check_options
 
         check_options(arguments.task, {})
+    if arguments.board is not None:
+        check_kind(arguments.board, BOARDS)
     if arguments.target is not None:
         _check_target(arguments.target, arguments.dry_run or emits, arguments.board)
     board_arguments.board_options(arguments, _on_computer(arguments))

@@ -16,7 +16,6 @@ from ..export.errors import InputError
 from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray
 from ..export.network import AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
 from .boards import Chip
-from .lava.choice import largest_sum
 from .microcode import Bank, Listing, Operation, Program, Width, derived_width, narrowest
 from .programs import IMPOSSIBLE, MICROCODE, support
 
@@ -201,9 +200,7 @@ def listing(network: Network, chip: Chip) -> Listing:
         if found.kind != MICROCODE:
             continue
         needing.append(layer)
-        bound = largest_sum(layer.synapses, message if index == 0 else 1)
-        if layer.recurrent is not None:
-            bound += largest_sum(layer.recurrent, 1)
+        bound = layer.largest_sum(message if index == 0 else 1)
         limit = SOURCES[kind].largest_sum
         if limit is not None and bound > limit:
             problems.append(

@@ -1,8 +1,10 @@
-"""Samples to calibrate on from a file, for models that bring none (``srnn-export --calibrate``)."""
+"""Samples to calibrate on, from memory or a file, for models that bring none."""
 
 from __future__ import annotations
 
+import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy.typing as npt
 from .checkpoint import read_model
 from .errors import InputError
 from .filekind import ARRAYS, MODEL, check_kind
-from .suggest import unknown
+from .suggest import check_known, unknown
 
 _ENTRIES = ("inputs", "lengths", "targets", "valid")
 
@@ -36,20 +38,73 @@ def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
         found = _read_npz(path)
     else:
         raise InputError(unknown("ending", path.suffix, (".npz", ".pt"), f"{path}"))
+    return _checked(found, str(path), channels)
+
+
+def given_samples(samples: Any, channels: int) -> dict[str, npt.NDArray[Any]]:
+    """Return samples in memory, or of a file, as a ``model.pt`` holds them.
+
+    Parameters
+    ----------
+    samples
+        A file's path; inputs; a pair of inputs and targets; a table, or an object with attributes,
+        of ``inputs``, ``targets``, ``lengths`` and ``valid``. Arrays or tensors.
+    channels
+        Of the network.
+
+    Raises
+    ------
+    InputError
+        An unknown entry, no inputs, or inputs that are no integers of so many channels.
+    """
+    if isinstance(samples, (str, os.PathLike)):
+        return read_calibration(Path(samples), channels)
+    if isinstance(samples, Mapping):
+        found = dict(samples)
+        for name in found:
+            check_known("entry", name, _ENTRIES, "samples")
+    elif hasattr(samples, "inputs"):
+        found = {name: getattr(samples, name, None) for name in _ENTRIES}
+    elif isinstance(samples, (tuple, list)) and len(samples) == 2:
+        found = {"inputs": samples[0], "targets": samples[1]}
+    else:
+        found = {"inputs": samples}
+    arrays = {name: _array(value) for name, value in found.items() if value is not None}
+    return _checked(arrays, "samples", channels)
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
+    # A tensor, which may have a gradient or lie on another device.
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise InputError("samples: lists of different lengths; give arrays") from None
+
+
+def _checked(
+    found: dict[str, npt.NDArray[Any]], where: str, channels: int
+) -> dict[str, npt.NDArray[Any]]:
     if "inputs" not in found:
-        raise InputError(f"{path}: holds no inputs (integers (sample, time, {channels}))")
+        raise InputError(f"{where}: holds no inputs (integers (sample, time, {channels}))")
     inputs = found["inputs"]
     inputs = inputs[None] if inputs.ndim == 2 else inputs
-    whole = inputs.dtype.kind in "iu" or (
-        inputs.dtype.kind in "fb" and np.array_equal(inputs, np.rint(inputs.astype(np.float64)))
-    )
-    if inputs.ndim != 3 or inputs.shape[2] != channels or 0 in inputs.shape or not whole:
+    if inputs.ndim != 3 or inputs.shape[2] != channels or 0 in inputs.shape:
         raise InputError(
-            f"{path}: inputs {inputs.dtype} {inputs.shape}, needs integers (sample, time, "
+            f"{where}: inputs {inputs.dtype} {inputs.shape}, needs integers (sample, time, "
             f"{channels})"
         )
-    if np.abs(inputs.astype(np.float64)).max() >= 1 << 24:
-        raise InputError(f"{path}: inputs beyond 24 bits")
+    if inputs.dtype.kind not in "iufb":
+        raise InputError(f"{where}: inputs {inputs.dtype}, needs integers")
+    real = inputs.astype(np.float64)
+    odd = np.argwhere(real != np.rint(real))
+    if len(odd):
+        raise InputError(
+            f"{where}: inputs{odd[0].tolist()} is {real[tuple(odd[0])]:g}, not an integer; give "
+            "inputs in whole units, and the real value of a unit as the task's input_scale"
+        )
+    if np.abs(real).max() >= 1 << 24:
+        raise InputError(f"{where}: inputs beyond 24 bits")
     return {**found, "inputs": inputs.astype(np.int32)}
 
 

@@ -1,34 +1,21 @@
-"""``srnn-export``: arguments and printing.
-
-The one file of this package that looks upwards: it hands the simulator down as an argument.
-"""
+"""``srnn-export``: arguments and printing; ``api.py`` does the work."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from . import cli_nir
-from .checkpoint import FloatModel
+from .api import ExportReport, export_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
 from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, refusal
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
-from .network import Network
-from .netx import write_net
-from .quantize import SCALES, LayerReport, Quantization, dead_neurons, quantize
-from .ranges import KEY, calibration_of
-from .samples import Samples
-from .trace import Trace
-from .verify import Parity, compare_with_float
+from .quantize import SCALES, Quantization
 
 EXAMPLE = """\
   srnn-export runs/digits/model.pt                      writes runs/digits/model.net
@@ -38,7 +25,6 @@ EXAMPLE = """\
   srnn-export model.nir -o model.net --calibrate inputs.npz    a network of snnTorch, Norse, ...
   srnn-export model.pt -o model.nir                     for other tools, what NIR can say"""
 
-BUNDLED_SAMPLES = 8
 FOR_EXPORT = (
     "output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run", "calibrate",
     "dt", *cli_nir.READING,
@@ -113,51 +99,23 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
     limit = arguments.max_accuracy_loss
     if limit is not None and not math.isfinite(limit):
         raise InputError(f"--max-accuracy-loss: {limit} is not a number of percentage points")
-    model = cli_nir.read_any(arguments)
-    if target.exists() and target.samefile(arguments.model):
-        raise InputError(f"--output: {target} is the model itself; name another file")
+    model = cli_nir.read_any(arguments, output)
     if "inputs" not in model.samples:
         raise InputError(cli_nir.missing_samples(arguments.model))
-    from ..simulate.simulator import run
-
-    def simulate(network: Network, inputs: Any, lengths: Any) -> Trace:
-        return run(network, inputs, lengths, record="states")
-
-    inputs = model.samples["inputs"]
-    lengths = model.samples.get("lengths")
-    try:
-        options = _options(arguments)
-        network, layers = quantize(model, options, simulate, inputs, lengths)
-    except InputError as error:
-        raise InputError(f"{arguments.model}: {error}") from None
-    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
-    network.provenance["model"] = {"file": arguments.model.name, "sha256": digest}
-    trace = simulate(network, inputs, lengths)
-    origin = f"samples in {arguments.model.name}"
-    network.provenance[KEY] = calibration_of(network, trace, origin).plain()
-    parity = compare_with_float(model, network, trace)
-    _print(output, layers, parity, dead_neurons(trace))
-
-    lost = parity.accuracy_loss
+    report = export_model(
+        model, None if arguments.dry_run else target, arguments.model, _options(arguments), limit
+    )
+    _print(output, report)
+    lost = report.accuracy_loss
     failed = limit is not None and (lost is None or lost > limit)
-    written = None
     if failed:
         reason = "samples have no targets" if lost is None else f"{lost:.2f} points lost"
         output.note(f"srnn-export: {reason}, limit {limit:g}; nothing was written")
-    elif arguments.dry_run:
+    elif report.written is None:
         output.line("dry run: nothing was written")
     else:
-        write_net(target, network, bundle(model, trace))
-        written = str(target)
         output.line(f"Wrote {target}. Next: srnn-simulate {target}")
-    output.result(
-        {
-            "written": written,
-            "accuracy_loss": lost,
-            "layers": [asdict(layer) for layer in layers],
-            "parity": asdict(parity),
-        }
-    )
+    output.result(report.plain())
     return EXIT_NO if failed else EXIT_OK
 
 
@@ -184,19 +142,8 @@ def _options(arguments: argparse.Namespace) -> Quantization | None:
     )
 
 
-def bundle(model: FloatModel, trace: Trace, count: int = BUNDLED_SAMPLES) -> Samples:
-    """Return the first calibration samples with the integers that every later stage must find."""
-    samples = model.samples
-    return Samples(
-        inputs=samples["inputs"][:count].astype(np.int32),
-        lengths=trace.lengths[:count],
-        targets=samples["targets"][:count] if "targets" in samples else None,
-        valid=samples["valid"][:count] if "valid" in samples else None,
-        output=trace.output[:count],
-    )
-
-
-def _print(output: Output, layers: list[LayerReport], parity: Parity, remarks: list[str]) -> None:
+def _print(output: Output, report: ExportReport) -> None:
+    layers, parity = report.layers, report.parity
     output.table(
         "integer network",
         (
@@ -206,6 +153,7 @@ def _print(output: Output, layers: list[LayerReport], parity: Parity, remarks: l
             "parameters",
             "weights",
             "weight error",
+            "recurrent",
             "decay error",
             "headroom",
             "bytes",
@@ -218,6 +166,7 @@ def _print(output: Output, layers: list[LayerReport], parity: Parity, remarks: l
                 layer.parameters,
                 f"{layer.weight_range[0]}..{layer.weight_range[1]}",
                 layer.weight_error,
+                layer.recurrent_error,
                 layer.decay_error,
                 " ".join(f"{name} {share:.1%}" for name, share in layer.headroom.items()),
                 layer.size_bytes,
@@ -225,15 +174,20 @@ def _print(output: Output, layers: list[LayerReport], parity: Parity, remarks: l
             for layer in layers
         ],
     )
-    output.line("weight error: largest, in units of its neuron's largest weight; headroom: largest")
-    output.line("|state| / 2^23 on the calibration samples, by state")
+    output.line(
+        "weight error, of input and of recurrent weights: largest, in units of its neuron's"
+    )
+    output.line(
+        "largest weight of that matrix; headroom: largest |state| / 2^23 on the calibration"
+    )
+    output.line("samples, by state")
     for layer in layers:
         if layer.doublings:
             output.line(
                 f"layer {layer.name}: the weight unit of {layer.doubled_neurons} neurons was "
                 f"doubled up to {layer.doublings} times to keep their states in range"
             )
-    for remark in remarks:
+    for remark in report.remarks:
         output.line(remark)
     rows: list[tuple[Any, ...]] = []
     if parity.float_accuracy is not None and parity.integer_accuracy is not None:

@@ -14,7 +14,7 @@ from .float_run import with_answers
 from .netx_values import located
 
 SUFFIX = ".nir"
-READING = ("reset", "synapse", "settled_bias")
+READING = ("reset", "synapse", "settled_bias", "decay")
 """Arguments that say how to read a file of NIR."""
 
 
@@ -44,13 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "means) or w_in S (Norse's LIFCell)",
     )
     nir.add_argument(
+        "--decay",
+        choices=("euler", "exp"),
+        help="decay factors of neurons: 1 - dt/tau (default; snnTorch, Norse, SpikingJelly) or "
+        "exp(-dt/tau) (sinabs, Rockpool)",
+    )
+    nir.add_argument(
         "--settled-bias",
         action="store_true",
         help="count a bias that passes the filter of a CubaLIF with its final value from the start",
     )
 
 
-def read_any(arguments: argparse.Namespace) -> FloatModel:
+def read_any(arguments: argparse.Namespace, output: Output) -> FloatModel:
     """Return the model to quantize, with samples, from a ``model.pt`` or a file of NIR."""
     path: Path = arguments.model
     if path.suffix == SUFFIX:
@@ -62,6 +68,8 @@ def read_any(arguments: argparse.Namespace) -> FloatModel:
             arguments.reset or "zero",
             arguments.synapse or "euler",
             arguments.settled_bias,
+            arguments.decay,
+            remark=lambda text: output.note(f"{path}: {text}"),
         )
     else:
         _only_for_nir(arguments, (*READING, "dt"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_FAULT, EXIT_STOPPED = 0, 1, 2, 70, 130
@@ -28,7 +29,10 @@ def guarded(prog: str, work: Callable[[], int], debug: bool = False) -> int:
     ``debug``: print the traceback before that line.
     """
     try:
-        code = work()
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: sys.stderr.write(f"{prog}: {message}\n")
+            _check_environment()
+            code = work()
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -41,6 +45,19 @@ def guarded(prog: str, work: Callable[[], int], debug: bool = False) -> int:
             sys.stderr.write(_traceback(error))
         sys.stderr.write(f"{prog}: {line}\n")
         return code
+
+
+def _check_environment() -> None:
+    """Refuse settings of the environment on which numba would stop when it is imported."""
+    from .errors import InputError
+
+    name = "NUMBA_NUM_THREADS"
+    given = os.environ.get(name)
+    if given is not None and not (given.isascii() and given.isdigit() and int(given[:9]) >= 1):
+        raise InputError(
+            f"{name}: {given[:20]!r} in the environment is not a whole number of 1 or "
+            "more; unset it"
+        )
 
 
 def _expected(error: BaseException) -> tuple[int, str] | None:

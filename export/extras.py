@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import sys
 from importlib.metadata import Distribution, distribution
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from pathlib import Path
 
 EXTRAS = {
     "torch": "train",
@@ -33,11 +31,10 @@ def how_to_install(extra: str) -> str:
 
     No index has srnn, so that ``pip install 'srnn[...]'`` would find nothing.
     """
-    found = distribution("srnn")
-    clone = _clone(found)
+    clone = _clone()
     if clone is not None:
         return pip_install("-e", f"{clone}[{extra}]")
-    return pip_install(*requirements(found, extra))
+    return pip_install(*requirements(distribution("srnn"), extra))
 
 
 def lava_install(version: str) -> str:
@@ -64,9 +61,7 @@ def pip_install(*words: str) -> str:
     return shlex.join([*start, "install", *words])
 
 
-def _clone(found: Distribution) -> str | None:
-    """Return the folder that an editable installation runs from, or None."""
-    origin = json.loads(found.read_text("direct_url.json") or "{}")
-    if not origin.get("dir_info", {}).get("editable"):
-        return None
-    return url2pathname(urlsplit(origin["url"]).path)
+def _clone() -> Path | None:
+    """Return the clone that this code runs from, None where it was installed from a wheel."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "pyproject.toml").is_file() else None

@@ -43,12 +43,22 @@ class Quantization:
         samples not seen; states are membrane potentials and currents.
     weight_bits
         Bits of a weight, 3 to 8, the sign among them.
+    right_shifts
+        Exponents may be negative. Weights keep their bits then where units were doubled and where
+        one matrix is more than 2^7 times finer than the other; models that were trained on the
+        grid before there was this entry do without.
     """
 
     scale: str = "neuron"
     exponents: bool = True
     headroom: float = 0.8
     weight_bits: int = grid.WEIGHT_BITS_MAX
+    right_shifts: bool = True
+
+    @property
+    def lowest_exponent(self) -> int:
+        """The smallest ``weight_exp`` that may be chosen."""
+        return grid.WEIGHT_EXP_MIN if self.right_shifts else 0
 
     def __post_init__(self) -> None:
         if not 0 < self.headroom <= 1:
@@ -191,16 +201,13 @@ def _obstacles(layer: LayerConfig) -> list[str]:
 
 
 def weight_units(
-    weight: FloatArray,
-    weight_rec: FloatArray | None,
-    scale: str,
-    exponents: bool,
-    bits: int = grid.WEIGHT_BITS_MAX,
+    weight: FloatArray, weight_rec: FloatArray | None, options: Quantization, exponents: bool
 ) -> tuple[FloatArray, int, int]:
     """Return the unit k (n, 1) and the exponents of input and recurrent weights.
 
-    With ``exponents`` the unit is that of the finer matrix; the coarser one gets a positive
-    exponent, which shifts its sums left and loses nothing, so that both use the 8 bits.
+    With ``exponents`` the exponents differ by the ratio of the two matrices, so that both use the
+    bits of a weight: the coarser one gets a positive exponent, which loses nothing, and the finer
+    one what is left of the ratio beyond 2^7, a right shift.
     """
     shifts = [0, 0]
     peaks = [np.abs(weight).max(axis=1)]
@@ -209,13 +216,15 @@ def weight_units(
         tops = [float(p.max()) for p in peaks]
         if exponents and min(tops) > 0:
             gap = int(np.floor(np.log2(max(tops) / min(tops))))
-            shifts[int(np.argmax(tops))] = min(gap, grid.WEIGHT_EXP_MAX)
+            coarse = int(np.argmax(tops))
+            shifts[coarse] = min(gap, grid.WEIGHT_EXP_MAX)
+            shifts[1 - coarse] = max(shifts[coarse] - gap, options.lowest_exponent)
     per_neuron = np.max([p / 2.0**e for p, e in zip(peaks, shifts, strict=False)], axis=0)
     top = float(per_neuron.max())
-    unit = per_neuron if scale == "neuron" else np.full_like(per_neuron, top)
+    unit = per_neuron if options.scale == "neuron" else np.full_like(per_neuron, top)
     # A neuron without any weight has no scale of its own.
     unit = np.where(unit > 0, unit, top)
-    return unit[:, None] / grid.weight_max(bits), shifts[0], shifts[1]
+    return unit[:, None] / grid.weight_max(options.weight_bits), shifts[0], shifts[1]
 
 
 def _freeze_layer(
@@ -227,9 +236,8 @@ def _freeze_layer(
     recurrent = layer.weight_rec
     if recurrent is not None and not recurrent.any():
         recurrent = None
-    finest, exponent, exponent_rec = weight_units(
-        layer.weight, recurrent, options.scale, options.exponents and not stock, options.weight_bits
-    )
+    exponents = options.exponents and not stock
+    finest, exponent, exponent_rec = weight_units(layer.weight, recurrent, options, exponents)
     for _ in range(PARAMETER_LIMIT):
         unit = finest * 2.0 ** doublings[:, None]
         values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
@@ -243,14 +251,20 @@ def _freeze_layer(
             f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
             "beside their weights for any weight unit"
         )
-    # Where the unit of every neuron grew, a smaller shift gives the coarser matrix its bits back.
-    spare = int(doublings.min())
-    exponent, exponent_rec = max(exponent - spare, 0), max(exponent_rec - spare, 0)
+    # Where the unit of every neuron grew, a smaller exponent gives the weights their bits back.
+    spare, lowest = int(doublings.min()), options.lowest_exponent if exponents else 0
+    exponent, exponent_rec = (max(e - spare, min(e, lowest)) for e in (exponent, exponent_rec))
     weights = _integer_weights(layer.weight, unit, exponent, stock, options.weight_bits)
-    if stock and not weights.any():
+    if layer.weight.any() and not weights.any():
+        shared = "in a network of CUBA neurons" if stock else "here"
         raise InputError(
-            f"layer {layer.name}: the input weights vanish beside the recurrent ones in the unit "
-            "that both share in a network of CUBA neurons; train with a larger weight_gain"
+            f"layer {layer.name}: all input weights become zero in the weight unit, which they "
+            f"share with the recurrent ones {shared}; "
+            + (
+                "train with a larger weight_gain"
+                if stock
+                else "export with exponents and a unit per neuron"
+            )
         )
     weights_rec = None
     if recurrent is not None:

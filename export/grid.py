@@ -42,6 +42,9 @@ THRESHOLD_MANTISSA_NEVER = (1 << 18) - 1
 
 MESSAGE_BITS_MAX = 24
 
+SUM_MAX = 1 << 56
+"""Largest magnitude that synapses may deliver: shifted by 6 and added to states it fits 64 bits."""
+
 
 def rtz(x: Any, bits: int = DECAY_BITS) -> Any:
     """Shift right by ``bits`` and truncate toward zero: ``sign(x) * (|x| >> bits)``."""

@@ -28,7 +28,7 @@ from .neurons import (
     ThresholdRefractoryLIF,
 )
 from .suggest import check_known
-from .synapses import Connection, Convolution, Synapses, dense
+from .synapses import Connection, Convolution, Synapses, dense, largest_sum
 
 __all__ = [
     "NEURONS",
@@ -93,6 +93,11 @@ class Layer:
     def size(self) -> int:
         """Number of neurons."""
         return self.neuron.size
+
+    def largest_sum(self, largest_message: int) -> int:
+        """Return a bound of ``|a|``, recurrent synapses included, for messages up to that size."""
+        bound = largest_sum(self.synapses, largest_message)
+        return bound + (0 if self.recurrent is None else largest_sum(self.recurrent, 1))
 
 
 READOUTS = ("membrane", "mean_softmax", "spike_count", "last_membrane")
@@ -172,6 +177,8 @@ class Network:
                 raise InputError(
                     f"layer {below.name}: {below.neuron.TYPE} does not spike and must come last"
                 )
+        for index, layer in enumerate(self.layers):
+            _check_sums(layer, (1 << self.message_bits) - 1 if index == 0 else 1)
         last = self.layers[-1]
         if self.readout.reads_spikes and not last.neuron.SPIKING:
             raise InputError(
@@ -203,6 +210,15 @@ class Network:
     def class_count(self) -> int:
         """Number of classes: populations of output neurons, or output neurons."""
         return self.readout.populations or self.output_size
+
+
+def _check_sums(layer: Layer, largest_message: int) -> None:
+    bound = layer.largest_sum(max(largest_message, 1))
+    if bound > grid.SUM_MAX:
+        raise InputError(
+            f"layer {layer.name}: its synapses may deliver {bound}, at most {grid.SUM_MAX} (2^56); "
+            "use a smaller weight_exp, fewer message_bits or fewer sources"
+        )
 
 
 def _check_blocks(below: Layer, layer: Layer) -> None:

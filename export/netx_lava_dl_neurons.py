@@ -5,6 +5,7 @@ Sources: ``lava.lib.dl.netx.hdf5`` and ``lava.lib.dl.slayer.neuron`` of lava-dl 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,10 +56,14 @@ def _cuba(contents: Contents, base: str, block: Block, bias: IntArray) -> Neuron
         theta = _parameter(contents, base, "theta", block, grid.THRESHOLD_MANTISSA_NEVER << 6)
         bad = np.flatnonzero(theta != threshold * grid.STATE_ONE)
         if bad.size:
-            raise InputError(
+            text = (
                 f"{base}/theta: {theta[bad[0]]} is not read, only 64 vThMant, "
                 f"{threshold[bad[0]] * grid.STATE_ONE}: netx ignores the key"
             )
+            if (threshold[bad] < NEVER_SPIKES).any():
+                raise InputError(text)
+            # lava-dl's own readouts have it; neither threshold is ever reached.
+            warnings.warn(f"{text}, and these neurons never spike", stacklevel=2)
     return CubaLIF(
         block.size,
         i_decay=_parameter(contents, base, "iDecay", block, grid.DECAY_ONE),

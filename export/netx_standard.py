@@ -12,7 +12,6 @@ from .netx_stock import (
     as_cuba,
     folded,
     is_input_block,
-    stock_lava_dl_obstacles,
     weights,
 )
 from .netx_values import Value
@@ -23,9 +22,8 @@ NOT_FOR_STOCK = {CubaLIF.TYPE: "SRNN_CUBA"}
 Tree = dict[str, Value]
 
 
-def standard_part(network: Network) -> Tree:
-    """Return the NetX part, ``/layer``: stock lava-dl loads it where it can run it."""
-    stock = not stock_lava_dl_obstacles(network)
+def standard_part(network: Network, stock: bool) -> Tree:
+    """Return the NetX part, ``/layer``, in the form that stock lava-dl loads or in our own."""
     tree: Tree = {}
     for number, (kind, layer) in enumerate(_groups(network)):
         base = f"/layer/{number}"

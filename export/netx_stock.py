@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
+from .errors import index_list
 from .grid import IntArray
 from .network import Connection, Convolution, CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 
@@ -37,6 +38,33 @@ def stock_lava_dl_obstacles(network: Network) -> list[str]:
         One line per obstacle, naming the layer; empty where stock lava-dl 0.6.0 computes the same
         integers.
     """
+    return form_obstacles(network) + early_spikes(network)
+
+
+def early_spikes(network: Network) -> list[str]:
+    """Say which recurrent layers have spikes on their way when their first input arrives.
+
+    Lava's layer l begins l steps late, and a bias acts from Lava's first step on. netx can reset
+    the states at that moment (``reset_interval``, ``reset_offset=1``), but not the spikes that a
+    layer sent itself in the step before. An input with neurons is driven by its bias and does not
+    wait.
+    """
+    first = 0 if is_input_block(network) else 1
+    found, source = [], ""
+    for lag, layer in enumerate(network.layers, start=first):
+        early = spikes_before(layer.neuron, lag) if isinstance(layer.neuron, CubaLIF) else []
+        if early:
+            source = f"the bias alone makes neurons {index_list(early)} of layer {layer.name} spike"
+        if source and layer.recurrent is not None:
+            found.append(
+                f"layer {layer.name}: {source} before its first input arrives, and recurrent "
+                "spikes of that time reach into the sample"
+            )
+    return found
+
+
+def form_obstacles(network: Network) -> list[str]:
+    """Say what a file for lava-dl cannot express, or lava-dl changes; see above."""
     found = []
     if is_input_block(network):
         largest = _input_bias(network)
@@ -48,8 +76,20 @@ def stock_lava_dl_obstacles(network: Network) -> list[str]:
     elif network.message_bits:
         found.append(f"input: graded, {network.message_bits} bits; lava-dl files carry spikes only")
     for layer in network.layers:
-        found.extend(f"layer {layer.name}: {text}" for text in _layer_obstacles(layer))
+        given = layer is network.layers[0] and is_input_block(network)
+        found.extend(f"layer {layer.name}: {text}" for text in _layer_obstacles(layer, given))
     return found
+
+
+def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
+    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
+    v = np.zeros(neuron.size, dtype=np.int64)
+    spiked = np.zeros(neuron.size, dtype=bool)
+    for _ in range(steps):
+        leaked = np.sign(v) * ((np.abs(v) * (grid.DECAY_ONE - neuron.v_decay)) >> grid.DECAY_BITS)
+        v = np.clip(leaked + neuron.bias, -grid.STATE_MAX, grid.STATE_MAX)
+        spiked |= v > (neuron.v_threshold << grid.STATE_SHIFT)
+    return np.flatnonzero(spiked).tolist()
 
 
 def is_input_block(network: Network) -> bool:
@@ -113,7 +153,7 @@ def as_cuba(neuron: Neuron) -> Neuron:
     )
 
 
-def _layer_obstacles(layer: Layer) -> list[str]:
+def _layer_obstacles(layer: Layer, given: bool) -> list[str]:
     neuron = as_cuba(layer.neuron)
     if not isinstance(neuron, CubaLIF):
         return [f"{neuron.TYPE} neurons are not known to lava-dl"]
@@ -138,11 +178,13 @@ def _layer_obstacles(layer: Layer) -> list[str]:
     if isinstance(layer.neuron, LeakyIntegrator) and parts and _current_wraps(parts[0][1]):
         found.append("the synaptic sum can leave 24 bits, where a CUBA current wraps")
     if isinstance(layer.synapses, Convolution):
-        return found + _convolution_obstacles(layer, layer.synapses, neuron)
+        found += _channel_obstacles(layer, layer.synapses, neuron)
+        # An input with neurons has no Conv: its user puts the sums on the bias.
+        return found if given else found + _convolution_obstacles(layer.synapses)
     return found + (_weight_obstacles(parts) if len(parts) == len(groups) else [])
 
 
-def _convolution_obstacles(layer: Layer, convolution: Convolution, neuron: Neuron) -> list[str]:
+def _channel_obstacles(layer: Layer, convolution: Convolution, neuron: Neuron) -> list[str]:
     found = []
     if layer.recurrent is not None:
         found.append("recurrent synapses over a convolution, which lava-dl files cannot say")
@@ -151,6 +193,11 @@ def _convolution_obstacles(layer: Layer, convolution: Convolution, neuron: Neuro
         values = getattr(neuron, parameter.name).reshape(channels, -1)
         if (values != values[:, :1]).any():
             found.append(f"{parameter.key} differs within a channel; lava-dl files have one for it")
+    return found
+
+
+def _convolution_obstacles(convolution: Convolution) -> list[str]:
+    found = []
     if convolution.largest_sum << max(convolution.weight_exp, 0) > _CONV_SUM_MAX:
         found.append("the sum of a kernel can leave the 24 bits in which Lava's Conv wraps")
     numbers = (*convolution.stride, *convolution.padding, *convolution.dilation)

@@ -27,7 +27,7 @@ def file_values(network: Network, samples: Samples | None) -> Tree:
     InputError
         A value of the network that a file cannot carry; samples of another network.
     """
-    tree = {**standard_part(network), **_own_part(network)}
+    tree = {**standard_part(network, not stock_lava_dl_obstacles(network)), **_own_part(network)}
     if samples is not None:
         check_samples(network, samples)
         tree.update(_samples_part(samples))

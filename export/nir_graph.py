@@ -120,9 +120,9 @@ def populations(graph: NodeGraph) -> tuple[list[Population], list[Offence]]:
 
 
 class _MisfitError(Exception):
-    def __init__(self, offence: Offence) -> None:
+    def __init__(self, offence: Offence, reads: int = 0) -> None:
         super().__init__(str(offence))
-        self.offence = offence
+        self.offence, self.reads = offence, reads
 
 
 def _multiplied_out(graph: NodeGraph, kinds: dict[str, str], entry: str) -> dict[str, _Signal]:
@@ -280,7 +280,8 @@ def _chain(
         try:
             found.append(_population(name, kinds[name], graph.nodes[name], arriving[name], width))
         except _MisfitError as misfit:
-            return [], [misfit.offence]
+            first = not found and _more_than_one_step(graph.nodes[entry], misfit.reads)
+            return [], [Offence(entry, "Input", first) if first else misfit.offence]
         width = found[-1].size
     missed = set(neurons) - {population.name for population in found}
     offences.extend(
@@ -288,6 +289,18 @@ def _chain(
         for name in sorted(missed)
     )
     return found, offences
+
+
+def _more_than_one_step(entry: Any, reads: int) -> str:
+    """Return what is wrong where an Input has the shape of a batch or of several steps, else ''."""
+    shape = [int(size) for size in np.asarray(entry.input_type["input"]).reshape(-1)]
+    own = next((k for k in range(1, len(shape)) if int(np.prod(shape[k:])) == reads), None)
+    if own is None:
+        return ""
+    return (
+        f"its shape {tuple(shape)} seems to hold samples or time steps before the channels; write "
+        f"the file with sample data of one step, so that it is {tuple(shape[own:])}"
+    )
 
 
 def _width(shape: Any) -> int:
@@ -338,9 +351,8 @@ def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) ->
         raise _MisfitError(Offence(name, kind, reason))
     weight = matrix_of(below, n)
     if weight.shape[1] != width:
-        raise _MisfitError(
-            Offence(name, kind, f"reads {weight.shape[1]} values and is sent {width}")
-        )
+        reason = f"reads {weight.shape[1]} values and is sent {width}"
+        raise _MisfitError(Offence(name, kind, reason), weight.shape[1])
     return Population(
         name,
         kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .errors import InputError
 from .filekind import NIR, check_kind
 from .netx_values import located
 from .nir_graph import Population, populations
-from .nir_neurons import Reading, UnfitNeuronError, float_layer
+from .nir_neurons import DECAYS, Reading, UnfitNeuronError, float_layer
 from .nir_read import NodeGraph, Offence, read_graph, refuse
 
 OURS = "srnn"
@@ -21,12 +22,14 @@ OURS = "srnn"
 _OURS_KNOWN = ("readout", "skip_steps", "task", "recipe", "metrics", "versions", "quantization")
 
 
-def import_nir(
+def import_nir(  # noqa: PLR0917
     path: str | os.PathLike[str],
     dt: float | None = None,
     reset: str = "zero",
     synapse: str = "euler",
     settled_bias: bool = False,
+    decay: str | None = None,
+    remark: Callable[[str], object] | None = None,
 ) -> FloatModel:
     """Read a file of NIR as a float model without samples.
 
@@ -38,6 +41,10 @@ def import_nir(
         Seconds a step, where the file does not say it.
     reset, synapse, settled_bias
         See ``Reading``.
+    decay
+        See ``Reading``, where the file does not say it; None for the default, with a remark.
+    remark
+        Called with a line about what was assumed where the file does not say it.
 
     Raises
     ------
@@ -50,7 +57,10 @@ def import_nir(
     with located(path), np.errstate(all="ignore"):
         chain, offences = populations(graph)
         refuse(offences)
-        reading = Reading(_dt(graph, chain, dt), reset, synapse, settled_bias)
+        stated = _decay(graph.metadata, decay)
+        reading = Reading(_dt(graph, chain, dt), reset, synapse, settled_bias, stated or DECAYS[0])
+        if stated is None and remark is not None:
+            remark(_unsaid_decay(chain, reading.dt))
         layers, weights = [], {}
         for index, population in enumerate(chain):
             try:
@@ -80,6 +90,31 @@ def import_nir(
                 for name in ("recipe", "metrics", "versions", "quantization")
             },
         )
+
+
+def _decay(metadata: dict[str, Any], given: str | None) -> str | None:
+    """Return how decay factors are to be read, None where nobody says it."""
+    # Ours wrote time constants for readers by Euler before it said so.
+    stored = metadata.get("decay", "euler" if OURS in metadata else None)
+    if stored is None or given is None or given == stored:
+        return given if stored is None else str(stored)
+    raise InputError(f"--decay: {given}, the file says {str(stored)[:40]}")
+
+
+def _unsaid_decay(chain: list[Population], dt: float) -> str:
+    shortest = min(
+        float(np.min(getattr(p.node, name)))
+        for p in chain
+        for name in ("tau", "tau_mem", "tau_syn")
+        if hasattr(p.node, name)
+    )
+    euler, exact = (float(1 - Reading(dt, decay=d).rate(np.array(shortest))) for d in DECAYS)
+    return (
+        "the file does not say how its writer discretised: decay factors are read as 1 - dt/tau, "
+        f"as snnTorch, Norse and SpikingJelly do ({euler:.4g} for the shortest time constant); "
+        f"sinabs and Rockpool use exp(-dt/tau) ({exact:.4g}): --decay exp, or --decay euler to "
+        "say that this is right"
+    )
 
 
 def _dt(graph: NodeGraph, chain: list[Population], given: float | None) -> float:

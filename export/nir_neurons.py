@@ -7,7 +7,9 @@ spike and the reset at its end, as every importer of NIR does::
     v <- v + dt / tau (v_leak - v + r I)          I = i where there is one
     s = [v > v_threshold];  v <- v_reset where s
 
-so that a decay factor is ``1 - dt / tau``. srnn's neurons start from 0, which stands for v_reset.
+so that a decay factor is ``1 - dt / tau``; or, where a reader asks for it, ``exp(-dt / tau)``, with
+``1 - exp(-dt / tau)`` in the place of ``dt / tau``: the exact solution for inputs that are constant
+within a step, as sinabs and Rockpool run it. srnn's neurons start from 0, which stands for v_reset.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from .suggest import check_known, unknown
 
 RESETS = ("zero", "subtract")
 SYNAPSES = ("euler", "jump")
+DECAYS = ("euler", "exp")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Reading:
     ``dt``: seconds a step. ``reset``: of nodes that do not say it; ``zero``, what NIR means, to
     v_reset in the step of the spike; ``subtract``, the threshold is subtracted one step later.
     ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S`` (Norse's LIFCell).
+    ``decay``: ``euler``, a decay factor of ``1 - dt / tau``, or ``exp``, ``exp(-dt / tau)``.
     ``settled_bias``: whether a constant that passes the filter of a current counts with its final
     value from the first step on.
     """
@@ -41,12 +45,19 @@ class Reading:
     reset: str = "zero"
     synapse: str = "euler"
     settled_bias: bool = False
+    decay: str = "euler"
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < np.inf:
             raise InputError(f"dt {self.dt} is not a number of seconds above 0")
         check_known("reset", self.reset, RESETS)
         check_known("synapse", self.synapse, SYNAPSES)
+        check_known("decay", self.decay, DECAYS)
+
+    def rate(self, tau: FloatArray) -> FloatArray:
+        """Return 1 minus the decay factor of time constants in seconds."""
+        ratio = self.dt / tau
+        return -np.expm1(-ratio) if self.decay == "exp" else np.minimum(ratio, 1.0)
 
 
 class UnfitNeuronError(Exception):
@@ -74,7 +85,7 @@ def float_layer(
     reasons = _obstacles(population, values, reading, soft)
     if reasons:
         raise UnfitNeuronError(reasons)
-    rate = np.minimum(reading.dt / values["tau"], 1.0)
+    rate = reading.rate(values["tau"])
     found: dict[str, FloatArray] = {"tau_mem": _steps(rate)}
     if population.kind == "LI" or soft:
         # The float neuron multiplies by 1 - alpha, with alpha of the tau that it keeps.
@@ -88,7 +99,7 @@ def float_layer(
         found["tau_syn"] = np.full(population.size, TAU_SYN_NONE)
         settled = np.ones(population.size)
         if filtered:
-            rate_syn = np.minimum(reading.dt / values["tau_syn"], 1.0)
+            rate_syn = reading.rate(values["tau_syn"])
             found["tau_syn"] = np.maximum(_steps(rate_syn), TAU_SYN_NONE)
             jump = 1.0 if reading.synapse == "jump" else rate_syn
             gain, settled = gain * values["w_in"] * jump, 1.0 / rate_syn
@@ -152,9 +163,9 @@ def _obstacles(
     reset = _reset(population, reading)
     if reset not in RESETS:
         reasons.append(unknown("reset", reset[:40], RESETS, "metadata"))
-    reasons += _wrong_tau("tau", values["tau"], reading.dt, TAU_MIN)
+    reasons += _wrong_tau("tau", values["tau"], reading, TAU_MIN)
     if "tau_syn" in values:
-        reasons += _wrong_tau("tau_syn", values["tau_syn"], reading.dt, 0.0)
+        reasons += _wrong_tau("tau_syn", values["tau_syn"], reading, 0.0)
         filtered = (values["tau_syn"] > reading.dt * (1 + 1e-6)) & (population.constant != 0)
         if filtered.any() and not reading.settled_bias:
             reasons.append(
@@ -187,19 +198,23 @@ def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
     ]
 
 
-def _wrong_tau(name: str, tau: FloatArray, dt: float, least: float) -> list[str]:
-    """Return why a decay 1 - dt / tau is none, or has no time constant in steps."""
-    bad = np.flatnonzero((tau < dt * (1 - 1e-6)) | (tau <= 0))
+def _wrong_tau(name: str, tau: FloatArray, reading: Reading, least: float) -> list[str]:
+    """Return why a decay factor is none, or has no time constant in steps."""
+    dt = reading.dt
+    short = (tau < dt * (1 - 1e-6)) & (reading.decay == "euler")
+    bad = np.flatnonzero(short | (tau <= 0))
     if bad.size:
         return [
-            f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, below dt {dt:g} s"
+            f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, below "
+            + (f"dt {dt:g} s" if short.any() else "or at 0")
         ]
-    steps = _steps(np.minimum(dt / tau, 1.0))
+    rate = reading.rate(tau)
+    steps = _steps(rate)
     bad = np.flatnonzero((steps < least * (1 - 1e-6)) | (steps > TAU_MAX * (1 + 1e-6)))
     if not bad.size:
         return []
     return [
         f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, a decay factor of "
-        f"{1 - dt / tau[bad[0]]:g} a step, outside {np.exp(-1 / least) if least else 0:.4g}.."
+        f"{1 - rate[bad[0]]:g} a step, outside {np.exp(-1 / least) if least else 0:.4g}.."
         f"{np.exp(-1 / TAU_MAX):.6g}"
     ]

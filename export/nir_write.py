@@ -101,7 +101,7 @@ def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
         last = neuron
     nodes["output"] = nir.Output({"output": np.array([model.config.layers[-1].size])})
     edges.append((last, "output"))
-    metadata = {"dt": dt, OURS: json.dumps(_beside(model))}
+    metadata = {"dt": dt, "decay": "euler", OURS: json.dumps(_beside(model))}
     graph = nir.NIRGraph(nodes, edges, metadata=metadata)
     kinds = {name: type(node).__name__ for name, node in nodes.items()}
     return graph, Written(dt, kinds, tuple(remarks))

@@ -19,11 +19,19 @@ from .errors import InputError, index_list
 from .freeze import SCALES, Frozen, Quantization, freeze
 from .grid import FloatArray, IntArray
 from .integer_neurons import FloatLayer
-from .network import CubaLIF, Layer, Network, dense
+from .network import CubaLIF, Layer, Network, Synapses, dense
 from .plain import build
 from .trace import LayerTrace, Trace
 
-__all__ = ["SCALES", "LayerReport", "Quantization", "calibrate", "dead_neurons", "quantize"]
+__all__ = [
+    "SCALES",
+    "LayerReport",
+    "Quantization",
+    "calibrate",
+    "dead_neurons",
+    "lost_weights",
+    "quantize",
+]
 
 RESCALE_LIMIT = 16
 """How often the unit of a layer may be doubled because of what calibration shows."""
@@ -35,7 +43,9 @@ class LayerReport:
     """What quantization did to a layer.
 
     ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error
-    of a weight in units of its neuron's largest weight; ``decay_error``: of a decay factor.
+    of an input weight in units of its neuron's largest input weight, ``recurrent_error`` the same
+    of recurrent weights, None without any; ``decay_error``: of a decay factor. ``lost``: by matrix
+    (``weight``, ``weight_rec``), the neurons whose weights all became zero.
     ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how
     often, at most, the unit of a neuron was doubled to keep a state in range, and
     ``doubled_neurons`` for how many. ``size_bytes``: weights at their bits, parameters at their
@@ -50,6 +60,8 @@ class LayerReport:
     parameters: int
     weight_range: tuple[int, int]
     weight_error: float
+    recurrent_error: float | None
+    lost: dict[str, tuple[int, ...]]
     decay_error: float
     headroom: dict[str, float]
     doublings: int
@@ -125,7 +137,11 @@ def trained_quantization(
     counts = table.get("doublings")
     if set(table) != {"options", "doublings"} or not isinstance(counts, (list, tuple)):
         raise InputError("quantization: needs the entries options and doublings")
-    options = build(Quantization, table["options"], "quantization.options")
+    stored = table["options"]
+    if isinstance(stored, Mapping):
+        # Models older than this entry were trained without.
+        stored = {"right_shifts": False, **stored}
+    options = build(Quantization, stored, "quantization.options")
     try:
         return options, [np.array(count, np.int64).reshape(-1) for count in counts]
     except (TypeError, ValueError, OverflowError):
@@ -223,19 +239,17 @@ def _report(
         name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
         for name, values in trace.states.items()
     }
-    pairs = [(layer.weight, dense(made.synapses))]
-    if made.recurrent is not None and layer.weight_rec is not None:
-        pairs.append((layer.weight_rec, made.recurrent))
     unit = made.state_scale * grid.STATE_ONE
     if not isinstance(made.neuron, CubaLIF):
         unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
-    error, low, high = 0.0, 0, 0
-    top = np.max([np.abs(real).max(axis=1) for real, _ in pairs], axis=0)
-    top = np.maximum(top, np.finfo(float).tiny)
-    for real, synapses in pairs:
-        restored = synapses.weight * unit[:, None] * 2.0**synapses.weight_exp
-        error = max(error, float((np.abs(restored - real).max(axis=1) / top).max()))
-        low, high = min(low, int(synapses.weight.min())), max(high, int(synapses.weight.max()))
+    matrices = {"weight": (layer.weight, dense(made.synapses))}
+    if layer.weight_rec is not None:
+        # A recurrent matrix without any weight left is not kept in the layer.
+        kept = made.recurrent or Synapses(np.zeros((made.size, made.size), np.int32))
+        matrices["weight_rec"] = (layer.weight_rec, kept)
+    errors = {name: _largest_error(*pair, unit) for name, pair in matrices.items()}
+    low = min(int(synapses.weight.min()) for _, synapses in matrices.values())
+    high = max(int(synapses.weight.max()) for _, synapses in matrices.values())
     codes = {"tau_mem": "v_decay", "tau_adp": "b_decay", "tau_syn": "i_decay"}
     decay_error = max(
         float(
@@ -254,14 +268,44 @@ def _report(
         + (0 if layer.weight_rec is None else layer.weight_rec.size)
         + layer.bias.size
         + sum(v.size for v in layer.parameters.values()),
-        weight_range=(low, high),
-        weight_error=error,
+        weight_range=(min(low, 0), max(high, 0)),
+        weight_error=errors["weight"],
+        recurrent_error=errors.get("weight_rec"),
+        lost={name: lost for name, pair in matrices.items() if (lost := _lost(*pair))},
         decay_error=decay_error,
         headroom=headroom,
         doublings=int(doublings.max()),
         doubled_neurons=int((doublings > 0).sum()),
         size_bytes=layer_bytes(made, bits),
     )
+
+
+def _largest_error(real: FloatArray, synapses: Synapses, unit: FloatArray) -> float:
+    top = np.maximum(np.abs(real).max(axis=1), np.finfo(float).tiny)
+    restored = synapses.weight * unit[:, None] * 2.0**synapses.weight_exp
+    return float((np.abs(restored - real).max(axis=1) / top).max())
+
+
+def _lost(real: FloatArray, synapses: Synapses) -> tuple[int, ...]:
+    lost = real.any(axis=1) & ~synapses.weight.any(axis=1)
+    return tuple(np.flatnonzero(lost).tolist())
+
+
+def lost_weights(reports: Sequence[LayerReport]) -> list[str]:
+    """Return a remark per matrix in which neurons lost all their weights to rounding."""
+    words = {"weight": "input", "weight_rec": "recurrent"}
+    return [
+        f"layer {report.name}: all {words[name]} weights of "
+        + (
+            f"its {report.size} neurons"
+            if len(lost) == report.size
+            else f"{len(lost)} neurons ({index_list(list(lost))})"
+        )
+        + " became zero: they are too small for the weight unit that these neurons share with "
+        "larger weights; a unit per neuron and exponents keep more, or train with --quantize"
+        for report in reports
+        for name, lost in report.lost.items()
+    ]
 
 
 def layer_bytes(layer: Layer, weight_bits: int = grid.WEIGHT_BITS_MAX) -> int:

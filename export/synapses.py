@@ -284,6 +284,11 @@ Connection = Synapses | Convolution
 """What delivers messages to a layer."""
 
 
+def largest_sum(connection: Connection, largest_message: int) -> int:
+    """Return a bound of ``|a|``, before and after the shift, for messages up to that magnitude."""
+    return connection.largest_sum * largest_message << max(connection.weight_exp, 0)
+
+
 def dense(connection: Connection) -> Synapses:
     """Return dense synapses as they are.
 

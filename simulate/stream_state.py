@@ -20,6 +20,7 @@ from ..export.errors import InputError
 from ..export.files import replace_file
 from ..export.grid import STATE_MAX, STATE_SHIFT
 from ..export.network import AdaptiveLIF, Connection, CubaLIF, LeakyIntegrator, Network
+from ..export.synapses import largest_sum
 
 FORMAT, FORMAT_VERSION = "srnn-state", 1
 _HEADER_MAX, _STEPS_MAX = 4096, 1 << 62
@@ -120,8 +121,7 @@ def check_state(network: Network, digest: str, state: StreamState) -> None:
 
 
 def _largest_drive(connection: Connection, bits: int) -> int:
-    largest = connection.largest_sum * max((1 << bits) - 1, 1)
-    return largest << (STATE_SHIFT + max(connection.weight_exp, 0))
+    return largest_sum(connection, max((1 << bits) - 1, 1)) << STATE_SHIFT
 
 
 def layer_shapes(

@@ -104,22 +104,33 @@ def load_arrays(
         in training.
     """
     del download
+    files = {name: getattr(options, name) for name in ("train", "validation", "test")}
+    recordings = {
+        name: read_recordings(find_file(file, data_dir), options.labels)
+        for name, file in files.items()
+        if file is not None
+    }
+    return make_task("arrays", recordings, options, asdict(options))
 
-    def read(name: str) -> Recordings:
-        return read_recordings(find_file(name, data_dir), options.labels)
 
-    training = read(options.train)
+def make_task(
+    name: str, recordings: dict[str, Recordings], options: ArraysOptions, described: dict[str, Any]
+) -> Task:
+    """Encode recordings, ``train`` and if given ``validation`` and ``test``; draw what is not.
+
+    ``described``: the options that travel with the task.
+    """
+    training = recordings["train"]
     parts = _draw(training, options)
     encoder = fit_encoder(options, [training.signals[i] for i in parts["train"]])
     whole = make_split(training, encoder, training.names)
-    splits = {name: whole.take(part) for name, part in parts.items()}
-    for name, file in (("validation", options.validation), ("test", options.test)):
-        if file is not None:
-            recordings = read(file)
-            _check_alike(recordings, training.channels, training.per_step)
-            splits[name] = make_split(recordings, encoder, training.names)
+    splits = {part: whole.take(indices) for part, indices in parts.items()}
+    for part, given in recordings.items():
+        if part != "train":
+            _check_alike(given, training.channels, training.per_step)
+            splits[part] = make_split(given, encoder, training.names)
     return Task(
-        name="arrays",
+        name=name,
         train=splits["train"],
         validation=splits["validation"],
         test=splits["test"],
@@ -128,7 +139,7 @@ def load_arrays(
         input_scale=encoder.input_scale,
         dt=options.dt,
         skip_steps=options.skip_steps,
-        options=asdict(options),
+        options=described,
         encoder=encoder.plain(),
     )
 
@@ -193,15 +204,17 @@ def fit_encoder(options: ArraysOptions, signals: list[Any]) -> Encoder:
     A channel that is constant in training counts as one of standard deviation 1.
     """
     steps = np.concatenate(signals)
-    spread = steps.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
+    # Of a constant such as 0.1 the mean, hence the deviation, is off by a rounding error.
+    constant = steps.min(axis=0) == steps.max(axis=0)
+    center = np.where(constant, steps[0], steps.mean(axis=0))
+    spread = np.where(constant, 1.0, steps.std(axis=0))
     if options.encoding == "none":
         return Unencoded(_needed_bits(steps) if options.bits is None else options.bits)
     if options.encoding == "graded":
         bits = GRADED_BITS if options.bits is None else options.bits
         unit = options.clip / ((1 << max(bits, 1)) - 1)
         return Graded(
-            offsets=tuple(steps.mean(axis=0).tolist()),
+            offsets=tuple(center.tolist()),
             scales=tuple((spread * unit).tolist()),
             bits=bits,
             clip=options.clip,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ Signal = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 UNLABELLED = -1
+
+_NUMBER = re.compile(r"-?[0-9]{1,40}")
+"""Labels of this form are put in order by their value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +140,23 @@ def code_labels(
         Labels that are neither whole numbers nor text.
     """
     if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.rint(values)).all():
+        beyond = np.flatnonzero(np.abs(values) >= 2.0**63)
+        if beyond.size:
+            raise DataError(
+                f"{where}: label {values.reshape(-1)[beyond[0]]:g} is beyond 64 bits; number the "
+                "classes or write them as text"
+            )
         values = values.astype(np.int64)
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
     if values.dtype.kind == "O":
         if not all(isinstance(one, (str, bytes)) for one in values.reshape(-1)):
             raise DataError(f"{where}: labels must be whole numbers or text")
-        values = np.array(
-            [one.decode() if isinstance(one, bytes) else one for one in values.reshape(-1)]
-        ).reshape(values.shape)
+        texts = [_decoded(one, where) for one in values.reshape(-1)]
+        values = np.array(texts).reshape(values.shape)
     if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
+        texts = [_decoded(one, where) for one in values.reshape(-1).tolist()]
+        values = np.array(texts, dtype=str).reshape(values.shape)
     if values.dtype.kind not in "iuU":
         raise DataError(f"{where}: labels of type {values.dtype} must be whole numbers or text")
     missing: Any = "" if values.dtype.kind == "U" else -1
@@ -159,9 +169,15 @@ def code_labels(
     return tuple(texts[i] for i in order), table[codes.reshape(values.shape)]
 
 
+def _decoded(label: str | bytes, where: str) -> str:
+    try:
+        return label.decode("utf-8") if isinstance(label, bytes) else label
+    except UnicodeDecodeError:
+        raise DataError(f"{where}: label {label!r} is not UTF-8 text; save it as UTF-8") from None
+
+
 def _key(texts: Sequence[str], index: int) -> tuple[int, str]:
-    named = [text for text in texts if text]
-    numbers = all(text.lstrip("-").isdecimal() for text in named)
+    numbers = all(_NUMBER.fullmatch(text) for text in texts if text)
     return (int(texts[index]) if numbers else 0, texts[index])
 
 

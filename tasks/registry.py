@@ -15,6 +15,7 @@ from .digits import DigitsOptions, load_digits_task
 from .ecg import EcgOptions, load_ecg
 from .errors import DataError
 from .heidelberg import ShdOptions, SscOptions, load_shd, load_ssc
+from .memory import NAME as MEMORY
 from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
 from .plain import parse_value
 from .spoken_digits import SpokenDigitsOptions, load_spoken_digits
@@ -167,5 +168,10 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 def _entry(name: str) -> TaskEntry:
+    if name == MEMORY:
+        raise DataError(
+            "task memory: its data were given in Python; go on there, with the same data to "
+            "make_recipe and fit(..., resume=True)"
+        )
     check_known("task", name, TASKS, error=DataError)
     return TASKS[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from paths import ROOT
@@ -11,7 +12,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MADE = {"tests/conformance/found/"}
+"""Folders that are there once something was found."""
+
 PARTS = ("train", "export", "simulate", "deploy", "tasks")
+TOP = ROOT / "package"
+"""The package ``srnn`` itself, in which the parts are."""
 
 
 def project() -> dict:
@@ -24,6 +30,7 @@ def test_every_package_is_listed() -> None:
         for part in PARTS
         for file in (ROOT / part).rglob("__init__.py")
     }
+    found.add("srnn")
     assert set(project()["tool"]["setuptools"]["packages"]) == found
 
 
@@ -49,3 +56,41 @@ def test_every_data_file_is_in_the_package() -> None:
         for file in (ROOT / part).rglob("*.toml")
     }
     assert {name for name, patterns in given.items() if "*.toml" in patterns} == found
+
+
+def test_every_file_that_names_the_version_names_the_same() -> None:
+    version = project()["project"]["version"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in citation
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == version
+
+
+def test_workflows_call_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    called = {
+        target
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for target in re.findall(r"\bmake ([a-z-]+)", file.read_text("utf-8"))
+    }
+    called |= set(
+        re.findall(r"^(?:.* )?make ([a-z-]+)", (ROOT / ".ci" / "run").read_text("utf-8"), re.M)
+    )
+    assert called >= {"demo", "test", "lint", "wheel"}
+    assert called <= targets
+
+
+NAMED = re.compile(r"(?<![\w./-])(?:tests|docs|benchmarks)/[\w/-]+(?:\.(?:py|md|toml|svg|png)\b|/)")
+
+
+def test_every_path_that_a_text_names_exists() -> None:
+    folders = ("tests", "docs", "benchmarks", *PARTS)
+    pages = [*ROOT.glob("*.md"), *(f for folder in folders for f in (ROOT / folder).rglob("*"))]
+    wrong = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in pages
+        if page.suffix in {".py", ".md"}
+        for name in NAMED.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists() and name not in MADE
+    ]
+    assert wrong == []

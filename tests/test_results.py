@@ -137,8 +137,8 @@ def test_every_record_is_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         assert record.get("start") == run.start, file.name
 
 
+@pytest.mark.extra("report")
 def test_the_document_is_made_of_the_records(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     output = tmp_path / "RESULTS.md"
     done = results("table", "--output", str(output))
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import re
@@ -17,6 +16,8 @@ import numpy as np
 import pytest
 import torch
 from paths import ROOT
+
+pytestmark = pytest.mark.extra("train")
 
 PAGE = ROOT / "docs" / "SPIKES_FOR_PYTORCH_USERS.md"
 FIGURES = re.findall(r"\]\((figures/[^)]+)\)", PAGE.read_text(encoding="utf-8"))
@@ -105,10 +106,7 @@ def test_every_figure_of_the_page_is_there_and_small() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is None,
-    reason="needs matplotlib, pip install '.[bench]'",
-)
+@pytest.mark.extra("report")
 def test_the_script_makes_figures_and_tables_again(tmp_path: Path) -> None:
     """Two runs at a size that takes seconds give the same bytes, for every figure and table."""
     runs = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from ..export.checkpoint import (
     TAU_MAX,
     TAU_MIN,
+    TAU_SYN_NONE,
     TIME_CONSTANTS,
     ModelConfig,
     expected_weights,
@@ -27,6 +29,7 @@ def from_foreign_weights(
     weights: Mapping[str, Any],
     mapping: Mapping[str, str | Sequence[str]],
     clip_time_constants: bool = False,
+    engine: str = "events",
 ) -> SRNN:
     """Build an ``SRNN`` from weights whose names and layout are another program's.
 
@@ -44,7 +47,10 @@ def from_foreign_weights(
         not mapped takes the config's initial value where that is a constant; weights must be
         mapped, biases default to zero.
     clip_time_constants
-        Move time constants into their range instead of refusing them.
+        Move time constants into their range instead of refusing them, with a warning that says
+        how many were changed and the first of them.
+    engine
+        As of ``SRNN``.
 
     Raises
     ------
@@ -71,11 +77,30 @@ def from_foreign_weights(
             found[name] = _summed(name, shape, [str(s) for s in sources], weights)
         else:
             found[name] = _default(config, name, shape)
-        if clip_time_constants and name.rsplit(".", 1)[1] in TIME_CONSTANTS:
-            found[name] = np.clip(found[name], TAU_MIN, TAU_MAX)
-    model = SRNN(config)
+        if name.rsplit(".", 1)[1] in TIME_CONSTANTS:
+            found[name] = _in_range(name, found[name], clip_time_constants)
+    model = SRNN(config, engine)
     model.load_weights(found)
     return model
+
+
+def _in_range(name: str, taus: npt.NDArray[np.float32], clip: bool) -> npt.NDArray[np.float32]:
+    """Return time constants within the grid's range, changed with a warning, or refuse them."""
+    low = TAU_SYN_NONE if name.endswith("tau_syn") else TAU_MIN
+    clipped = np.clip(taus, low, TAU_MAX).astype(np.float32)
+    # float32 rounds the limits themselves.
+    changed = np.flatnonzero(~np.isclose(taus, clipped, rtol=1e-6, atol=0) & np.isfinite(taus))
+    if not changed.size:
+        return taus
+    first = changed[0]
+    text = (
+        f"{name}: {changed.size} of {taus.size} time constants lie outside {low:g}..{TAU_MAX:g} "
+        f"steps, such as {taus[first]:g} of neuron {first}"
+    )
+    if not clip:
+        raise InputError(f"{text}; clip_time_constants=True moves them into the range")
+    warnings.warn(f"{text}, which became {clipped[first]:g}", stacklevel=3)
+    return clipped
 
 
 def _summed(

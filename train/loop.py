@@ -21,7 +21,7 @@ from .batches import Feed, epoch_order, make_feed
 from .evaluate import Evaluation, evaluate
 from .network import SRNN
 from .parallel import ALONE, Processes
-from .recipe import Recipe, TrainingConfig
+from .recipe import DataInMemory, Recipe, TrainingConfig
 from .run import MODEL, Checkpoints, RunState, check_same_recipe, read_run, restore, scalars
 from .save import float_model
 from .step import Measured, train_batch
@@ -74,8 +74,8 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
 
 def fit(  # noqa: PLR0912, PLR0915
     recipe: Recipe,
-    task: Task,
-    folder: Path,
+    task: Task | None = None,
+    folder: Path | str | None = None,
     resume: bool = False,
     *,
     on_batch: Report | None = None,
@@ -91,9 +91,9 @@ def fit(  # noqa: PLR0912, PLR0915
     recipe
         Everything that the run depends on.
     task
-        The data; its test split is not touched here.
+        The data; its test split is not touched here. None: those that ``make_recipe`` was given.
     folder
-        Where checkpoint, model and metrics go.
+        Where checkpoint, model and metrics go; None: ``runs/`` and the task's name.
     resume
         Continue from the folder's checkpoint, to the bits that an uninterrupted run gives; on
         another number of processes, to the same batches and the same equations, equal but for the
@@ -120,6 +120,8 @@ def fit(  # noqa: PLR0912, PLR0915
         Another process ended; the last checkpoint is kept as it is.
     """
     training = recipe.training
+    task = _data(recipe) if task is None else task
+    folder = Path("runs") / task.name if folder is None else Path(folder)
     device = processes.device(training.device)
     torch.manual_seed(training.seed)
     config = recipe.model.resolve(task.input_size, len(task.classes), task.skip_steps)
@@ -198,6 +200,15 @@ def fit(  # noqa: PLR0912, PLR0915
     _set_doublings(model, state.best_doublings)
     model.eval()
     return model, state
+
+
+def _data(recipe: Recipe) -> Task:
+    if not isinstance(recipe.task, DataInMemory) or recipe.task.task is None:
+        raise InputError(
+            f"fit: the recipe names task {recipe.task.name}; load it with srnn.tasks.load, or give "
+            "make_recipe the data"
+        )
+    return recipe.task.task
 
 
 def _grid(config: ModelConfig, recipe: Recipe, task: Task, simulate: Simulate | None) -> OnGrid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -21,12 +22,20 @@ from ..export.config import DELAYS
 from ..export.errors import InputError
 from ..export.suggest import check_known
 from .dense import DenseLayer
+from .described import described
+from .inputs import checked_inputs, checked_lengths
 from .layers import Direction, SpikingLayer, stack_on
 from .neurons import State
 from .recipe import ENGINES
 from .surrogate import make_surrogate, spike
 
 if TYPE_CHECKING:
+    import os
+
+    from ..export.api import ExportReport
+    from ..export.checkpoint import FloatModel
+    from ..export.freeze import Quantization
+    from ..tasks.base import Task
     from .engine.events import Events
     from .engine.surrogates import Encoded
     from .integer import IntegerRun, OnGrid
@@ -59,8 +68,9 @@ class SRNN(nn.Module):
     config
         Layers from the input up, readout and surrogate gradient.
     engine
-        One of ``ENGINES`` of ``train/recipe.py``: how a layer runs through time. Both compute the
-        same equations and their exact gradients.
+        How a layer runs through time: ``events``, compiled, for float32 on the CPU and on CUDA, or
+        ``loop``, plain PyTorch step by step, which takes over where the other cannot run (another
+        dtype, dense layers, no numba). Both compute the same equations and their exact gradients.
 
     Attributes
     ----------
@@ -75,15 +85,14 @@ class SRNN(nn.Module):
         An unknown engine or surrogate.
     """
 
-    def __init__(self, config: ModelConfig, engine: str = "loop") -> None:
+    def __init__(self, config: ModelConfig, engine: str = "events") -> None:
         super().__init__()
         check_known("engine", engine, ENGINES)
         self.config = config
-        self.engine = engine
+        self.engine = _usable(engine)
         self.grid: OnGrid | None = None
-        surrogate = make_surrogate(config.surrogate)
-        self._surrogate = surrogate
-        self.spike_function = lambda v: spike(v, surrogate)
+        self._surrogate = make_surrogate(config.surrogate)
+        self.spike_function = partial(spike, surrogate=self._surrogate)
         self.layers = nn.ModuleList(
             (DenseLayer if layer.dense else SpikingLayer)(layer, config.input_width(index))
             for index, layer in enumerate(config.layers)
@@ -102,7 +111,8 @@ class SRNN(nn.Module):
         Parameters
         ----------
         inputs
-            float (batch, time, channel); with the engine ``events`` also event lists.
+            float (batch, time, channel), or a dtype that the weights' dtype holds (bool, integers,
+            halves); with the engine ``events`` also event lists.
         lengths
             int (batch,), steps of each sample; only a bidirectional layer needs them here, to turn
             each sample around its own end.
@@ -115,13 +125,12 @@ class SRNN(nn.Module):
         Raises
         ------
         InputError
-            Inputs without three axes, without a step, or of another number of channels.
+            Inputs without three axes, without a step, of another number of channels, of a dtype
+            that the weights' dtype does not hold, on another device, or no tensor.
         """
-        if inputs.ndim != 3 or inputs.shape[1] == 0 or inputs.shape[2] != self.config.input_size:
-            raise InputError(
-                f"inputs: shape {tuple(inputs.shape)}, needs (batch, time, "
-                f"{self.config.input_size})"
-            )
+        weight = self._weight
+        inputs = checked_inputs(inputs, self.config.input_size, weight)
+        lengths = checked_lengths(lengths, inputs.shape[0], weight.device)
         encoded = self._encoded(inputs)
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:
@@ -188,7 +197,7 @@ class SRNN(nn.Module):
         from .integer import IntegerRun, replayed, straight_through
 
         encoded = self._encoded(inputs)
-        if encoded is None or cast(SpikingLayer, self.layers[0]).ahead.weight.device.type != "cpu":
+        if encoded is None or self._weight.device.type != "cpu":
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
@@ -224,7 +233,7 @@ class SRNN(nn.Module):
         """Return the surrogate for the engine, or None where the loop runs."""
         if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
             return None
-        weight = cast(SpikingLayer, self.layers[0]).ahead.weight
+        weight = self._weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)
         devices = {x.device.type for x in tensors}
         single = all(x.dtype == torch.float32 for x in tensors)
@@ -299,6 +308,37 @@ class SRNN(nn.Module):
                 {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
             )
 
+    def float_model(self, samples: dict[str, npt.NDArray[Any]], task: dict[str, Any]) -> FloatModel:
+        """Return what a ``model.pt`` holds, for ``srnn.export``: with the answers to samples.
+
+        ``samples``: ``inputs`` integers (sample, time, channel), and if wanted ``lengths``,
+        ``targets``, ``valid``; ``task`` as ``Task.description`` returns it. With a recipe and
+        metrics: ``srnn.train.float_model``.
+        """
+        from .save import collected, with_answers
+
+        found = with_answers(self, samples, float(task.get("input_scale", 1.0)))
+        return collected(self, found, task)
+
+    def export(
+        self,
+        path: str | os.PathLike[str] | None,
+        samples: Any,
+        *,
+        task: Task | Mapping[str, Any] | None = None,
+        options: Quantization | None = None,
+        max_accuracy_loss: float | None = None,
+    ) -> ExportReport:
+        """Quantize to chip integers, check them, and write a ``.net`` file.
+
+        Parameters, report and errors are those of ``srnn.export.export``.
+        """
+        from ..export.api import export
+
+        return export(
+            self, samples, path, task=task, options=options, max_accuracy_loss=max_accuracy_loss
+        )
+
     def time_constants(self) -> list[nn.Parameter]:
         """Return the raw time constants that are trained, for a learning rate of their own."""
         return [
@@ -306,6 +346,14 @@ class SRNN(nn.Module):
             for name, parameter in self.named_parameters()
             if "raw_tau" in name and parameter.requires_grad
         ]
+
+    def __repr__(self) -> str:
+        return described(self.config, self.engine)
+
+    @property
+    def _weight(self) -> Tensor:
+        """A weight of the first layer, for dtype and device."""
+        return next(self.layers[0].parameters())
 
     @property
     def spiking_layers(self) -> list[int]:
@@ -315,6 +363,20 @@ class SRNN(nn.Module):
             for index, layer in enumerate(self.layers)
             if isinstance(layer, SpikingLayer) and layer.ahead.neuron.spiking
         ]
+
+
+def _usable(engine: str) -> str:
+    """Return the engine, or the loop with a warning where the compiler is missing."""
+    if engine != "loop":
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:
+            warnings.warn(
+                f'engine "{engine}": the loop runs instead, much slower: {error}',
+                stacklevel=3,
+            )
+            return "loop"
+    return engine
 
 
 def _counts(spikes: Tensor, lengths: Tensor | None) -> Tensor:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,6 +26,10 @@ from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
 from ..export.plain import build
 from ..export.suggest import check_known, unknown
+
+if TYPE_CHECKING:
+    from ..tasks.base import Task
+    from ..tasks.memory import Data
 
 OPTIMIZERS = ("adam", "adamw", "adamax")
 BASELINES = ("none", "relu", "rnn", "gru", "lstm")
@@ -54,6 +58,13 @@ class TaskConfig:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataInMemory(TaskConfig):
+    """Data that were given to ``make_recipe``: the task itself, beside its name and options."""
+
+    task: Task | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -319,6 +330,10 @@ class Recipe:
     quantization: Quantization = field(default_factory=Quantization)
     description: str = ""
 
+    def plain(self) -> dict[str, Any]:
+        """Return plain values, as files hold them: of data in memory, name and options."""
+        return asdict(replace(self, task=TaskConfig(self.task.name, self.task.options)))
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with srnn."""
@@ -362,20 +377,47 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
         raise InputError(f"{name_or_path}: not TOML: {error}") from None
 
 
-def make_recipe(plain: Mapping[str, Any], where: str = "recipe") -> Recipe:
+def make_recipe(
+    plain: Mapping[str, Any], where: str = "recipe", data: Task | Data | None = None
+) -> Recipe:
     """Build and check a recipe from plain values.
+
+    Parameters
+    ----------
+    plain
+        The tables of a recipe, as ``read_plain`` returns them.
+    where
+        Leads to the values in messages.
+    data
+        Data in memory in place of the table ``task``: a ``Task``, or what ``task_from_arrays`` of
+        ``srnn.tasks`` takes for training, such as a pair of inputs (sample, time, channel) and
+        labels. ``plain["task"]["options"]`` then say how they are encoded; the options of another
+        task (``plain["task"]["name"]``) are left out. ``fit(recipe)`` trains on them.
 
     Raises
     ------
     InputError
-        A setting that is unknown (with a suggestion), of another type, or out of range.
+        A setting that is unknown (with a suggestion), of another type, or out of range; data that
+        cannot be used.
     """
+    if data is not None:
+        plain = {**plain, "task": _in_memory(data, plain.get("task", {}))}
     try:
         recipe = build(Recipe, plain)
         recipe.model.check()
         return recipe
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _in_memory(data: Task | Data, table: Mapping[str, Any]) -> DataInMemory:
+    from ..tasks.base import Task
+    from ..tasks.memory import NAME, task_from_arrays
+
+    if not isinstance(data, Task):
+        own = table.get("name", NAME) in {NAME, "arrays"}
+        data = task_from_arrays(data, options=table.get("options") if own else None)
+    return DataInMemory(data.name, data.options, data)
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

@@ -94,7 +94,7 @@ class Checkpoints:
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "recipe": asdict(self._recipe),
+            "recipe": self._recipe.plain(),
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "random_state": torch.get_rng_state(),
@@ -219,8 +219,8 @@ def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
         free.add("training.epochs")
     # Settings that the run's srnn did not have yet are as if left out then.
     was, now = (
-        {**_flat(asdict(Recipe(TaskConfig(""), ModelRecipe(())))), **_flat(stored)},
-        _flat(asdict(recipe)),
+        {**_flat(Recipe(TaskConfig(""), ModelRecipe(())).plain()), **_flat(stored)},
+        _flat(recipe.plain()),
     )
     changed = [
         f"{name} was {was.get(name)!r}, is {now.get(name)!r}"

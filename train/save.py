@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +12,6 @@ import torch
 
 from ..export.checkpoint import FloatModel
 from ..tasks.base import Split, Task
-from .batches import make_batch
 from .network import SRNN
 from .recipe import Recipe
 
@@ -44,13 +42,27 @@ def float_model(
     if sample_count is None:
         sample_count = 16 if recipe is None else recipe.training.bundle_samples
     split = task.validation if sample_split is None else sample_split
+    samples = bundle_samples(model, task, split, min(sample_count, len(split)))
+    return collected(
+        model, samples, task.description(), {} if recipe is None else recipe.plain(), metrics or {}
+    )
+
+
+def collected(
+    model: SRNN,
+    samples: dict[str, npt.NDArray[Any]],
+    task: dict[str, Any],
+    recipe: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> FloatModel:
+    """Return the contents of a ``model.pt``; all but the weights are given."""
     return FloatModel(
         config=model.config,
         weights=model.weights(),
-        task=task.description(),
-        recipe={} if recipe is None else asdict(recipe),
+        task=task,
+        recipe=recipe or {},
         metrics=metrics or {},
-        samples=bundle_samples(model, task, split, min(sample_count, len(split))),
+        samples=samples,
         versions={
             "srnn": version("srnn"),
             "torch": str(torch.__version__),
@@ -60,7 +72,6 @@ def float_model(
     )
 
 
-@torch.no_grad()
 def bundle_samples(
     model: SRNN, task: Task, split: Split, count: int
 ) -> dict[str, npt.NDArray[Any]]:
@@ -72,21 +83,40 @@ def bundle_samples(
     """
     if count == 0:
         return {}
-    indices = np.arange(count)
-    part = split.take(indices)
-    device = str(next(model.parameters()).device)
-    batch = make_batch(split, indices, task.input_scale, device)
-    outputs = model(batch.inputs, batch.lengths)
-    steps = part.inputs.shape[1]
+    part = split.take(np.arange(count))
     samples: dict[str, npt.NDArray[Any]] = {
         "inputs": np.ascontiguousarray(part.inputs),
-        "lengths": np.full(count, steps) if part.lengths is None else part.lengths,
         "targets": part.targets,
-        "output": outputs.output.cpu().numpy(),
     }
+    if part.lengths is not None:
+        samples["lengths"] = part.lengths
     if part.valid is not None:
         samples["valid"] = part.valid
+    return with_answers(model, samples, task.input_scale)
+
+
+@torch.no_grad()
+def with_answers(
+    model: SRNN, samples: dict[str, npt.NDArray[Any]], input_scale: float = 1.0
+) -> dict[str, npt.NDArray[Any]]:
+    """Return samples (``inputs`` and what else there is) with the float model's answers.
+
+    Without ``lengths`` all samples have every step.
+    """
+    weight = next(model.parameters())
+    count, steps, _ = samples["inputs"].shape
+    lengths = samples.get("lengths")
+    inputs = torch.from_numpy(samples["inputs"]).to(weight.device).to(weight.dtype)
+    outputs = model(
+        inputs * input_scale if input_scale != 1.0 else inputs,
+        None if lengths is None else torch.from_numpy(lengths),
+    )
+    found = {
+        **samples,
+        "lengths": np.full(count, steps) if lengths is None else lengths,
+        "output": outputs.output.float().cpu().numpy(),
+    }
     for index in model.spiking_layers:
         bits = outputs.spikes[index].cpu().numpy().astype(np.uint8)
-        samples[f"spikes.{index}"] = np.packbits(bits, axis=1)
-    return samples
+        found[f"spikes.{index}"] = np.packbits(bits, axis=1)
+    return found

@@ -21,7 +21,7 @@ def complete(recipe: Recipe) -> dict[str, Any]:
     None stands for a setting that has no value: the size of a last layer, which is one neuron per
     class, an option of the task that must be given, and what a surrogate chooses itself.
     """
-    plain = asdict(recipe)
+    plain = recipe.plain()
     plain["task"]["options"] = task_options(recipe.task.name) | dict(recipe.task.options)
     plain["model"]["layers"] = [
         asdict(build(LayerConfig, layer)) | {"size": layer.get("size")}

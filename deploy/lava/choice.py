@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...export.errors import InputError, index_list
-from ...export.grid import DECAY_BITS, DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray
+from ...export.grid import STATE_MAX, STATE_SHIFT, IntArray
 from ...export.network import (
     AdaptiveLIF,
     Connection,
@@ -24,6 +24,8 @@ from ...export.network import (
     Neuron,
     ThresholdRefractoryLIF,
 )
+from ...export.netx_stock import spikes_before
+from ...export.synapses import largest_sum
 from ..plan import LayerPlan
 
 INT32_MAX = int(np.iinfo(np.int32).max)
@@ -54,12 +56,10 @@ def describe(network: Network) -> list[LayerPlan]:
     largest = (1 << network.message_bits) - 1 if network.message_bits else 1
     rows = []
     for index, layer in enumerate(network.layers):
-        delivered = largest_sum(layer.synapses, largest if index == 0 else 1)
         kinds = [_synapse_kind(layer.synapses, graded=index == 0 and network.message_bits > 0)]
         if layer.recurrent is not None:
-            delivered += largest_sum(layer.recurrent, 1)
             kinds.append(f"recurrent {_synapse_kind(layer.recurrent, graded=False)}")
-        position = Position(index + 1, delivered)
+        position = Position(index + 1, layer.largest_sum(largest if index == 0 else 1))
         choice = CHOICES[type(layer.neuron)](layer.neuron, position)
         rows.append(
             LayerPlan(
@@ -83,11 +83,6 @@ def _synapse_kind(connection: Connection, *, graded: bool) -> str:
         name = "Dense" if connection.delay is None else "DelayDense"
         text = f"{name} {connection.n_in}x{connection.n_out}"
     return f"{'graded ' if graded else ''}{text}"
-
-
-def largest_sum(connection: Connection, largest_message: int) -> int:
-    """Return a bound of ``|a|``, before and after the shift, for messages up to that magnitude."""
-    return connection.largest_sum * largest_message << max(connection.weight_exp, 0)
 
 
 def check_convolutions(network: Network, inputs: npt.NDArray[np.int32]) -> None:
@@ -135,9 +130,7 @@ def check_sums(network: Network, inputs: npt.NDArray[np.int32]) -> None:
     """
     largest = int(np.abs(inputs.astype(np.int64)).max(initial=0))
     for index, layer in enumerate(network.layers):
-        bound = largest_sum(layer.synapses, largest if index == 0 else 1)
-        if layer.recurrent is not None:
-            bound += largest_sum(layer.recurrent, 1)
+        bound = layer.largest_sum(largest if index == 0 else 1)
         if bound > INT32_MAX:
             raise InputError(
                 f"layer {layer.name}: its synapses may deliver {bound}, Lava adds in 32 bits "
@@ -219,14 +212,3 @@ def bias_parts(bias: IntArray) -> tuple[IntArray, IntArray] | None:
     if mantissa.max() > BIAS_MANTISSA_MAX or mantissa.min() < BIAS_MANTISSA_MIN:
         return None
     return mantissa, exponent
-
-
-def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
-    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
-    v = np.zeros(neuron.size, dtype=np.int64)
-    spiked = np.zeros(neuron.size, dtype=bool)
-    for _ in range(steps):
-        leaked = np.sign(v) * ((np.abs(v) * (DECAY_ONE - neuron.v_decay)) >> DECAY_BITS)
-        v = np.clip(leaked + neuron.bias, -STATE_MAX, STATE_MAX)
-        spiked |= v > (neuron.v_threshold << STATE_SHIFT)
-    return np.flatnonzero(spiked).tolist()

@@ -19,7 +19,7 @@ from ...simulate.reference import check_lengths, trace_of
 from ..errors import RunError
 from ..progress import Progress
 from . import compat
-from .choice import check_sums
+from .choice import check_convolutions, check_sums
 from .rundir import Job, RunDirectory
 from .session import dead_children, end_session
 
@@ -84,6 +84,7 @@ def run(
     messages = check_inputs(network, inputs)
     ran = check_lengths(lengths, *messages.shape[:2])
     check_sums(network, messages)
+    check_convolutions(network, messages)
     ok, reason = compat.available()
     if not ok:
         raise RunError(f"Lava: {reason}")

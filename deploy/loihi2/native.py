@@ -15,7 +15,7 @@ from ...export.grid import DECAY_ONE, STATE_MAX, STATE_SHIFT
 from ...export.network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 from ..boards import read_boards
 from ..lava import compat
-from ..lava.choice import CHOICES, Position, describe, largest_sum
+from ..lava.choice import CHOICES, Position, describe
 from ..plan import LayerPlan
 from ..programs import NATIVE, support
 from .options import BoardOptions
@@ -101,9 +101,7 @@ def _native(layer: Layer, lag: int, message: int) -> tuple[str, str | None]:
             f"{layer.neuron.TYPE} {found.kind}, it {found.reason} (--emit-program writes what it "
             "has to compute)"
         )
-    bound = largest_sum(layer.synapses, message)
-    if layer.recurrent is not None:
-        bound += largest_sum(layer.recurrent, 1)
+    bound = layer.largest_sum(message)
     if isinstance(layer.neuron, LeakyIntegrator) and bound << STATE_SHIFT > STATE_MAX:
         return "", f"sums up to {bound}, shifted by 6, wrap in the 24-bit current of the chip"
     for name, codes, low, high in (

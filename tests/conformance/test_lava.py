@@ -8,14 +8,13 @@ from conformance_cases import Case, lava_cases
 from conformance_record import Record
 from hypothesis import HealthCheck, Phase, given, settings
 from simulate_networks import SPIKING, random_inputs, random_network
-from srnn.deploy.lava import compat, runner
+from srnn.deploy.lava import runner
 from srnn.export.errors import InputError
 from srnn.export.trace import Trace
 from srnn.simulate import reference, simulator
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
 ]
 
 REQUIRED_NEURON_STEPS = 1_000_000

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,11 @@ from paths import SUPPORT
 from srnn.export.checkpoint import read_model, write_model
 from srnn.export.network import CubaLIF, Layer, Network, Readout, Synapses
 from srnn.export.netx import read_net, read_samples, stock_lava_dl_obstacles, write_net
+from srnn.export.netx_stock import spikes_before
 from srnn.export.trace import LayerTrace, Trace
 from srnn.simulate import simulator
 
 SCRIPT = SUPPORT / "stock_lava_dl.py"
-PROVEN = "0.6.0"
 
 
 RECIPE = """
@@ -69,15 +68,7 @@ def write_waves(path: Path) -> None:
     np.savez(path, inputs=x + rng.normal(0, 0.05, x.shape), labels=y)
 
 
-def reason_to_skip() -> str:
-    try:
-        found = version("lava-dl")
-    except PackageNotFoundError:
-        return "lava-dl is not installed: .ci/run does, on Python 3.10 in an environment of its own"
-    return "" if found == PROVEN else f"lava-dl {found} is installed, the tests know {PROVEN}"
-
-
-pytestmark = pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
+pytestmark = [pytest.mark.extra("train"), pytest.mark.needs("lava-dl")]
 
 
 def run_stock(path: Path, network: Network, inputs: np.ndarray) -> Trace:
@@ -183,6 +174,27 @@ def test_a_stack(record: Record, tmp_path: Path, delayed: bool) -> None:
     write_net(path, stack(3, delayed=delayed))
     inputs = (np.random.default_rng(4).random((2, 100, 12)) < 0.4).astype(np.uint8)
     assert_same(record, path, inputs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_bias_that_spikes_before_the_first_input(
+    record: Record, tmp_path: Path, seed: int
+) -> None:
+    """Feed-forward layers come to the same integers; a recurrent layer among them is refused."""
+    network = stack(seed, delayed=False)
+    layers = []
+    for layer in network.layers:
+        bias = layer.neuron.bias + np.where(np.arange(layer.size) % 5, 0, 128 * 300)
+        layers.append(replace(layer, neuron=replace(layer.neuron, bias=bias), recurrent=None))
+    early = replace(network, layers=tuple(layers))
+    assert spikes_before(early.layers[0].neuron, 1)
+    path = tmp_path / "early.net"
+    write_net(path, early)
+    inputs = (np.random.default_rng(seed).random((2, 60, 12)) < 0.4).astype(np.uint8)
+    assert_same(record, path, inputs)
+    back = replace(layers[2], recurrent=network.layers[2].recurrent)
+    recurrent = replace(network, layers=(*layers[:2], back))
+    assert any("recurrent spikes of that time" in x for x in stock_lava_dl_obstacles(recurrent))
 
 
 def test_convolutions(record: Record, tmp_path: Path) -> None:

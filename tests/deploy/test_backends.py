@@ -25,7 +25,6 @@ from srnn.export.trace import Trace
 
 needs_lava = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
 ]
 
 

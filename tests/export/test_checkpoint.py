@@ -22,6 +22,8 @@ from srnn.export.checkpoint import (
 from srnn.export.cli import main
 from srnn.export.errors import InputError
 
+pytestmark = pytest.mark.extra("train")
+
 LAYERS = (LayerConfig("alif", 5, recurrent=True), LayerConfig("li", 3))
 STEPS = 11
 
@@ -109,7 +111,9 @@ def test_truncated(file: Path, share: float, capsys: pytest.CaptureFixture[str])
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_changed_bytes_never_end_in_a_traceback(file: Path, data: st.DataObject) -> None:

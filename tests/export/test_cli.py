@@ -21,6 +21,8 @@ from srnn.tasks import Split, Task
 from srnn.train.loop import fit
 from srnn.train.recipe import make_recipe
 
+pytestmark = pytest.mark.extra("train")
+
 COMMAND = Path(sys.executable).parent / "srnn-export"
 
 

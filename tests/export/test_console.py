@@ -222,7 +222,7 @@ def test_a_reader_that_stops_reading() -> None:
         assert child.stdout.readline() == b"line 0\n"
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait(timeout=30) == 0
+        assert child.wait(timeout=300) == 0
 
 
 @pytest.mark.parametrize("words", [["srnn.train.cli", "digits"], ["srnn.export.cli", __file__]])

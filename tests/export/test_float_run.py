@@ -12,6 +12,8 @@ from srnn.export.errors import InputError
 from srnn.export.float_run import run_float, with_answers
 from srnn.train.network import SRNN
 
+pytestmark = pytest.mark.extra("train")
+
 
 @pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif"])
 def test_equals_the_trained_network(neuron: str) -> None:

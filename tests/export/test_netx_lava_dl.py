@@ -291,6 +291,15 @@ def test_input_and_flatten_pass_through(tmp_path):
         read_net(path, num_layers=4)
 
 
+def test_a_theta_that_disagrees_where_nothing_ever_spikes(tmp_path):
+    path = write_file(
+        tmp_path / "a.net", **LOIHI | {"neuron__theta": 1, "neuron__vThMant": 1 << 17}
+    )
+    with pytest.warns(UserWarning, match="theta: 1 is not read, .* these neurons never spike"):
+        network = read_net(path)
+    assert (network.layers[0].neuron.v_threshold == 1 << 17).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from export_networks import (
@@ -17,6 +19,7 @@ from export_networks import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from srnn.export import netx_stock
 from srnn.export.grid import hardware_weights
 from srnn.export.network import (
     Convolution,
@@ -27,8 +30,9 @@ from srnn.export.network import (
     Readout,
     Synapses,
     ThresholdRefractoryLIF,
+    same_network,
 )
-from srnn.export.netx import stock_lava_dl_obstacles
+from srnn.export.netx import read_net, stock_lava_dl_obstacles, write_net
 
 
 def cuba(size, **changes):
@@ -210,3 +214,52 @@ def test_weights_survive_exactly_where_lava_keeps_them(weight, recurrent):
 def test_readout_kind_is_no_obstacle():
     built = network(EVEN)
     assert stock_lava_dl_obstacles(Network(built.layers, Readout("spike_count"))) == []
+
+
+def biased(bias, *, recurrent, layers=1):
+    """Layers of 2 neurons whose threshold is 80 mantissas, with a bias on the first."""
+    rec = Synapses(np.array([[2, 2], [64, -2]])) if recurrent else None
+    first = cuba(2, v_decay=0, v_threshold=10, bias=np.array(bias))
+    made = [Layer("l0", Synapses(np.array([[64, -2], [2, 2]])), first, rec)]
+    for index in range(1, layers):
+        made.append(Layer(f"l{index}", made[0].synapses, cuba(2), rec))
+    return Network(tuple(made), Readout("spike_count"))
+
+
+def test_a_bias_that_spikes_early_in_a_recurrent_layer_is_an_obstacle():
+    # Mantissa 14 is above the threshold of 10 in the step before the first input.
+    (line,) = stock_lava_dl_obstacles(biased([128, 128 * 7], recurrent=True))
+    assert line.startswith("layer l0: the bias alone makes neurons 1 of layer l0 spike before")
+    assert stock_lava_dl_obstacles(biased([128, 128 * 7], recurrent=False)) == []
+    assert stock_lava_dl_obstacles(biased([128, 128 * 5], recurrent=True)) == []
+    # Layer l waits l steps, so that a smaller bias has the time in a later layer.
+    late = biased([0, 0], recurrent=True, layers=2)
+    slow = replace(late.layers[1], neuron=cuba(2, v_decay=0, v_threshold=10, bias=128 * 3))
+    (line,) = stock_lava_dl_obstacles(replace(late, layers=(late.layers[0], slow)))
+    assert line.startswith("layer l1: the bias alone makes neurons 0, 1 of layer l1")
+    # Early spikes of a layer below reach a recurrent one above.
+    mixed = biased([128, 128 * 7], recurrent=False, layers=2)
+    above = replace(mixed.layers[1], recurrent=Synapses(2 * np.eye(2, dtype=int)))
+    (line,) = stock_lava_dl_obstacles(replace(mixed, layers=(mixed.layers[0], above)))
+    assert line.startswith("layer l1: the bias alone makes neurons 1 of layer l0")
+
+
+def test_files_written_before_that_was_known_are_still_read(tmp_path, monkeypatch):
+    network = biased([128, 128 * 7], recurrent=True)
+    write_net(tmp_path / "now.net", network)
+    with monkeypatch.context() as patch:
+        patch.setattr(netx_stock, "early_spikes", lambda _network: [])
+        write_net(tmp_path / "before.net", network)
+    with h5py.File(tmp_path / "now.net") as now, h5py.File(tmp_path / "before.net") as before:
+        assert now["layer/1/neuron/type"][()] == b"SRNN_CUBA"
+        assert before["layer/1/neuron/type"][()] == b"CUBA"
+    for name in ("now", "before"):
+        assert same_network(read_net(tmp_path / f"{name}.net"), network)
+
+
+def test_an_input_with_more_neurons_than_a_conv_has_groups():
+    kernel = np.full((784, 1, 1, 1), 2)
+    given_by_bias = Convolution(kernel, (784, 1, 1), groups=784)
+    block = Layer("in", given_by_bias, cuba(784, v_threshold=40))
+    above = Layer("out", Synapses(np.resize([2, -4], (10, 784))), cuba(10))
+    assert stock_lava_dl_obstacles(Network((block, above), message_bits=8)) == []

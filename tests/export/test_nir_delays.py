@@ -13,6 +13,8 @@ from srnn.export.config import Delay
 from srnn.export.float_run import run_float
 from srnn.export.nir_import import import_nir
 
+pytestmark = pytest.mark.extra("nir")
+
 
 def test_delays_reach_the_neurons_in_steps(tmp_path: Path) -> None:
     w, r = matrix(6, 4), matrix(6, 6, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,7 @@ import numpy as np
 import pytest
 import torch
 from export_models import float_model, spikes
-from srnn.export.checkpoint import LayerConfig
-from srnn.export.errors import InputError
-from srnn.export.float_run import run_float
-from srnn.export.nir_import import import_nir
-from srnn.export.nir_write import to_nir, write_nir
-from srnn.train.network import SRNN
-from torch import nn
-
-for _name in ("nir", "nirtorch", "snntorch", "norse"):
-    if os.environ.get("CI") == "true":
-        break
-    pytest.importorskip(_name, reason=f"make setup installs {_name}, which is not a dependency")
-
-from nir_frameworks import (  # noqa: E402
+from nir_frameworks import (
     CHANNELS,
     HIDDEN,
     OUT,
@@ -35,10 +21,21 @@ from nir_frameworks import (  # noqa: E402
     norse_recurrent,
     read_by_norse,
     run_norse,
+    sinabs_net,
     their_warnings,
     write_norse,
+    write_sinabs,
     write_snntorch,
 )
+from srnn.export.checkpoint import LayerConfig
+from srnn.export.errors import InputError
+from srnn.export.float_run import run_float
+from srnn.export.nir_import import import_nir
+from srnn.export.nir_write import to_nir, write_nir
+from srnn.train.network import SRNN
+from torch import nn
+
+pytestmark = pytest.mark.extra("train", "nir", "nir-frameworks")
 
 
 @pytest.fixture(autouse=True)
@@ -258,3 +255,37 @@ def test_snntorch_reads_what_we_write(inputs: np.ndarray, tmp_path: Path) -> Non
     theirs = torch.stack(sent, 1).numpy().astype(bool)
     assert theirs.sum() > 50
     np.testing.assert_array_equal(run_float(model, inputs).spikes[-1], theirs)
+
+
+@pytest.mark.parametrize("tau", [3.0, 20.0])
+def test_sinabs_networks_spike_as_ours(tau: float, inputs: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    theirs = write_sinabs(path, sinabs_net("zero", tau), inputs)
+    remarks: list[str] = []
+    ours = run_float(import_nir(path, dt=1.0, decay="exp", remark=remarks.append), inputs).spikes
+    assert remarks == []
+    for their, our in zip(theirs, ours, strict=True):
+        assert their.sum() > 50
+        np.testing.assert_array_equal(our, their)
+    other = run_float(import_nir(path, dt=1.0, remark=remarks.append), inputs).spikes[0]
+    assert (other != theirs[0]).sum() > 20
+    assert f"({1 - 1 / tau:.4g} for the shortest" in remarks[0]
+    assert f"({np.exp(-1 / tau):.4g}): --decay exp" in remarks[0]
+    with pytest.raises(InputError, match="'linear' is not one of euler, exp"):
+        import_nir(path, dt=1.0, decay="linear")
+
+
+def test_the_reset_of_sinabs_by_subtraction_is_another(inputs: np.ndarray, tmp_path: Path) -> None:
+    """It subtracts before the decay, our soft reset behind it."""
+    path = tmp_path / "net.nir"
+    theirs = write_sinabs(path, sinabs_net("subtract", 3.0), inputs)
+    ours = run_float(import_nir(path, dt=1.0, decay="exp", reset="subtract"), inputs).spikes
+    assert (ours[0] != theirs[0]).sum() > 20
+
+
+def test_an_input_with_time_steps_in_its_shape_is_named(inputs: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    net = sinabs_net("zero", 3.0)
+    write_sinabs(path, net, inputs, sample=inputs[:1])
+    with pytest.raises(InputError, match=rf"Input\): its shape \(120, {CHANNELS}\) seems to hold"):
+        import_nir(path, dt=1.0, decay="exp")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 from export_models import float_model, spikes
@@ -22,7 +23,7 @@ from srnn.export.netx import read_net
 from srnn.export.nir_import import import_nir
 from srnn.export.nir_write import to_nir, write_nir
 
-nir = pytest.importorskip("nir", reason="make setup installs the extra nir")
+pytestmark = pytest.mark.extra("nir")
 
 NETWORKS = {
     "lif": (LayerConfig("lif", 12, recurrent=True), LayerConfig("lif", 5), LayerConfig("li", 3)),
@@ -172,6 +173,7 @@ def test_the_soft_reset_is_said_to_be_in_the_metadata_alone(
     assert (result["dt"], result["nodes"]["layer0.w_rec"]) == (0.001, "Linear")
     graph = nir.read(target)
     assert graph.metadata["dt"] == 0.001
+    assert graph.metadata["decay"] == "euler"
     assert graph.nodes["layer0.lif"].metadata["reset"] == "subtract"
 
 

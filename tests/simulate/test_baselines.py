@@ -16,7 +16,7 @@ from srnn.export.netx import read_net
 from srnn.simulate.baselines import read_baselines
 from srnn.simulate.cli import main
 
-pytest.importorskip("torch", reason="model.pt is a file of torch")
+pytestmark = pytest.mark.extra("train")
 
 ZOO = ROOT / "zoo"
 

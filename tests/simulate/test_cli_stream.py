@@ -234,7 +234,7 @@ def test_labels_come_at_once_and_ctrl_c_is_quiet(net: Path, tmp_path: Path) -> N
     found = [process.stdout.readline() for _ in range(9)]
     assert found == [f"{t}\t{expected[t]}\n" for t in range(9)]
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
@@ -254,5 +254,5 @@ def test_a_reader_that_leaves_is_no_error(net: Path, tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == b""
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
         process.stderr.close()

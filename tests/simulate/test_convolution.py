@@ -22,10 +22,12 @@ def connections(convolution: Convolution) -> np.ndarray:
     return convolved(convolution, identity).reshape(convolution.n_in, -1).T
 
 
+@pytest.mark.extra("train")
 @settings(max_examples=150, deadline=None)
 @given(SEEDS, st.booleans())
 def test_the_reference_is_conv2d_of_torch(seed: int, extreme: bool) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     rng = np.random.default_rng(seed)
     convolution = random_convolution(rng, extreme=extreme, delays=False)
     limit = 1 << (8 if extreme else 1)
@@ -47,7 +49,8 @@ def test_the_reference_is_conv2d_of_torch(seed: int, extreme: bool) -> None:
 @settings(max_examples=100, deadline=None)
 @given(SEEDS)
 def test_the_reference_is_a_correlation_of_scipy(seed: int) -> None:
-    signal = pytest.importorskip("scipy.signal")
+    from scipy import signal
+
     rng = np.random.default_rng(seed)
     convolution = random_convolution(rng, extreme=True, delays=False)
     block = rng.integers(-9, 10, convolution.shape_in)

@@ -33,6 +33,8 @@ from srnn.simulate.figures.time_constant_bars import (
 from srnn.simulate.figures.timelines import timeline_series
 from srnn.simulate.report.svg import inline_svg
 
+pytestmark = pytest.mark.extra("report")
+
 NETWORK = network_of()
 SAMPLES = samples_of(NETWORK)
 TRACE, ACTIVITY = run_with_activity(NETWORK, SAMPLES.inputs, SAMPLES.lengths)

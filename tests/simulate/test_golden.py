@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,11 +196,7 @@ def test_ntidigits_of_lava_dl_with_its_delays(data_dir: Path) -> None:
     network = read_net(folder / "ntidigits.net")
     inputs = np.load(folder / "input.npy").T.astype(np.uint8)
     expected = np.load(folder / "output.npy").T
-    simulator.run(network, inputs[None, :5])
-    start = time.perf_counter()
     trace = simulator.run(network, inputs[None], record="output", threads=1)
-    # Some 5 ms; Lava needs two minutes.
-    assert time.perf_counter() - start < 1
     assert plan_of(network, 1).wide == (False,) * 3
     # SLAYER adds a step for each of its four blocks, the input among them.
     lag = 4

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
-from simulate_networks import random_convolution, random_inputs, random_network
-from srnn.export.network import Network, Readout
-from srnn.export.netx import read_net, read_samples
-from srnn.simulate.measures import measure_network
-from srnn.simulate.simulator import run_with_activity
-
-if find_spec("neurobench") is None:
-    if os.environ.get("CI") == "true" and find_spec("torch") is not None:
-        pytest.fail("CI must have NeuroBench: pip install --no-deps neurobench snntorch tqdm")
-    pytest.skip("needs neurobench (extra neurobench)", allow_module_level=True)
-
 import torch
 from neurobench.benchmarks import Benchmark
 from neurobench.metrics.static import ConnectionSparsity, Footprint, ParameterCount
@@ -32,7 +19,14 @@ from neurobench.metrics.workload import (
 )
 from neurobench_model import IntegerNetwork, IntegerNeurons, Integrators, Stored, Wrapped
 from paths import ROOT
+from simulate_networks import random_convolution, random_inputs, random_network
+from srnn.export.network import Network, Readout
+from srnn.export.netx import read_net, read_samples
+from srnn.simulate.measures import measure_network
+from srnn.simulate.simulator import run_with_activity
 from torch.utils.data import DataLoader, TensorDataset
+
+pytestmark = pytest.mark.extra("neurobench")
 
 
 @pytest.fixture(autouse=True)

@@ -75,7 +75,9 @@ def test_batches_of_another_length_are_refused(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(keep=st.floats(0, 0.999))
 def test_a_truncated_file_is_refused(tmp_path: Path, keep: float) -> None:

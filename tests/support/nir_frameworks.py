@@ -164,3 +164,40 @@ def run_norse(net: nn.Module, inputs: np.ndarray) -> np.ndarray:
             out, state = net(torch.tensor(inputs[:, step], dtype=torch.float32), state)
             sent.append(out)
     return torch.stack(sent, 1).numpy()
+
+
+def sinabs_net(reset: str, tau: float) -> nn.Module:
+    """Two linear layers with LIF neurons of sinabs, whose time constants are in steps."""
+    import sinabs.activation as resets
+    from sinabs import layers
+
+    how = {"zero": resets.MembraneReset, "subtract": resets.MembraneSubtract}[reset]
+    made = []
+    for a, b in ((CHANNELS, HIDDEN), (HIDDEN, OUT)):
+        linear = nn.Linear(a, b)
+        with torch.no_grad():
+            linear.weight.mul_(14).add_(1.5)
+        # Per neuron, since nir writes no scalar parameters.
+        own = {"tau_mem": torch.full((b,), tau), "spike_threshold": torch.ones(b)}
+        made += [linear, layers.LIF(**own, reset_fn=how(), spike_fn=resets.SingleSpike)]
+    return nn.Sequential(*made)
+
+
+def write_sinabs(
+    path: Path, net: nn.Module, inputs: np.ndarray, sample: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Run and write a network of sinabs; return the spikes (batch, time, n) of both layers."""
+    from sinabs.nir import to_nir as sinabs_to_nir
+
+    sent: list[np.ndarray] = []
+    with their_warnings(), torch.no_grad():
+        signal = torch.tensor(inputs, dtype=torch.float32)
+        for module in net:
+            signal = module(signal)
+            if not isinstance(module, nn.Linear):
+                sent.append(signal.numpy().astype(bool))
+                module.reset_states()
+        # Sample data of one step, since the file keeps its shape.
+        given = torch.zeros(1, 1, CHANNELS) if sample is None else torch.tensor(sample).float()
+        nir.write(path, sinabs_to_nir(net, given))
+    return sent

@@ -6,12 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 from srnn.export.errors import InputError
 from srnn.export.nir_import import import_nir
-
-nir = pytest.importorskip("nir", reason="make setup installs the extra nir")
 
 DT = 1e-3
 

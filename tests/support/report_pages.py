@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from needs import chromium
 from simulate_networks import random_inputs, random_network
 from srnn.export.network import Network, Readout
 from srnn.export.netx import write_net
@@ -114,16 +112,6 @@ def read_page(text: str) -> Page:
     return page
 
 
-def chromium() -> str:
-    """Return the browser's path; skip where there is none, and fail in CI."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must have chromium; apt-get install chromium")
-        pytest.skip("no chromium on PATH")
-    return path
-
-
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -168,7 +156,7 @@ def browse(
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     console = [line for line in ran.stderr.splitlines() if ":CONSOLE" in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -40,13 +41,26 @@ def layer(neuron: str, size: int = 5, **settings: Any) -> LayerConfig:
 
 
 def network(*layers: LayerConfig, inputs: int = 3, seed: int = 0, **settings: Any) -> SRNN:
+    """A network that runs by the loop, which the engine is held to."""
     torch.manual_seed(seed)
-    model = SRNN(ModelConfig(input_size=inputs, layers=layers, **settings))
+    model = SRNN(ModelConfig(input_size=inputs, layers=layers, **settings), "loop")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 parameter.normal_(0, 0.1)
     return model
+
+
+def graph(output: torch.Tensor) -> collections.Counter[str]:
+    """Autograd nodes behind a tensor, by kind."""
+    seen, todo = set(), [output.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        todo.extend(parent for parent, _ in node.next_functions)
+    return collections.Counter(type(node).__name__ for node in seen)
 
 
 def direction(model: SRNN, back: bool = False) -> Any:

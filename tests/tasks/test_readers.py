@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from srnn.tasks import DataError
+from srnn.tasks.arrays import ArraysOptions, fit_encoder
 from srnn.tasks.readers import READERS, read_recordings
-from srnn.tasks.recordings import Recordings
+from srnn.tasks.recordings import Recordings, code_labels
 
 RAGGED = {
     "inputs": np.arange(24).reshape(12, 2),
@@ -230,7 +231,10 @@ def whole_files() -> dict[str, bytes]:
 
 
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_damaged_files_are_refused_or_read(
     tmp_path: Path, whole_files: dict[str, bytes], data: st.DataObject
 ) -> None:
@@ -261,3 +265,38 @@ def test_truncated_files_are_refused(
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(DataError, match="not a whole"):
             read_recordings(path)
+
+
+@pytest.mark.parametrize("value", [0.1, 14.62, -1e30, 0.0])
+def test_a_constant_channel_becomes_zero(value):
+    signals = [np.stack([np.arange(7.0), np.full(7, value)], axis=1) for _ in range(3)]
+    encoder = fit_encoder(ArraysOptions(train="x.csv", encoding="graded"), signals)
+    codes = encoder.encode(np.stack(signals))
+    assert not codes[..., 1].any()
+    assert codes[..., 0].any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.array(["--1", "2", "-3"]), ("--1", "-3", "2")),
+        (np.array(["10", "9", "-3"]), ("-3", "9", "10")),
+        (np.array(["7" * 5000, "1", "2"]), ("1", "2", "7" * 5000)),
+        (np.array([b"\xc3\xbc", b"b", b"a"]), ("a", "b", "ü")),
+    ],
+)
+def test_labels_that_look_like_numbers(labels, names):
+    assert code_labels(labels, "x", per_step=False)[0] == names
+
+
+@pytest.mark.parametrize(
+    ("labels", "line"),
+    [
+        (np.array([1.0, 1e300]), r"label 1e\+300 is beyond 64 bits"),
+        (np.array([b"\xff", b"b"]), r"label b'\\xff' is not UTF-8"),
+        (np.array([b"\xff", "b"], dtype=object), r"label b'\\xff' is not UTF-8"),
+    ],
+)
+def test_labels_that_are_refused(labels, line):
+    with pytest.raises(DataError, match=line):
+        code_labels(labels, "x", per_step=False)

@@ -19,6 +19,8 @@ from srnn.train.loop import fit
 from srnn.train.recipe import Recipe, make_recipe, read_plain, recipe_names
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+pytestmark = pytest.mark.extra("train")
+
 BATCH, STEPS = 6, 3
 """Samples a batch, and batches: some steps, since all faults of a fresh network are early ones."""
 LARGEST = 1e4

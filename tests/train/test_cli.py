@@ -139,7 +139,7 @@ def test_on_a_terminal_epochs_stand_above_the_progress_bar(tmp_path: Path) -> No
         with contextlib.suppress(OSError):  # Linux says so where the other end was closed.
             while part := os.read(ours, 4096):
                 written += part
-        assert child.wait(timeout=60) == 0
+        assert child.wait(timeout=300) == 0
     os.close(ours)
     shown = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode()))
     epochs = [line for line in shown if "validation 0" in line]

@@ -211,8 +211,8 @@ def test_truncated_sequences_are_refused_before_training(tmp_path):
         fit(late, task(), tmp_path / "run")
 
 
+@pytest.mark.needs("triton")
 def test_the_cuda_kernels_refuse_them_too():
-    pytest.importorskip("triton", reason="no Triton")
     from srnn.train.cuda.stack import spiking_stack as cuda_stack
 
     layer = make("events").layers[0].ahead.on_engine(2, None)

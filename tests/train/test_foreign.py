@@ -131,7 +131,11 @@ def test_names_are_mapped_summed_and_filled_in() -> None:
         ),
         ({"w": np.zeros((2, 3))}, {}, "mapping: w has shape (2, 3), layers.0.weight needs (3, 2)"),
         ({"t": [10.0, np.nan, 3.0]}, {}, "layers.0.tau_adp[1] is nan"),
-        ({"t": [10.0, -2.0, 3.0]}, {}, "layers.0.tau_adp[1] is -2 steps, outside 0.2..4095"),
+        (
+            {"t": [10.0, -2.0, 3.0]},
+            {},
+            "layers.0.tau_adp: 1 of 3 time constants lie outside 0.2..4095",
+        ),
         ({"o": np.full((2, 3), 1e60)}, {}, "layers.1.weight[0, 0] is inf, not a finite number"),
         ({"o": "text"}, {}, "mapping: o holds no numbers"),
         ({"o": {"a": 1}}, {}, "mapping: o holds no numbers"),
@@ -156,5 +160,8 @@ def test_weights_must_be_mapped_and_initial_values_constant() -> None:
 
 def test_time_constants_can_be_clipped() -> None:
     given = {**weights(), "t": [-5.0, 0.0, 1e6]}
-    found = from_foreign_weights(CONFIG, given, NAMES, clip_time_constants=True).weights()
+    with pytest.raises(InputError, match=r"3 of 3 .* such as -5 of neuron 0; clip_time_constants"):
+        from_foreign_weights(CONFIG, given, NAMES)
+    with pytest.warns(UserWarning, match=r"layers\.0\.tau_adp: 3 of 3 .*, which became 0\.2"):
+        found = from_foreign_weights(CONFIG, given, NAMES, clip_time_constants=True).weights()
     np.testing.assert_allclose(found["layers.0.tau_adp"], [0.2, 0.2, 4095], rtol=1e-4)

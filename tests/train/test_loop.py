@@ -33,7 +33,7 @@ READOUTS = ("membrane", "mean_softmax", "spike_count", "last_membrane")
 
 def model_for(readout: str, data: Task, seed: int = 0) -> SRNN:
     torch.manual_seed(seed)
-    return SRNN(recipe(readout).model.resolve(3, 3, data.skip_steps))
+    return SRNN(recipe(readout).model.resolve(3, 3, data.skip_steps), "loop")
 
 
 def one_batch(readout: str, truncate: int, **settings: Any) -> tuple[SRNN, dict[str, float], int]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import collections
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from srnn.export.checkpoint import LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.train.network import SRNN
-from train_helpers import NAMES, layer, network, signals
+from train_helpers import NAMES, graph, layer, network, signals
 
 
 def stack(neuron: str) -> SRNN:
@@ -39,25 +38,13 @@ def test_spike_count_reads_spikes_and_others_the_membrane() -> None:
     x = torch.from_numpy(signals(2, 2, 30)).float()
     config = ModelConfig(3, (layer("alif"), layer("alif", 2)), readout="spike_count")
     torch.manual_seed(3)
-    counting = SRNN(config)(x)
+    counting = SRNN(config, "loop")(x)
     assert counting.output is counting.spikes[-1]
     assert set(counting.output.unique().tolist()) == {0.0, 1.0}
     torch.manual_seed(3)
-    reading = SRNN(ModelConfig(3, config.layers, readout="membrane"))(x)
+    reading = SRNN(ModelConfig(3, config.layers, readout="membrane"), "loop")(x)
     assert torch.equal(reading.spikes[-1], counting.spikes[-1])
     assert not torch.equal(reading.output, counting.output)
-
-
-def graph(output: torch.Tensor) -> collections.Counter[str]:
-    """Autograd nodes behind a tensor, by kind."""
-    seen, todo = set(), [output.grad_fn]
-    while todo:
-        node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        todo.extend(parent for parent, _ in node.next_functions)
-    return collections.Counter(type(node).__name__ for node in seen)
 
 
 @pytest.mark.parametrize("neuron", ["alif", "cuba_lif"])

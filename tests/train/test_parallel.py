@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +192,7 @@ def test_a_killed_process_ends_the_run_and_resume_continues(
 ) -> None:
     with start(tmp_path) as child:
         os.kill(process_of(child.pid, rank), signal.SIGKILL)
-        killed = time.monotonic()
         _, errors = child.communicate(timeout=300)
-        assert time.monotonic() - killed < 120
     assert child.returncode != 0
     assert len(ours(errors)) == 1
     assert "another process of this run ended or is out of reach; its last" in ours(errors)[0]

@@ -50,7 +50,7 @@ def test_every_recipe_makes_a_network(name: str) -> None:
     sizes = SIZES.get(recipe.task.name, (3, 4, 0))
     config = recipe.model.resolve(*sizes)
     torch.manual_seed(0)
-    model = SRNN(config)
+    model = SRNN(config, "loop")
     outputs = model((torch.rand(2, 12, sizes[0]) < 0.3).float())
     assert outputs.output.shape == (2, 12, sizes[1])
     assert bool(torch.isfinite(outputs.output).all())

@@ -2,7 +2,7 @@
 
 ``SpikingSequence`` is a layer of its own, ``spiking_sequence`` the function under it;
 ``spiking_stack`` runs several layers at once, which is faster than one after the other, and is what
-``SRNN(config, engine="events")`` uses. ``Events`` are an input as event lists.
+``SRNN`` uses unless it is told otherwise. ``Events`` are an input as event lists.
 """
 
 from .events import Events

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...export.config import LayerConfig, SurrogateConfig
 from ...export.errors import InputError
+from ..inputs import checked_inputs
 from ..layers import Direction
 from ..neurons import State
 from ..surrogate import make_surrogate
@@ -81,7 +82,8 @@ class SpikingSequence(nn.Module):
         """Run over (batch, time, inputs).
 
         ``state`` continues an earlier call (``Result.state``); without ``membranes`` they are None
-        and cost nothing. Raises InputError for tensors that do not fit, or are not float32 on the
-        CPU.
+        and cost nothing. Raises InputError for inputs that do not fit, and for a layer that is not
+        float32 on the CPU.
         """
+        inputs = checked_inputs(inputs, self.weight.shape[1], self.weight)
         return Result(*self._layer(inputs, state, None, self._encoded, membranes))

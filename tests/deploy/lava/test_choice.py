@@ -11,7 +11,6 @@ from srnn.deploy.lava.choice import (
     bias_parts,
     check_sums,
     describe,
-    largest_sum,
     spikes_before,
 )
 from srnn.export.errors import InputError
@@ -24,6 +23,7 @@ from srnn.export.network import (
     Synapses,
     ThresholdRefractoryLIF,
 )
+from srnn.export.synapses import largest_sum
 from srnn.simulate import reference
 
 STATE_MAX = (1 << 23) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import time
+from importlib.metadata import packages_distributions
 
 import pytest
 from srnn.deploy.lava import compat
@@ -17,7 +17,7 @@ def in_new_python(code: str) -> str:
         [sys.executable, "-W", "ignore", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -25,17 +25,14 @@ def in_new_python(code: str) -> str:
 
 
 def test_import_of_deploy_is_light() -> None:
-    # Timed inside: the interpreter's own start is not ours.
     code = (
-        "import sys, time; began = time.perf_counter();"
+        "import sys; before = set(sys.modules);"
         "import srnn.deploy, srnn.deploy.lava.compat;"
-        "took = time.perf_counter() - began;"
-        "heavy = [m for m in ('torch', 'lava', 'numba', 'h5py', 'scipy') if m in sys.modules];"
-        "print(took, heavy)"
+        "others = {name.split('.')[0] for name in set(sys.modules) - before};"
+        "print(*others)"
     )
-    took, heavy = in_new_python(code).split(" ", 1)
-    assert heavy == "[]"
-    assert float(took) < 0.9
+    others = set(in_new_python(code).split()) & set(packages_distributions())
+    assert others - {"srnn", "lazy_loader"} == {"numpy"}
 
 
 def test_availability_is_told_without_importing_lava() -> None:
@@ -60,7 +57,6 @@ def test_availability_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.lava
-@pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 def test_lava_imports_after_prepare_and_dataclass_is_restored() -> None:
     code = (
         "import dataclasses; before = dataclasses.dataclass;"
@@ -121,9 +117,3 @@ def test_only_the_named_module_is_changed_and_an_error_restores() -> None:
     with pytest.raises(KeyError):
         fail()
     assert dataclasses.dataclass is original
-
-
-def test_availability_is_quick() -> None:
-    began = time.perf_counter()
-    compat.available()
-    assert time.perf_counter() - began < 0.5

@@ -13,7 +13,7 @@ from deploy_networks import (
     synapses,
     threshold_refractory,
 )
-from srnn.deploy.lava import compat, runner
+from srnn.deploy.lava import runner
 from srnn.deploy.lava.choice import describe
 from srnn.export.errors import InputError
 from srnn.export.network import (
@@ -30,7 +30,6 @@ from srnn.simulate import reference
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
 ]
 
 STATE_MAX = (1 << 23) - 1

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from srnn.deploy.backends import pick
-from srnn.deploy.lava import compat
+from srnn.deploy.lava import runner
 from srnn.deploy.lava.choice import check_convolutions, describe
 from srnn.export.errors import InputError
 from srnn.export.network import (
@@ -55,7 +55,6 @@ def network(seed: int, bits: int = 0, **changes: object) -> Network:
 
 
 @pytest.mark.lava
-@pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 @pytest.mark.parametrize(("seed", "bits"), [(0, 0), (1, 5), (2, 0)])
 def test_lava_computes_the_same(seed: int, bits: int) -> None:
     net, rng = network(seed, bits), np.random.default_rng(seed)
@@ -89,3 +88,14 @@ def test_what_lava_cannot_compute_is_refused(changes: dict, bits: int, match: st
     inputs = np.full((1, 2, 60), (1 << bits) - 1 if bits else 1, np.int32)
     with pytest.raises(InputError, match=f"layer one: a convolution .*{match}"):
         check_convolutions(Network((layer,), message_bits=bits), inputs)
+
+
+def test_a_convolution_with_delays_is_refused_before_lava_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = np.array([[[[2, -4], [6, 8]]]])
+    connection = Convolution(kernel, (1, 4, 4), delay=np.array([3]))
+    late = Network((Layer("c", connection, CubaLIF(9, 100, 100, 5)),), Readout("spike_count"))
+    monkeypatch.setattr(runner, "run_worker", lambda *_, **__: pytest.fail("Lava was started"))
+    with pytest.raises(InputError, match="layer c: a convolution with delays"):
+        runner.run(late, np.zeros((1, 3, 16), np.uint8))

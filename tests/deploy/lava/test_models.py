@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from srnn.deploy.lava import compat
 from srnn.export.network import NEURONS, AdaptiveLIF, CubaLIF, Neuron, ThresholdRefractoryLIF
 from srnn.simulate.reference import STEPS, initial_state
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
 ]
 
 N = 12

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from paths import SUPPORT
-from srnn.deploy.lava import compat
 from srnn.export.network import NEURONS
 from srnn.simulate.reference import STEPS as REFERENCE
 from srnn.simulate.reference import initial_state
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
 ]
 
 SCRIPT = SUPPORT / "plain_lava.py"
@@ -36,7 +34,7 @@ def run_plain(tag: str, tmp_path: Path) -> tuple[Any, dict[str, np.ndarray]]:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,11 +16,11 @@ from deploy_networks import cuba, integrator, spikes, stack
 from long_runs import long_inputs, network
 from paths import SUPPORT
 from srnn.deploy.errors import RunError
-from srnn.deploy.lava import compat, runner, session
+from srnn.deploy.lava import runner, session
+from waiting import PATIENCE, WatchdogClock, wait_until
 
 pytestmark = [
     pytest.mark.lava,
-    pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1]),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm"),
 ]
 
@@ -63,35 +61,25 @@ def nothing_left() -> Iterator[None]:
     finally:
         subprocess.Popen = started  # type: ignore[misc]
     assert workers, "no worker was started"
-    assert [pid for worker in workers for pid in session.members(worker)] == []
-    assert unused_segments() - before == set()
+    wait_until(lambda: not any(map(session.members, workers)))
+    # Another run that ends just now has memory that nobody maps for a moment.
+    wait_until(lambda: unused_segments() <= before)
 
 
-def while_running(act: Callable[[list[int]], None]) -> threading.Thread:
-    """Do something to the session of the first worker that has begun to step."""
-    stepping = threading.Event()
-
-    def wait_and_act() -> None:
-        stepping.wait(30)
-        (worker,) = children()
-        act(session.members(worker))
-
-    thread = threading.Thread(target=wait_and_act)
-    thread.stepping = stepping  # type: ignore[attr-defined]
-    thread.start()
-    return thread
-
-
-def run_disturbed(act: Callable[[list[int]], None], timeout: float = 4) -> str:
-    thread = while_running(act)
+def run_disturbed(act: Callable[[list[int]], None], timeout: float = 1) -> str:
+    """Do something to the worker's session once it steps; the watchdog's time begins then."""
+    disturbed: list[int] = []
 
     def progress(_done: int, steps: int) -> None:
-        if steps > 50:
-            thread.stepping.set()  # type: ignore[attr-defined]
+        if steps > 50 and not disturbed:
+            disturbed.extend(children())
+            (worker,) = disturbed
+            act(session.members(worker))
 
-    with pytest.raises(RunError) as caught:
-        runner.run(network(), long_inputs(), timeout=timeout, progress=progress)
-    thread.join()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "time", WatchdogClock(lambda: bool(disturbed)))
+        with pytest.raises(RunError) as caught:
+            runner.run(network(), long_inputs(), timeout=timeout, progress=progress)
     return str(caught.value)
 
 
@@ -114,10 +102,8 @@ def test_a_model_that_raises_inside_a_recurrent_loop_is_shown_at_once() -> None:
     # What a checked network cannot hold: stock LIF takes it and fails at its first step, in a
     # loop that waits for it.
     object.__setattr__(broken.layers[0].neuron, "v_decay", np.arange(1, 6))
-    began = time.monotonic()
     with pytest.raises(RunError, match=r"(?s)in RecordingLIF_l0, step 1.*ValueError: operands"):
-        runner.run(broken, spikes(rng, 1, 30, 4), timeout=60)
-    assert time.monotonic() - began < 20
+        runner.run(broken, spikes(rng, 1, 30, 4), timeout=PATIENCE)
 
 
 def test_a_network_that_cannot_be_built_gives_its_traceback() -> None:
@@ -129,12 +115,12 @@ def test_a_network_that_cannot_be_built_gives_its_traceback() -> None:
 
 def test_a_stopped_process_is_a_hang_and_the_watchdog_ends_it() -> None:
     message = run_disturbed(lambda pids: os.kill(lava_process(pids), signal.SIGSTOP))
-    assert "no step finished for 4 s in sample 0 after" in message
+    assert "no step finished for 1 s in sample 0 after" in message
 
 
 def test_a_killed_lava_process_hangs_the_rest_and_is_counted() -> None:
     message = run_disturbed(lambda pids: os.kill(lava_process(pids), signal.SIGKILL))
-    assert "no step finished for 4 s" in message
+    assert "no step finished for 1 s" in message
     assert "1 of its processes had ended" in message
 
 
@@ -143,7 +129,7 @@ def test_a_killed_worker_is_named() -> None:
         assert len(session.shared_memory(pids)) > 5
         os.kill(min(pids), signal.SIGKILL)
 
-    message = run_disturbed(kill, timeout=60)
+    message = run_disturbed(kill, timeout=PATIENCE)
     assert "the worker ended by signal 9 in sample 0 after" in message
 
 
@@ -165,7 +151,7 @@ def short_folder() -> Iterator[Path]:
 
 def test_a_killed_run_leaves_no_file(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
-    message = run_disturbed(lambda pids: os.kill(min(pids), signal.SIGKILL), timeout=60)
+    message = run_disturbed(lambda pids: os.kill(min(pids), signal.SIGKILL), timeout=PATIENCE)
     assert "signal 9" in message
     assert list(short_folder.rglob("*")) == []
 
@@ -200,8 +186,5 @@ def test_a_killed_parent_takes_the_run_with_it(short_folder: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
-    while session.members(workers[0]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert session.members(workers[0]) == []
+    wait_until(lambda: not session.members(workers[0]))
     assert list(short_folder.rglob("*")) == []

@@ -25,7 +25,6 @@ from srnn.export.samples import Samples
 from srnn.simulate import reference
 
 lava = pytest.mark.lava
-needs_lava = pytest.mark.skipif(not compat.available()[0], reason=compat.available()[1])
 
 
 class TestWithoutTheExtension:
@@ -151,7 +150,6 @@ class TestOptions:
         assert "kapoho-point is a board; add --dry-run" in capsys.readouterr().err
 
     @lava
-    @needs_lava
     def test_lava_fails_on_the_last_line_of_sinfo_and_is_mended(self) -> None:
         compat.prepare()
         from lava.utils import slurm

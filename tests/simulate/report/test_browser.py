@@ -9,7 +9,7 @@ import pytest
 from report_pages import browse, check_numbers, read_page, write_network
 from srnn.simulate.cli import main
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extra("report"), pytest.mark.needs("chromium")]
 
 LOOK = """
 const root = document.documentElement;

@@ -23,18 +23,15 @@ from srnn.train.cuda.plan import (
 from srnn.train.engine import programs
 from srnn.train.engine.stack import PROGRAMS
 
+pytestmark = pytest.mark.needs("triton")
+
 SHARED_LIMIT = 48 * 1024
 """Bytes that a program may have on any device without asking."""
 
 
 @pytest.fixture(autouse=True)
-def toolchain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    if os.environ.get("CI") == "true":
-        import triton
-    else:
-        triton = pytest.importorskip("triton", reason="no Triton: pip install triton")
+def _no_cache_of_earlier_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    return triton
 
 
 def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) -> tuple[Any, str]:

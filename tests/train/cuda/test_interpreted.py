@@ -6,9 +6,7 @@ What it cannot show: the compiler, memory shared between threads, speed. See
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +15,11 @@ import pytest
 from cuda_cases import cases
 from paths import SUPPORT
 
+pytestmark = pytest.mark.needs("triton")
+
 
 @pytest.fixture(scope="module")
 def interpreter() -> Iterator[subprocess.Popen[str]]:
-    if importlib.util.find_spec("triton") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must have Triton: pip install -c constraints.txt triton")
-        pytest.skip("no Triton: pip install -c constraints.txt triton")
     with subprocess.Popen(
         [sys.executable, "-W", "error", str(SUPPORT / "cuda_interpreter.py")],
         stdin=subprocess.PIPE,

@@ -1,0 +1,14 @@
+from .backends import BACKENDS as BACKENDS
+from .backends import Availability as Availability
+from .backends import Backend as Backend
+from .backends import LavaBackend as LavaBackend
+from .backends import Loihi2Backend as Loihi2Backend
+from .backends import RunOptions as RunOptions
+from .backends import SimulatorBackend as SimulatorBackend
+from .backends import pick as pick
+from .backends import targets as targets
+from .errors import RunError as RunError
+from .loihi2.options import BoardOptions as BoardOptions
+from .measuring import MeasuredRun as MeasuredRun
+from .measuring import MeasuringBackend as MeasuringBackend
+from .plan import LayerPlan as LayerPlan

@@ -1,0 +1,6 @@
+from . import deploy as deploy
+from . import export as export
+from . import simulate as simulate
+from . import tasks as tasks
+from . import train as train
+from .version import __version__ as __version__

@@ -1,0 +1,15 @@
+from .activity import layer_operations as layer_operations
+from .activity import rate_histogram as rate_histogram
+from .confusion_matrix import confusion as confusion
+from .energy import energy_bars as energy_bars
+from .latency import decision_delays as decision_delays
+from .latency import early_exit as early_exit
+from .output_traces import outputs as outputs
+from .pareto_front import pareto as pareto
+from .rasters import input_raster as input_raster
+from .rasters import raster as raster
+from .series import Series as Series
+from .series import Variable as Variable
+from .state_traces import states as states
+from .time_constant_bars import time_constants as time_constants
+from .timelines import timeline as timeline

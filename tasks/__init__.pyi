@@ -1,0 +1,16 @@
+from .arrays import split_from_file as split_from_file
+from .base import Split as Split
+from .base import Task as Task
+from .base import batches as batches
+from .encoders import Encoder as Encoder
+from .encoders import encoder_from_plain as encoder_from_plain
+from .errors import DataError as DataError
+from .event_lists import EventLists as EventLists
+from .memory import task_from_arrays as task_from_arrays
+from .metrics import accuracy as accuracy
+from .metrics import confusion as confusion
+from .registry import TASKS as TASKS
+from .registry import TaskEntry as TaskEntry
+from .registry import load as load
+from .registry import options_from_text as options_from_text
+from .registry import task_options as task_options
