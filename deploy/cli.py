@@ -177,7 +177,6 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
-    check_kind(arguments.model, NETWORK)
     for name, low in (("samples", 1), ("steps", 1), ("cluster", 1)):
         value = getattr(arguments, name)
         if value is not None and value < low:
@@ -202,6 +201,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     board_arguments.board_options(arguments, _on_computer(arguments))
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
+    check_kind(arguments.model, NETWORK)
 
 
 def _check_target(target: str, places: bool, boards: Path | None) -> None:

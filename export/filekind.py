@@ -165,7 +165,8 @@ def _hdf5(path: Path) -> FileKind | None:
         return NETWORK
     if "node" in groups:
         return NIR
-    return ARRAYS if datasets and not groups else None
+    # A network that has lost its groups is none that srnn wrote; what reads it says what is missing.
+    return ARRAYS if datasets and not groups and path.suffix != ".net" else None
 
 
 def _zip(file: IO[bytes]) -> FileKind | None:

@@ -20,7 +20,6 @@ from .network import Convolution, CubaLIF, Layer, Network, Readout, Synapses
 from .netx_lava_dl_neurons import Block, read_bias, read_neuron
 from .netx_stock import NEVER_SPIKES
 from .netx_values import Contents, layer_indices, located, whole
-from .suggest import check_known
 
 INPUT_BITS = 8
 """Message bits of a network that begins with an input block: a pixel of a byte."""
@@ -72,7 +71,10 @@ def network_of_lava_dl(contents: Contents, num_layers: int | None = None) -> Net
     for index in indices:
         base = f"/layer/{index}"
         kind = contents.text(f"{base}/type")
-        check_known("layer type", kind, _READERS, f"{base}/type")
+        if kind not in _READERS:
+            raise InputError(
+                f"{base}/type: {kind!r} layers are not read; supported are {', '.join(_READERS)}"
+            )
         if walk.populations:
             raise InputError(f"{base}/type: {kind!r} after an average layer, which must come last")
         _READERS[kind](walk, base, index)
