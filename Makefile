@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format wheel bench peers clean
+.PHONY: help setup demo test test-slow lint format docs wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -66,6 +66,11 @@ format: $(READY)  ## let ruff format the code
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
+docs: $(READY)  ## build the pages, the Python reference and the executed notebook into site/
+	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Wrote site/index.html. With a search: $(BIN)/python -m http.server -d site"
+
 wheel: $(READY)  ## build dist/srnn-VERSION-py3-none-any.whl (bash .ci/wheel PYTHON proves it)
 	@rm -rf build dist
 	@$(BIN)/python -m build --wheel --outdir dist . >/dev/null
@@ -96,7 +101,7 @@ peers: .venv-peers-torch/.ready .venv-peers-jax/.ready  ## environments of the f
 	@touch $@
 
 clean:  ## remove the environments, runs and caches
-	rm -rf .venv .venv310 .venv-lava-dl .venv-peers-* runs build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv .venv310 .venv-lava-dl .venv-peers-* runs build dist site *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find package $(PARTS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # make peers builds this too.

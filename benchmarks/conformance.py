@@ -1,7 +1,7 @@
 """Run all conformance tests and write ``docs/CONFORMANCE.md`` from their counts.
 
 Each Python given runs what its environment has: lava-nc, lava-dl or neither. ``.ci/run`` makes
-the environments that are the default. Some 5 minutes on two cores. Run:
+the default environments. About 5 minutes on two cores. Run:
 
     python benchmarks/conformance.py [--pythons .venv/bin/python ...] [--page docs/CONFORMANCE.md]
 """
@@ -25,19 +25,21 @@ PYTHONS = (".venv/bin/python", ".venv310/bin/python", ".venv-lava-dl/bin/python"
 INTRODUCTION = """\
 # Conformance
 
+<!-- no block of this page is run: tests/conformance/test_quirks.py runs each -->
+
 Made by `python benchmarks/conformance.py`; not written by hand. Random networks and networks that
-`srnn-train` trained are run by two programs each; all spikes, all states and the output of every
-step are compared. `reference` is `simulate/reference.py`, the equations of
+`srnn-train` trained are run by two implementations each; all spikes, all states and the output of
+every step are compared. `reference` is `simulate/reference.py`, the equations of
 [FIXED_POINT.md](FIXED_POINT.md) in NumPy; `kernels` is the simulator; `Lava` is Lava's CPU runtime
 under `srnn-deploy`, with unmodified lava-nc on Python 3.10; `stock lava-dl` is an unmodified
 lava-dl 0.6.0, which loads our `.net` file in `lava.lib.dl.netx.hdf5.Network` and runs it under
-`Loihi2SimCfg(select_tag="fixed_pt")`. lava-dl's code is unmodified; the torch beside it is newer
-than it asks for, which netx imports and never computes with. No chip was in any of it.
+`Loihi2SimCfg(select_tag="fixed_pt")`. lava-dl's code is unmodified; the torch next to it is newer
+than lava-dl requires; netx imports torch but does not compute with it. No chip was involved.
 A neuron-step is
 one neuron in one step; a value is one state or spike in one neuron-step. Networks that may leave 32
 bits are refused and not counted.
 
-The networks: up to three layers (and a convolution below them) of every neuron program, recurrent
+The networks: up to three layers (and a convolution below them) of every neuron model, recurrent
 and feed-forward, parameters and biases per neuron or shared, at the ends of their ranges too,
 weights of both signs or one, weight exponents -8 to 7, delays per synapse or neuron up to 62,
 spikes or graded inputs, one to three samples of different lengths. `tests/conformance/` has the
@@ -95,7 +97,7 @@ def page(records: Sequence[dict[str, Any]]) -> str:
     """Return the whole page."""
     return (
         f"{INTRODUCTION}\n## What was compared\n\n{table(records)}\n\n"
-        "## What Lava and lava-dl do that one may not expect\n\n"
+        "## Unexpected behaviour of Lava and lava-dl\n\n"
         "Each example runs and is run by the tests; its assertions hold with lava-nc 0.10.0 and "
         f"lava-dl 0.6.0.\n\n{quirks()}"
     )

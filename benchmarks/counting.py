@@ -1,4 +1,4 @@
-"""What counting costs: the simulator as it is against the same without its counts.
+"""The cost of counting: the simulator compared with the same simulator without its counts.
 
 The other simulator is made from the source of ``simulate/kernels.py``, with the functions that
 count left empty, and compiled in a temporary folder. Both give the same trace; calls take turns.
@@ -31,7 +31,7 @@ COUNTING = ("_tally", "_add_changes", "_add_totals")
 """Functions of the kernels that count and do nothing else."""
 BATCHES = (1, 64)
 LIMIT = 0.10
-"""Share of the simulation that counting may take."""
+"""Largest share of the simulation time that counting may take."""
 
 
 def without_counts(folder: Path) -> ModuleType:
@@ -40,7 +40,7 @@ def without_counts(folder: Path) -> ModuleType:
     Raises
     ------
     SystemExit
-        A function that counts is not where it was.
+        A counting function was not found.
     """
     assert kernels.__file__ is not None
     tree = ast.parse(Path(kernels.__file__).read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def call_with(module: ModuleType, network: Network, inputs: np.ndarray) -> tuple
 
 
 def measure(name: str, neuron: str, batch: int, other: ModuleType, repeats: int) -> dict[str, Any]:
-    """Let both take turns on a network; return medians and the share that counting takes."""
+    """Run both in turns on a network; return medians and the share of counting."""
     shape = SHAPES[name]._replace(batch=batch)
     network, inputs = make_network(neuron, shape), draw(shape)[0].astype(np.uint8)
     both = {"with": kernels, "without": other}

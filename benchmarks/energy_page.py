@@ -57,7 +57,7 @@ Three kinds of numbers, never in one column:
 
 - **estimated**: operations times the constants of a named model (`simulate/energy.toml`).
   Operations are *counted* in a run, or follow by *formula* from sizes and firing rates.
-- **measured here**: wall time, and energy where this machine lets it be read.
+- **measured here**: wall time, and energy where this machine allows reading it.
 - **measured by others**: whole systems, on other tasks.
 
 An estimate is as good as its constants and leaves out what its model leaves out, which for a small
@@ -70,7 +70,7 @@ installation would need.
 
 @dataclass(frozen=True, eq=False)
 class Ran:
-    """A network on its test data: counts, accuracy, and how soon it was right."""
+    """A network on its test data: counts, accuracy, and how soon it answered correctly."""
 
     name: str
     network: Network
@@ -84,7 +84,7 @@ class Ran:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the page is made of; ``missing``: why energy counters could not be read, by kind."""
+    """The contents of the page; ``missing``: why energy counters could not be read, by kind."""
 
     machine: Mapping[str, str]
     networks: tuple[Ran, ...]
@@ -130,14 +130,15 @@ def models_part(models: EnergyModels) -> str:
         ]
         lines.append(markdown(("operation", "energy", "range", "source", "verified"), rows))
     lines.append(
-        "Not verified: the number was taken from the second source named, or is assumed as said; "
-        "the paper was not at hand.\n"
+        "Not verified: the number was taken from the secondary source named, or is an assumption "
+        "as stated; "
+        "primary source not checked.\n"
     )
     return "\n".join(lines)
 
 
 def ratio_part(measured: Measured, models: EnergyModels) -> str:
-    """Reproduce the papers' ratio, and say what it is made of."""
+    """Reproduce the papers' ratio, and explain what it consists of."""
     published = measured.networks[0]
     hidden, output = formula_of(published.activity)
     cases = [
@@ -166,27 +167,34 @@ def ratio_part(measured: Measured, models: EnergyModels) -> str:
     dense = formula_operations(same_shape(PUBLISHED_S_MNIST, "lstm"))
     ops = dense.synaptic_macs / (smnist.synaptic_acs + smnist.synaptic_macs)
     rates = ", ".join(f"{layer.rate:.3f}" for layer in (hidden, output))
-    columns = ("network", "a step", "an inference", "accuracy", *(f"x {k.upper()}" for k in KINDS))
+    columns = (
+        "network",
+        "per step",
+        "per inference",
+        "accuracy",
+        *(f"x {k.upper()}" for k in KINDS),
+    )
     return (
         "## The papers' ratio\n\n"
         "Yin, Corradi and Bohte claim energy advantages of over 100 times (2020) and of one to "
-        "three orders of magnitude (2021) over classical recurrent networks, by arithmetic in 45 "
-        f"nm CMOS. With their formulas, model `{PAPER}`, estimated; the last columns say how many "
-        "times the energy a dense network of the same shape needs:\n\n"
+        "three orders of magnitude (2021) over classical recurrent networks, for arithmetic in 45 "
+        f"nm CMOS. With their formulas, model `{PAPER}`, estimated; the last columns give "
+        "the energy of a dense network of the same shape as a multiple:\n\n"
         + markdown(columns, rows)
-        + "\nFiring rates of ECG are measured here, of the published weights as integers on "
+        + "\nFiring rates of ECG are measured here, with the published weights as integers on "
         f"{published.samples} test sequences: {rates} (hidden, output); inputs "
-        f"{published.activity.input_rate or 0:.3f}. Its hidden neurons do not adapt, so that the "
-        "formula for LIF holds; charged as ALIF it costs half as much again. Those of S-MNIST "
-        "are of the published checkpoint, from an earlier measurement: it is not at hand here.\n\n"
-        "What the energy of the spiking network consists of:\n\n"
+        f"{published.activity.input_rate or 0:.3f}. Its hidden neurons do not adapt, so the "
+        "formula for LIF applies; charged as ALIF it costs half as much again. Those of S-MNIST "
+        "are from an earlier measurement of the published checkpoint, which is not available "
+        "here.\n\n"
+        "Composition of the energy of the spiking network:\n\n"
         + markdown(("network", *model.joules), makeup)
         + "\nWhere the ratio comes from, for S-MNIST and the LSTM: "
-        f"{4.6 / 0.9:.1f} times because an addition takes the place of a multiply-accumulate; "
-        f"{ops:.0f} times because there are fewer operations, of which 4 by the LSTM's gates and "
-        "the rest by silence: neurons fire at 4 to 12 % of the steps. Products of neuron states, "
-        "which are paid at every step whether a neuron fires or not, take part of it back. The "
-        "ratio is one of this accounting: it charges no weight fetch, and a chip's constants give "
+        f"{4.6 / 0.9:.1f} times because an addition replaces a multiply-accumulate; "
+        f"{ops:.0f} times because there are fewer operations: 4 times by the LSTM's gates, "
+        "the rest by sparsity: neurons fire at 4 to 12 % of the steps. Products of neuron states, "
+        "which cost energy at every step whether a neuron fires or not, reduce the gain. The "
+        "ratio holds for this accounting: it charges no weight fetch, and a chip's constants give "
         "another one (below). So one to nearly two orders of magnitude are reproduced; over 100 "
         "times is not, for any network here.\n"
     )
@@ -199,7 +207,7 @@ def _charged(layer: FormulaLayer, kind: str) -> FormulaLayer:
 
 
 def network_part(ran: Ran, models: EnergyModels) -> str:
-    """Write a network's counts and estimates beside dense networks of its shape."""
+    """Write a network's counts and estimates next to dense networks of its shape."""
     report = compare_energy(
         network_options(ran.network, ran.activity, accuracy=ran.accuracy), models
     )
@@ -207,11 +215,11 @@ def network_part(ran: Ran, models: EnergyModels) -> str:
     counts = ", ".join(f"{name} {value:,.1f}" for name, value in step.items())
     return (
         f"## {ran.name} and dense networks of its shape\n\n"
-        f"{ran.samples} test samples, accuracy {100 * ran.accuracy:.2f} %. A step, counted: "
+        f"{ran.samples} test samples, accuracy {100 * ran.accuracy:.2f} %. Counted per step: "
         f"{counts}; Activation Sparsity {ran.activity.activation_sparsity:.3f}. Estimated:\n\n"
         + estimates_table(report)
-        + "\n`a right answer`: energy of all answers for each right one"
-        + (", an answer a step.\n" if ran.network.readout.per_step else ".\n")
+        + "\n`per correct answer`: energy of all answers divided by the correct ones"
+        + (", with one answer per step.\n" if ran.network.readout.per_step else ".\n")
     )
 
 
@@ -235,19 +243,19 @@ def estimates_table(report: EnergyReport) -> str:
             ]
         )
     columns = (
-        "model", "network", "operations", "accuracy", "a step", "an inference", "range",
-        "a right answer", "times the first",
+        "model", "network", "operations", "accuracy", "per step", "per inference", "range",
+        "per correct answer", "times the first",
     )  # fmt: skip
     return markdown(columns, rows)
 
 
 def baselines_part(measured: Measured, models: EnergyModels) -> str:
-    """Write recorded networks beside trained baselines, by their recorded accuracies."""
+    """Write recorded networks next to trained baselines, by their recorded accuracies."""
     parts = [
         "## Trained baselines\n\n"
         "The short comparisons of [RESULTS.md](RESULTS.md): the same task, hidden size, loop and "
-        "number of epochs, one seed. The spiking network by its recorded counts, the dense ones by "
-        "formula. Estimated.\n"
+        "number of epochs, one seed. The spiking network from its recorded counts, the dense "
+        "ones by formula. Estimated.\n"
     ]
     for task in ("ecg", "digits"):
         options = recorded_options(measured.records, task)
@@ -274,7 +282,7 @@ def recorded_options(records: Mapping[tuple[str, int], Any], task: str) -> list[
         neuron_macs=3 * hidden + outputs,
         neuron_updates=step["neuron_updates"],
         adaptation_updates=hidden,
-        # A spike reaches its own layer and the readout; messages of the host are not recorded.
+        # A spike reaches its own layer and the readout; messages from the host are not recorded.
         messages=2 * step["spikes"],
     )
     name = f"SRNN {spiking['network']}, {task}"
@@ -313,24 +321,24 @@ def times_part(measured: Measured) -> str:
         ]
         for row in measured.times
     ]
-    columns = ("network", "mode", "us a step", *(f"{name}, a step" for name in meters))
+    columns = ("network", "mode", "us per step", *(f"{name}, per step" for name in meters))
     why = "".join(f" {kind}: {reason}." for kind, reason in measured.missing.items())
     said = f"What could not be read:{why}" if why else ""
     if not meters:
-        said = f"**Energy could not be read on this machine**, so that no joules stand here.{why}"
+        said = f"**Energy could not be read on this machine**, so there are no joules here.{why}"
     return (
         "## Measured here: time on a processor\n\n"
         f"{measured.machine['processor']}, one thread, load {measured.machine['load']}. The "
         "network of `zoo/ecg` (4-128r-6) on ECG test data, and dense networks of the same sizes "
-        "with random weights, whose time does not depend on them. Medians; a step of one sample. "
-        "*Step by step*: a call for every step with the state carried on.\n\n"
+        "with random weights, whose time does not depend on them. Medians per step of one sample. "
+        "*Step by step*: one call per step, with the state carried over.\n\n"
         + markdown(columns, rows)
         + f"\n{said}\n"
     )
 
 
 def latency_part(ran: Ran, models: EnergyModels) -> str:
-    """Write how soon a network is right."""
+    """Write how soon a network answers correctly."""
     if ran.latency is not None:
         names = ran.network.readout.classes
         rows = []
@@ -343,7 +351,7 @@ def latency_part(ran: Ran, models: EnergyModels) -> str:
             rows.append([shown, str(one.changes), str(one.missed), *found])
         return (
             f"## Decision latency: {ran.name}\n\n"
-            "Steps from a change of the label to the first right answer that lasts "
+            "Steps from a change of the label to the first correct answer that lasts "
             f"{ran.latency.hold} steps; missed where none came before the next change.\n\n"
             + markdown(("new label", "changes", "missed", "median", "95th percentile"), rows)
         )
@@ -365,7 +373,7 @@ def latency_part(ran: Ran, models: EnergyModels) -> str:
         f"## Early exit: {ran.name}\n\n"
         + markdown(("steps seen", "accuracy"), curve)
         + f"\nStopping as soon as the mean softmax of the best class is high enough; energy until "
-        f"then estimated by `{PAPER}`, at the mean energy of a step:\n\n"
+        f"then estimated by `{PAPER}`, at the mean energy per step:\n\n"
         + markdown(("confidence", "accuracy", "mean steps", "energy until the answer"), exits)
     )
 
@@ -379,13 +387,20 @@ def pilot_part(ran: Ran, models: EnergyModels) -> str:
     assert EXAMPLE.battery_watt_hours is not None
     return (
         f"## A pilot, estimated: {ran.name}\n\n"
-        f"{EXAMPLE.sensors} sensors, {EXAMPLE.inferences_per_day:,.0f} inferences a day each, "
-        f"{EXAMPLE.electricity_price:.2f} {EXAMPLE.currency} a kWh, a battery of "
+        f"{EXAMPLE.sensors} sensors, {EXAMPLE.inferences_per_day:,.0f} inferences per day each, "
+        f"{EXAMPLE.electricity_price:.2f} {EXAMPLE.currency} per kWh, a battery of "
         f"{EXAMPLE.battery_watt_hours:.0f} Wh each. Idle power is not part of it, since no source "
-        "here gives it; on a real machine it decides the battery's life (`[idle_watts]` in the "
+        "here gives it; on a real machine it determines the battery life (`[idle_watts]` in the "
         "pilot's file adds it).\n\n"
         + markdown(
-            ("model", "network", "mean power of one", "battery, days", "kWh a year, all"), rows
+            (
+                "model",
+                "network",
+                "mean power per sensor",
+                "battery, days",
+                "kWh per year, all sensors",
+            ),
+            rows,
         )
     )
 
@@ -401,7 +416,7 @@ def _pilot_row(option: PilotOption) -> list[str]:
         option.name,
         joules(watts.value, "W") + spread,
         f"{option.battery_days.value:,.3g}",
-        f"{option.kilowatt_hours_a_year.value:.3g}",
+        f"{option.kilowatt_hours_per_year.value:.3g}",
     ]
 
 
@@ -419,7 +434,7 @@ def references_part(models: EnergyModels) -> str:
         ]
         for one in models.references
     ]
-    columns = ("system", "an inference", "range", "task", "conditions", "source", "verified")
+    columns = ("system", "per inference", "range", "task", "conditions", "source", "verified")
     return "## Measured by others\n\n" + markdown(columns, rows)
 
 

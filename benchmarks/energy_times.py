@@ -1,8 +1,8 @@
-"""Time and, where this machine tells it, energy of networks on a general-purpose processor.
+"""Time and, where this machine reports it, energy of networks on a general-purpose processor.
 
 The network of the zoo's ECG file as integers by our simulator, as floats by PyTorch, and dense
 networks of the same sizes by PyTorch: batched, one sequence at a time, and step by step with the
-state carried on, as a sensor delivers its samples. Run by ``energy.py``.
+state carried over, as a sensor delivers its samples. Run by ``energy.py``.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from srnn.train import SRNN
 
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
 BATCHED, STEPPED = 32, 200
-"""Samples of a batch; steps of a run step by step."""
+"""Samples per batch; steps of a step-by-step run."""
 DENSE = ("lstm", "gru", "rnn")
 METERED_SECONDS = 1.0
-"""Counters are read over so long a run, since they are renewed about once a millisecond."""
+"""Duration of a run over which counters are read, since they update about once per millisecond."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Median seconds of a step of a sample, and joules by counter, empty where unreadable."""
+    """Median seconds per step of a sample, and joules by counter, empty where unreadable."""
 
     name: str
     mode: str
@@ -51,7 +51,7 @@ def dense_config(kind: str, inputs: int, size: int, classes: int) -> ModelConfig
 def timed(
     name: tuple[str, str], work: Callable[[], object], steps: int, meters: Meters, repeats: int
 ) -> Timed:
-    """Time calls of ``work``, each of so many steps of samples; ``name``: network and mode."""
+    """Time calls of ``work``, each of ``steps`` steps of samples; ``name``: network and mode."""
     work()
     times = []
     for _ in range(repeats):

@@ -1,7 +1,7 @@
 """How long a whole epoch of the recipe ``ecg`` takes: training, validation and checkpoint.
 
-The times of the first table are those of ``fit`` itself, nothing switched off. The second takes one
-epoch apart, every part run by itself (medians of five) with the best weights of that run. The
+The times of the first table are those of ``fit`` itself, with nothing switched off. The second
+splits one epoch, every part run by itself (medians of five) with the best weights of that run. The
 published style of loop and the plain PyTorch loop train on a few batches of the same epoch, with
 the same weights, for comparison. Run:
 
@@ -138,14 +138,14 @@ def main() -> None:
     task = tasks.load("ecg", arguments.data, {})
     recipe = make_recipe(read_plain("ecg"))
     recipe = replace(recipe, training=replace(recipe.training, epochs=arguments.epochs))
-    # As srnn-train does: torch's own threads would turn idly on the engine's cores.
+    # As in srnn-train: torch's own threads would spin on the engine's cores.
     torch.set_num_threads(1)
     set_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         warm = replace(recipe, training=replace(recipe.training, epochs=1))
         epochs(warm, task, Path(folder) / "warm")
         model, state, seconds = epochs(recipe, task, Path(folder) / "run")
-        # The first time would pay for what is made once; of the others, the medians.
+        # The first run includes one-time costs; the medians are of the others.
         turns = [parts(model, task, recipe, state, Path(folder)) for _ in range(6)][1:]
         split = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     torch.set_num_threads(arguments.threads)

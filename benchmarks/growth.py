@@ -2,8 +2,8 @@
 
 One quantity changes at a time, from a batch of 64, 250 steps, 700 binary inputs of 2 % as event
 lists, 128 recurrent adaptive neurons and 20 leaky integrators, firing at 7 %. Every point's work is
-counted (``work.py``) and weighted with this machine's peaks (``peak.py``): time should grow no more
-than in proportion to it. Run:
+counted (``work.py``) and weighted with this machine's peaks (``peak.py``): time should grow at most
+in proportion to it. Run:
 
     python benchmarks/growth.py [--quantities batch,steps,neurons,rate] [--repeats 5] [--threads 2]
         [--plot docs/figures/growth.svg] [--json]
@@ -48,9 +48,9 @@ VALUES: dict[str, tuple[float, ...]] = {
 LOOP = {"batch": (16, 64, 256), "steps": (50, 200, 800), "neurons": (32, 128, 512)}
 LOOP_RATES = (0.01, 0.1, 0.3)
 SLACK = 1.25
-"""A point may take so many times what the start's time and the work make of it, for noise."""
+"""Tolerance for noise: a point may take this multiple of the time expected from the work."""
 PEAK_BYTES = 1 << 18
-"""Size of the matrices whose peaks weight the work: one for all points, so that work is work."""
+"""Size of the matrices whose peaks weight the work: the same for all points, to compare them."""
 
 
 class Point(NamedTuple):
@@ -88,7 +88,7 @@ def first_samples(events: Events, samples: int) -> Events:
 
 
 def training_step(model: SRNN, inputs: Any, targets: torch.Tensor) -> Callable[[], None]:
-    """Return a function that takes a step."""
+    """Return a function that takes one training step."""
 
     def step() -> None:
         model.zero_grad(set_to_none=True)
@@ -156,7 +156,7 @@ def make(quantity: str, value: float, peak: Peaks) -> Point:
 
 
 def median(step: Callable[[], None], repeats: int, threads: int) -> float:
-    """Return the median time of a step after a first one, with so many threads of torch."""
+    """Return the median time per step after a first one, with ``threads`` threads of torch."""
     torch.set_num_threads(threads)
     step()
     times = []
@@ -185,7 +185,7 @@ def measure(
             "value": point.value,
             "rate": point.rate,
             "work_ms": point.work_seconds * 1e3,
-            # The engine has the cores, and torch one thread.
+            # The engine uses the cores, and torch one thread.
             "engine_ms": median(point.step, repeats, 1) * 1e3,
         }
         if point.loop is not None:
@@ -194,7 +194,7 @@ def measure(
     x, times = [row["value"] for row in rows], [row["engine_ms"] for row in rows]
     work = [row["work_ms"] for row in rows]
     with_loop = [row for row in rows if "loop_ms" in row]
-    # Up from each point, time may grow as the work does; small steps are fixed costs.
+    # From each point on, time may grow as the work does; small steps have fixed costs.
     worst = max(
         (b["engine_ms"] / a["engine_ms"]) / (b["work_ms"] / a["work_ms"])
         for i, a in enumerate(rows)
@@ -253,7 +253,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
         horizontal = "rate" if result["quantity"] == "rate" else "value"
         x = [row[horizontal] for row in rows]
         y, work = [row["engine_ms"] for row in rows], [row["work_ms"] for row in rows]
-        # Through the largest work, so that fixed costs of small steps stand out above the line.
+        # Through the largest work, so that fixed costs of small steps are visible above the line.
         scale = y[-1] / work[-1]
         axis.plot(x, [scale * w for w in work], "--", color="0.6", label="proportional to the work")
         axis.plot(x, y, "o-", color="tab:blue", label="engine")
@@ -269,7 +269,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_title(f"time ~ work$^{{{result['exponent_by_work']:.2f}}}$", fontsize=10)
         axis.grid(True, which="major", color="0.9")
     first = np.atleast_1d(axes)[0]
-    first.set_ylabel("ms a training step")
+    first.set_ylabel("ms per training step")
     first.legend(fontsize=8, frameon=False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Recurrent networks of random integers, hidden neurons firing at some 5 to 10 % of the steps."""
+"""Recurrent networks of random integers, hidden neurons firing at about 5 to 10 % of the steps."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS = ("LIF", "ALIF")
 """CUBA LIF with a current of one step and hard reset; adaptive LIF with soft reset."""
 
 THRESHOLD_SHARE = {"N128": (1.0, 1.0), "N512": (1.0, 1.0), "ecg": (0.32, 0.08)}
-"""By shape, for LIF and ALIF, of the thresholds that suit 700 inputs."""
+"""Thresholds for 700 inputs, by shape, for LIF and ALIF."""
 
 
 def make_network(kind: str, shape: Shape) -> Network:

@@ -1,4 +1,4 @@
-"""What every benchmark prints beside its numbers: machine, versions, commit, date."""
+"""What every benchmark prints next to its numbers: machine, versions, commit, date."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Peak memory of a training step of the published S-MNIST network, 8-64r-256r-256-10.
 
 All layers are adaptive, the readout counts spikes, 784 steps. Every row runs in a fresh process,
-which takes two steps, so that what the second finds of the first counts too. Run:
+which takes two steps, so that what the first leaves behind for the second counts too. Run:
 
     python benchmarks/memory.py [--engines events,loop] [--batches 64,256] [--json]
 
 "resident" is the largest resident set of the process, "before" what it held with torch, network and
-batch in place, before the first step. The loop keeps some twenty float32 per step and neuron: its
-larger batches need more memory than many machines have, and run only if asked for.
+batch in place, before the first step. The loop keeps about twenty float32 per step and neuron: its
+larger batches need more memory than many machines have, and run only if requested.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFAULT = {"events": (64, 256), "loop": (16,)}
 
 def peak_bytes() -> int:
     """Return the largest resident set of this process so far, in bytes."""
-    # ru_maxrss counts what the process was before it became this program, too.
+    # ru_maxrss also counts what the process was before it became this program.
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -57,7 +57,7 @@ def measure(engine: str, batch: int, steps: int) -> dict[str, Any]:
         optimizer.zero_grad()
         output = model(inputs, spikes=False)
         loss_and_scores("spike_count", output.output, targets)[0].backward()
-        # Detached at once: a count that is kept would keep the whole step.
+        # Detached at once: a count that keeps its graph would keep the whole step.
         counts = [layer.detach() for layer in output.counts if layer is not None]
         rates = [float(layer.mean()) / steps for layer in counts]
         del output
@@ -100,7 +100,7 @@ def main() -> None:
     if not arguments.json:
         print("\n".join(f"{key:10} {value}" for key, value in about.items()))
         print(f"8-64r-256r-256-10, {arguments.steps} steps, forward, backward and Adam, twice")
-        print("engine   batch   resident, GB   before, GB   bytes a step and neuron   firing rates")
+        print("engine   batch  resident, GB  before, GB  bytes per step and neuron  firing rates")
     for engine in arguments.engines.split(","):
         given = arguments.batches
         batches = [int(b) for b in given.split(",")] if given else DEFAULT[engine]

@@ -1,4 +1,4 @@
-"""Spikes of snnTorch's and Norse's networks against ours, imported by way of NIR.
+"""Spikes of snnTorch's and Norse's networks against ours, imported through NIR.
 
 Each network is written by its framework as a NIR file and run there in single precision; ours is
 the float model of the import in double precision. Run (after ``make setup``, under a minute):
@@ -99,7 +99,7 @@ def compare(make: Callable[[Path], Made], inputs: np.ndarray) -> dict[str, int]:
 
 def main() -> None:
     """Print a table, or JSON."""
-    # The layers are small, and waiting for a second thread costs more than it brings.
+    # The layers are small, and a second thread costs more than it gains.
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--samples", type=int, default=16)

@@ -1,7 +1,7 @@
-"""How close a training step comes to the machine: measured peaks, required work, and the share.
+"""How close a training step comes to the machine's peak: measured peaks, required work, the share.
 
 Small kernels measure the peak of the operations that the engine is made of, on rows of 128 floats
-in a matrix of a given size, which decides the cache it lies in: rows added into registers (the
+in a matrix of a given size, which decides the cache that holds it: rows added into registers (the
 forward pass), additions to rows (weight gradients), multiply-adds of a register-blocked product,
 multiply-adds in registers alone, and the copying of large arrays. The ideal time of a step is the
 sum of its operations over their peaks; what it moves through memory is a second limit. Run:
@@ -9,7 +9,7 @@ sum of its operations over their peaks; what it moves through memory is a second
     python benchmarks/peak.py [--shapes shd,ecg,smnist] [--threads 2] [--repeats 7] [--json]
 """
 
-# Kernels take the same arguments, whether they need them or not.
+# All kernels take the same arguments, whether they need them or not.
 # ruff: noqa: ARG001
 
 # Vector types overload operators at compile time.
@@ -42,7 +42,7 @@ EVENTS = 16
 
 
 class Peaks(NamedTuple):
-    """Operations and bytes a second, of all threads together."""
+    """Operations and bytes per second, of all threads together."""
 
     gathered: float
     scattered: float
@@ -80,7 +80,7 @@ def gather_rows(matrix, indices, out, rounds):
 
 @njit(nogil=True, cache=True)
 def scatter_rows(matrix, indices, out, rounds):
-    """Add registers to rows of ``matrix``: ROW additions a row, read, changed and written."""
+    """Add registers to rows of ``matrix``: ROW additions per row, read, changed and written."""
     for _ in range(rounds):
         for c in range(0, ROW, 8 * LANES):
             a0, a1 = load(out, c), load(out, c + LANES)
@@ -125,7 +125,7 @@ def multiply_rows(matrix, indices, out, rounds):
                 a6, b6 = fma(f, x, a6), fma(f, y, b6)
                 f = splat(get_float(out, k % ROW + 7 * ROW))
                 a7, b7 = fma(f, x, a7), fma(f, y, b7)
-            # Each sum is stored, so that none can be left out.
+            # Each sum is stored, so that none can be optimised away.
             first = 8 * ROW + c
             store(out, first, a0 + b0)
             store(out, first + ROW, a1 + b1)
@@ -139,7 +139,7 @@ def multiply_rows(matrix, indices, out, rounds):
 
 @njit(nogil=True, cache=True)
 def update_registers(matrix, indices, out, rounds):
-    """Multiply and add in registers alone: 8 chains, ROW * 8 / LANES operations a round."""
+    """Multiply and add in registers alone: 8 chains, ROW * 8 / LANES operations per round."""
     x, y = load(matrix, 0), load(matrix, LANES)
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = load(out, 0)
     for _ in range(rounds * len(indices)):
@@ -158,7 +158,7 @@ def copy_rows(matrix, indices, out, rounds):
 
 
 def operations(kernel: Any, rows: int, indices: int) -> int:
-    """Return operations, or bytes of a copy, in a round."""
+    """Return operations, or bytes of a copy, per round."""
     if kernel is multiply_rows:
         return rows * ROW * 8
     if kernel is update_registers:
@@ -169,16 +169,16 @@ def operations(kernel: Any, rows: int, indices: int) -> int:
 
 
 def rate(kernel: Any, matrix_bytes: int, threads: int, repeats: int = 5) -> float:
-    """Return the best rate of a kernel, a second, with a matrix of that size for every thread."""
+    """Return the best rate of a kernel, per second, with a matrix of that size for every thread."""
     rows = max(EVENTS, matrix_bytes // (4 * ROW))
     rng = np.random.default_rng(0)
     rooms = []
     for _ in range(threads):
-        # On a page of its own, so that every row is on cache lines of its own.
+        # On a page of its own, so that every row has its own cache lines.
         room = np.zeros(rows * ROW + 1024, np.float32)
         first = (-room.ctypes.data // 4) % 1024
         matrix = room[first : first + rows * ROW]
-        # As many as there are rows, so that the whole matrix is met.
+        # As many as there are rows, so that the whole matrix is used.
         indices = rng.integers(0, rows, max(16, rows // EVENTS) * EVENTS)
         rooms.append((matrix, indices, np.zeros(16 * ROW, np.float32)))
     each = operations(kernel, rows, len(rooms[0][1]))
@@ -198,7 +198,7 @@ def rate(kernel: Any, matrix_bytes: int, threads: int, repeats: int = 5) -> floa
 
 
 def peaks(weight_bytes: int, threads: int) -> Peaks:
-    """Measure the peaks for a layer whose weights take so many bytes."""
+    """Measure the peaks for a layer whose weights take that many bytes."""
     return Peaks(
         rate(gather_rows, weight_bytes, threads),
         rate(scatter_rows, weight_bytes, threads),
@@ -215,7 +215,7 @@ def ideal(work: Work, peak: Peaks) -> tuple[float, float]:
 
 
 def layers(shape: Shape) -> list[LayerSizes]:
-    """Run the shape's network once and return what each layer meets."""
+    """Run the shape's network once and return the work of each layer."""
     model = ours.network(shape, "events")
     inputs, _ = draw(shape)
     with torch.no_grad():
@@ -255,7 +255,7 @@ def engine_seconds(shape: Shape, threads: int, repeats: int) -> float:
 
 
 def measure(shape: Shape, threads: int, repeats: int) -> dict[str, Any]:
-    """Count a shape's work, and put its ideal beside the measured time."""
+    """Count a shape's work, and return its ideal next to the measured time."""
     works, arithmetic, memory, measured_peaks = [], 0.0, 0.0, []
     for layer in layers(shape):
         weights = 4 * layer.neurons * (layer.below + layer.recurrent * layer.neurons)

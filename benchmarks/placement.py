@@ -1,14 +1,14 @@
 """Time and memory of placing large networks on a board.
 
 The network is a stack of pairs of layers, one wide and one narrow, so that dense matrices have the
-wanted number of synapses a neuron; a share of the weights can be zero. The network itself takes
-4 bytes a synapse; "for placing" is what the peak of the process grows beyond it. Run:
+wanted number of synapses per neuron; a share of the weights can be zero. The network itself takes
+4 bytes per synapse; "for placing" is the growth of the process's peak beyond it. Run:
 
     python benchmarks/placement.py [--neurons 1000000] [--synapses 100000000] [--density 1.0]
         [--board hala-point] [--profiles 4] [--json]
 """
 
-# The records take scalars, and keep arrays.
+# The records take scalars, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

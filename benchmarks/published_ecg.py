@@ -1,8 +1,8 @@
 """The published ECG networks in integers: accuracy on the whole test set, no retraining.
 
-The weights are those of Yin, Corradi and Bohte (2020 and 2021), put into an ``SRNN`` by
-``from_foreign_weights`` and quantized in each way. Run, with SRNN_DATA a folder that holds
-``checkpoints`` and ``qtdb_ecg``:
+The weights are those of Yin, Corradi and Bohte (2020 and 2021), loaded into an ``SRNN`` by
+``from_foreign_weights`` and quantized in each of the possible ways. Run, with SRNN_DATA a folder
+that holds ``checkpoints`` and ``qtdb_ecg``:
 
     SRNN_DATA=DIR python benchmarks/published_ecg.py
 """
@@ -62,7 +62,7 @@ def states(network: Network, inputs: Any, lengths: Any) -> Trace:
 
 
 def main() -> None:
-    """Print one row per network and way of quantizing."""
+    """Print one row per network and kind of quantization."""
     root = Path(os.environ["SRNN_DATA"])
     task = tasks.load("ecg", root)
     print("\n".join(f"{key:10} {value}" for key, value in machine().items()))

@@ -1,7 +1,7 @@
 """What ``results.py`` runs and shows: the plan ``results.toml`` as checked records.
 
-A plan is a list of sections; a section is a text, runs, and the columns in which its runs stand
-beside each other. A run is one network: the words of ``srnn-train`` and ``srnn-export`` that make
+A plan is a list of sections; a section is a text, runs, and the columns in which its runs are
+compared. A run is one network: the words of ``srnn-train`` and ``srnn-export`` that make
 it, and seeds. Each seed is recorded in a file of its own, so that long plans can be done in parts.
 """
 
@@ -41,9 +41,9 @@ class Run:
     start
         Run of the plan from whose model of the same seed the training begins (``--start``).
     test
-        Whether the test split is read. Runs among which one is chosen leave it alone.
+        Whether the test split is read. Runs among which one is chosen do not read it.
     published, bar
-        Test accuracy in the paper and the one to reach, percent.
+        Test accuracy in the paper and the accuracy to reach, percent.
     """
 
     name: str
@@ -60,7 +60,9 @@ class Run:
         if not self.name or not all(c.isalnum() or c == "-" for c in self.name):
             raise InputError(f"name: {self.name!r} is not of letters, digits and dashes")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise InputError(f"seeds: {list(self.seeds)} of {self.name} are none or not distinct")
+            raise InputError(
+                f"seeds: {list(self.seeds)} of {self.name} are missing or not distinct"
+            )
 
     def record(self, seed: int, folder: Path = RECORDS) -> Path:
         """Return the file that holds what this seed gave."""
@@ -91,7 +93,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResultPlan:
     """All sections."""
 
     section: tuple[Section, ...]
@@ -100,13 +102,13 @@ class Plan:
         names = [run.name for section in self.section for run in section.run]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise InputError(f"section.run: {', '.join(twice)} stands there twice")
+            raise InputError(f"section.run: {', '.join(twice)} is there twice")
         for place, run in enumerate(self.runs()):
             if run.start is not None and run.start not in names[:place]:
-                raise InputError(f"start: {run.start} of {run.name} is no run that stands above it")
+                raise InputError(f"start: {run.start} of {run.name} is not a run that precedes it")
 
     def runs(self, names: tuple[str, ...] = ()) -> list[Run]:
-        """Return the runs of these names or name beginnings, in the plan's order; all without."""
+        """Return the runs with these names or prefixes, in the plan's order; all if none given."""
         every = [run for section in self.section for run in section.run]
         for name in names:
             if not any(run.name.startswith(name) for run in every):
@@ -118,16 +120,16 @@ class Plan:
         return next(run for run in self.runs() if run.name == name)
 
 
-def read_plan(file: Path = PLAN) -> Plan:
+def read_plan(file: Path = PLAN) -> ResultPlan:
     """Read a plan.
 
     Raises
     ------
     InputError
-        What is no plan, with the place in it.
+        Not a plan; the message names the place.
     """
     try:
-        return build(Plan, tomllib.loads(file.read_text(encoding="utf-8")))
+        return build(ResultPlan, tomllib.loads(file.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{file}: {error}") from None
     except InputError as error:

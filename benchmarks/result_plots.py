@@ -10,7 +10,7 @@ import numpy as np
 from result_plan import Plot, Run
 from result_tables import MEASURES, Record, values
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers tell them apart in grey.
+# Okabe and Ito's colours, distinct for colour-blind readers; markers distinguish them in grey.
 STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#000000", "v"))
 
 
@@ -46,7 +46,7 @@ def draw(plot: Plot, rows: Sequence[tuple[Run, list[Record]]], path: Path) -> No
                 [max(found) - mean for mean, (_, found) in zip(means, points, strict=True)],
             ]
             axis.errorbar(x, means, spread, color=colour, marker=marker, capsize=3, label=name)
-        axis.set(xlabel="ACs a step" if plot.x == "ACs" else plot.x, title=panel)
+        axis.set(xlabel="ACs per step" if plot.x == "ACs" else plot.x, title=panel)
         axis.grid(visible=True, color="0.9")
         axis.legend(fontsize=8, frameon=False)
     axes[0][0].set_ylabel(f"{plot.y}, %")

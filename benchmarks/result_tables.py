@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result_plan import Plan, Run, Section
+from result_plan import ResultPlan, Run, Section
 from srnn.export.files import replace_file
 from srnn.export.suggest import check_known
 
@@ -26,9 +26,10 @@ date.
 How to read the tables. **Integers** are what the chip computes: 8-bit weights, 12-bit decays,
 24-bit states, run by `srnn-simulate`. A network trained *on the grid* (`srnn-train --quantize`)
 has no other accuracy: training computes those integers. How epochs and settings were chosen, and
-where the test split had a say, is the first section. Several seeds: mean (smallest to largest).
-ACs and MACs are the effective synaptic operations of one time step of one sequence, as NeuroBench
-counts them. Minutes are of one seed on {processor}; other work ran beside most of them.
+where the test split influenced the choice, is the first section. Several seeds: mean (smallest to
+largest). ACs and MACs are the effective synaptic operations of one time step of one sequence, as
+NeuroBench counts them. Minutes are of one seed on {processor}; other work ran at the same time in
+most cases.
 """
 
 
@@ -93,13 +94,13 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def write_results(plan: Plan, records: Records, output: Path) -> None:
-    """Write the document beside its figures' folder.
+def write_results(plan: ResultPlan, records: Records, output: Path) -> None:
+    """Write the document next to its folder of figures.
 
     Raises
     ------
     InputError
-        A column that neither a measure nor a label is.
+        A column that is neither a measure nor a label.
     """
     processors = sorted({r["machine"]["processor"] for r in records.values()})
     parts = [HEAD.format(processor="; ".join(processors))]
@@ -130,7 +131,7 @@ def write_results(plan: Plan, records: Records, output: Path) -> None:
 
 
 def table(section: Section, rows: Sequence[tuple[Run, list[Record]]]) -> str:
-    """Write a section's table in Markdown, one row a run."""
+    """Write a section's table in Markdown, one row per run."""
     labels = {label for run in section.run for label in run.labels}
     known = [*MEASURES, *WORDS, "seeds", *labels]
     for column in section.columns:
@@ -170,8 +171,8 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def every_seed(plan: Plan, records: Records) -> str:
-    """Write a row for every record: what to compare a run of one's own with."""
+def every_seed(plan: ResultPlan, records: Records) -> str:
+    """Write a row for every record, for comparison with your own runs."""
     columns = (
         "run", "seed", "float validation", "float test", "integers validation", "integers test",
         "epochs", "minutes",

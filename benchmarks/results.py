@@ -1,12 +1,13 @@
 """Train, export and simulate the networks of ``results.toml``, and write ``docs/RESULTS.md``.
 
-    SRNN_DATA=DIR python benchmarks/results.py record ecg digits     runs whose names begin so
-    python benchmarks/results.py list                                what is recorded, what is not
-    python benchmarks/results.py table                               docs/RESULTS.md from records
+    SRNN_DATA=DIR python benchmarks/results.py record ecg digits     runs whose names begin like
+    this python benchmarks/results.py list                                what is recorded, what is
+    not python benchmarks/results.py table                               docs/RESULTS.md from
+    records
 
-Recording goes through the commands that users have: ``srnn-train``, ``srnn-export`` and
+Recording uses the users' commands: ``srnn-train``, ``srnn-export`` and
 ``srnn-simulate`` with ``--json``. A seed that is recorded is not run again; one that was cut off
-continues from its checkpoint. Networks that differ in their export alone are trained once.
+continues from its checkpoint. Networks that differ only in their export are trained once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from result_plan import HERE, PLAN, Plan, Run, read_plan
+from result_plan import HERE, PLAN, ResultPlan, Run, read_plan
 from result_tables import read_records, write_results
 from srnn.export.checkpoint import FloatModel, read_model
 from srnn.export.errors import InputError
@@ -32,7 +33,9 @@ from srnn.export.operations import step_operations
 BIN = Path(sys.executable).parent
 
 
-def train(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> tuple[Path, dict[str, Any]]:
+def train(
+    plan: ResultPlan, run: Run, seed: int, runs: Path, threads: int
+) -> tuple[Path, dict[str, Any]]:
     """Train one seed, unless its folder holds it; return the folder and what training printed."""
     first = None if run.start is None else plan.named(run.start)
     settings = [*run.train, "--seed", str(seed)]
@@ -56,7 +59,7 @@ def train(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> tuple[Pa
     return folder, trained
 
 
-def record(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
+def record(plan: ResultPlan, run: Run, seed: int, runs: Path, threads: int) -> dict[str, Any]:
     """Train, export and simulate one seed, and return its record."""
     folder, trained = train(plan, run, seed, runs, threads)
     model = folder / "model.pt"
@@ -107,7 +110,7 @@ def record(plan: Plan, run: Run, seed: int, runs: Path, threads: int) -> dict[st
 
 
 def shape(model: FloatModel) -> str:
-    """Write a network as the field does: ``4-36r-6``, inputs first, r for recurrent layers."""
+    """Write a network in the usual notation: ``4-36r-6``, inputs first, r for recurrent layers."""
     layers = [
         f"{layer.size}{'r' if layer.recurrent else ''}{'b' if layer.bidirectional else ''}"
         for layer in model.config.layers
@@ -184,7 +187,7 @@ def main() -> int:
         "--runs", type=Path, default=Path("runs/results"), help="folder of the runs"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--again", action="store_true", help="run what is recorded already too")
+    parser.add_argument("--again", action="store_true", help="also run what is already recorded")
     parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "RESULTS.md")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

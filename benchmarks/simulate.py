@@ -1,4 +1,4 @@
-"""How fast the simulator is, beside Lava's runtime, nengo-loihi's emulator, lava-dl and snnTorch.
+"""Speed of the simulator, and of Lava's runtime, nengo-loihi's emulator, lava-dl and snnTorch.
 
 A recurrent layer and a readout: 700 inputs as on Spiking Heidelberg Digits with 128 and 512
 neurons, and the network of ECG-QTDB. Ours is checked bit for bit against the NumPy reference
@@ -9,10 +9,10 @@ before it is timed. The others run in processes of their own, in the environment
         [--environments DIR] [--compile] [--json]
 
 Times are medians over turns and include everything that ``run_with_activity`` does: reading and
-checking dense inputs, counting activity, the trace's output. A synaptic operation is a weight met
-by an event, zero weights included. Networks of other implementations have the same sizes but other
-neurons and weights, at the firing rates that the table shows: read their ratios as orders of
-magnitude. Lava runs a process for each part and nengo-loihi has no batch: both run one sample.
+checking dense inputs, counting activity, the trace's output. A synaptic operation is a weight
+reached by an event, zero weights included. Networks of other implementations have the same sizes
+but other neurons and weights, at the firing rates that the table shows: read their ratios as orders
+of magnitude. Lava runs a process for each part and nengo-loihi has no batch: both run one sample.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ PEERS = (
 ONE_SAMPLE = {"lava", "nengo"}
 """These have no batch; they run once, and may use all processors."""
 CHECKED = {1: 1, 64: 3}
-"""Samples of a batch that the reference runs too."""
+"""Samples per batch that the reference also runs."""
 TURN_SECONDS = 0.02
-"""Ours is called for so long a turn, and the median call counts."""
+"""Seconds per turn of calls to our simulator, of which the median counts."""
 PAUSE = 0.02
-"""Seconds between turns, in which the threads of the last one go to sleep."""
+"""Seconds between turns, so that the threads of the last turn go to sleep."""
 SLOW, FEW_TURNS = 2.0, 2
-"""An implementation whose step takes so many seconds takes so many turns."""
+"""Number of turns of an implementation, by the seconds that its step takes."""
 
 
 def median_call(call: Callable[[], object]) -> float:
@@ -138,7 +138,7 @@ def measure(
 
 
 def compare_with_lava(rows: list[dict[str, Any]]) -> None:
-    """Add to every row how many times Lava's throughput on its shape it has."""
+    """Add to every row its throughput as a multiple of Lava's on the same shape."""
     lava = {r["shape"]: r["us_per_sample_step"] for r in rows if r["key"] == "lava" and r["times"]}
     for row in rows:
         if row["times"] and row["shape"] in lava:

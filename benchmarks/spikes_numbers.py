@@ -1,7 +1,7 @@
 """What ``docs/SPIKES_FOR_PYTORCH_USERS.md`` shows, computed by the code that it explains.
 
 ``spikes_page.py`` draws it and writes the page's tables. Networks are small and trained for a few
-epochs on scikit-learn's digits: they show what a choice does, not what a task can reach.
+epochs on scikit-learn's digits: they show the effect of a choice, not what a task can reach.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PARITY_SAMPLES = 100
 MAC_PJ, AC_PJ = 4.6, 0.9
 """A 32-bit float multiply-accumulate and an addition at 45 nm (Horowitz, ISSCC 2014)."""
 MAC8_PJ, AC8_PJ, BYTE_PJ = 0.23, 0.03, 24.96
-"""8-bit operations and a byte from memory at 45 nm, as SpikingJelly 2.0.0's energy models have."""
+"""8-bit operations and a byte from memory at 45 nm, as in SpikingJelly 2.0.0's energy models."""
 STATE_BYTES = 3
 """A state of 24 bits (docs/FIXED_POINT.md)."""
 
@@ -72,16 +72,16 @@ def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
 
 
 def impulse_response(tau: float, steps: int) -> Floats:
-    """Return what is left (time,) in an ``LI`` of a current in its first step, as a share."""
+    """Return the share (time,) of a current in its first step that is left in an ``LI``."""
     config = LayerConfig(neuron="li", size=1, tau_mem=Init(mean=tau))
     u = run_neuron(config, np.eye(1, steps)[0])["u"]
     return u / u[0]
 
 
 def heartbeat(steps: int, period: int) -> Floats:
-    """Return a made-up pulse train: a sharp wave of some 10 steps, a slow one of some 60, a period.
+    """Return a made-up pulse train: per period a sharp wave of about 10 steps and a slow one of 60.
 
-    Sums of Gaussians, no recording.
+    Sums of Gaussians, not a recording.
     """
     t = np.arange(steps) % period
     waves = ((0.15, 0.25, 10.0), (1.0, 0.4, 3.0), (-0.25, 0.43, 3.0), (0.3, 0.7, 15.0))
@@ -118,7 +118,7 @@ def train(task: Task, settings: Sequence[tuple[str, str]]) -> Trained:
 
 
 class Inference(NamedTuple):
-    """A network of integers on the test split, and beside its float model."""
+    """A network of integers on the test split, and compared with its float model."""
 
     network: Network
     accuracy: float
@@ -183,7 +183,7 @@ DENSE = ("rnn", "gru", "lstm")
 
 
 def train_all(epochs: int, neurons: int, images: int | None = None) -> Networks:
-    """Train every network of the page, for so many epochs, on all training images or the first."""
+    """Train every network of the page for ``epochs`` epochs, on all training images or some."""
     task = load("digits", options={"window": 16})
     if images is not None:
         task = replace(task, train=task.train.take(np.arange(images)))
@@ -249,7 +249,7 @@ def neuron_rates(inference: Inference) -> Floats:
 
 
 def spiking_energy(inputs: int, neurons: int, rate: float, input_rate: float) -> float:
-    """Return pJ a step of a recurrent ALIF layer's arithmetic, inputs binary.
+    """Return pJ per step of a recurrent ALIF layer's arithmetic, inputs binary.
 
     Additions: ``m n`` times the input rate, ``n n`` for recurrence and ``2 n`` for reset and
     adaptation times the firing rate. Products: alpha u, rho b and adaptation b, ``3 n``.
@@ -259,7 +259,7 @@ def spiking_energy(inputs: int, neurons: int, rate: float, input_rate: float) ->
 
 
 def dense_energy(kind: str, inputs: int, neurons: int) -> float:
-    """Return pJ a step of a dense layer's products; sigmoids and tanhs are not counted."""
+    """Return pJ per step of a dense layer's products; sigmoids and tanhs are not counted."""
     found = dense_operations(kind, neurons, inputs)
     return MAC_PJ * (found.macs + found.products)
 
@@ -272,7 +272,7 @@ def break_even_rate(kind: str, neurons: int, batch: float) -> float:
     the dense one. States (two of 3 bytes; h, and of an LSTM c, of 3 bytes) are read and written
     every step. Operations have 8 bits.
 
-    A result above 1 means never, one of 0 or less always.
+    A result above 1 means never, a result of 0 or less always.
     """
     found = dense_operations(kind, neurons, neurons)
     held = 2 if kind == "lstm" else 1
@@ -318,8 +318,8 @@ def decay_table() -> list[list[str]]:
     for tau in (3, 20, 100, 200, 700, 2000):
         code = round(DECAY_ONE * (1 - math.exp(-1 / tau)))
         near, below, above = (float(tau_of_code(c)) for c in (code, code + 1, max(code - 1, 1)))
-        beside = f"{below:.4g}, {above:.4g}" if code > 1 else f"{below:.4g}, none"
-        rows.append([f"{tau}", f"{code}", f"{near:.4g}", beside])
+        neighbours = f"{below:.4g}, {above:.4g}" if code > 1 else f"{below:.4g}, none"
+        rows.append([f"{tau}", f"{code}", f"{near:.4g}", neighbours])
     return rows
 
 
@@ -355,7 +355,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
         "firing rate",
         "silent neurons",
         "above half of all steps",
-        "ACs a step",
+        "ACs per step",
         "rate n (n + 10)",
         "test",
     ]
@@ -378,7 +378,7 @@ def _rates(exported: dict[str, Inference]) -> list[list[str]]:
 
 
 def _dense(networks: Networks, exported: dict[str, Inference]) -> list[list[str]]:
-    rows = [["network", "parameters", "test", "MACs a step", "ACs a step", "nJ a step"]]
+    rows = [["network", "parameters", "test", "MACs per step", "ACs per step", "nJ per step"]]
     for name, key in (
         ("spikes, trained on the grid", "grid 8"),
         ("spikes, rates penalised", "sparse"),

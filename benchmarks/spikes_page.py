@@ -1,9 +1,9 @@
 """Make the figures and the tables of ``docs/SPIKES_FOR_PYTORCH_USERS.md``.
 
-Trains some 12 small networks on scikit-learn's digits, a few minutes, and writes SVG files and, in
-the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->``, and what its Python
-prints. A machine makes the same bytes again. Needs matplotlib: ``pip install -e '.[bench]'``.
-Run:
+Trains about 12 small networks on scikit-learn's digits, a few minutes, and writes SVG files and, in
+the page, the text between ``<!-- table NAME -->`` and ``<!-- end -->``, and the output of its
+Python. On the same machine the bytes are the same again. Needs matplotlib: ``pip install -e
+'.[bench]'``. Run:
 
     python benchmarks/spikes_page.py [--figures docs/figures]
         [--page docs/SPIKES_FOR_PYTORCH_USERS.md] [--epochs 20] [--neurons 64] [--json]
@@ -36,7 +36,7 @@ BLACK, GREY = "#000000", "#777777"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
 )  # fmt: skip
-"""Colours of Okabe and Ito, which stay apart for colour-blind readers."""
+"""Colours of Okabe and Ito, distinct for colour-blind readers."""
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 
 
@@ -49,7 +49,7 @@ def bars(times: Any, row: float, height: float = 0.8) -> tuple[Any, Any]:
 
 
 def draw_neuron(axes: Any) -> None:
-    """One adaptive neuron beside one that does not adapt, on two made-up currents."""
+    """An adaptive neuron next to one that does not adapt, on two made-up currents."""
     adaptive = LayerConfig(
         neuron="alif", size=1, threshold=0.5, adaptation=2.0,
         tau_mem=Init(mean=10.0), tau_adp=Init(mean=60.0),
@@ -77,7 +77,7 @@ def draw_neuron(axes: Any) -> None:
 
 
 def draw_surrogates(axes: Any) -> None:
-    """Show the step, and what stands for its derivative."""
+    """Show the step function, and the surrogates for its derivative."""
     left, right = axes
     v = torch.linspace(-2, 2, 401)
     left.plot(v, (v > 0).float(), color=BLACK)
@@ -128,7 +128,7 @@ def draw_time_constants(axes: Any) -> None:
 
 
 def draw_grid(axes: Any) -> None:
-    """Which time constants 12 bits tell apart, and the weights of 8 and 3 bits."""
+    """Which time constants 12 bits distinguish, and the weights of 8 and 3 bits."""
     spacing, rounded, error = axes
     codes = np.unique(np.geomspace(2, 2000, 200).astype(int))
     spacing.plot(numbers.tau_of_code(codes), 100 * numbers.decay_spacing(codes), color=BLUE)
@@ -146,7 +146,7 @@ def draw_grid(axes: Any) -> None:
         rounded.plot(real[0], whole[0], color=colour, lw=1.2, label=f"{bits} bits")
     rounded.set(xlabel="weight / largest of its neuron", ylabel="on the grid", title="weights")
     rounded.legend(fontsize=8, frameon=False)
-    # What a 24-bit state of tau 200 loses to truncation, large and small, without any input.
+    # What a 24-bit state of tau 200, large or small, loses to truncation without input.
     _draw_truncation(error)
 
 
@@ -237,7 +237,7 @@ def draw_dense(axes: Any) -> None:
             found = [numbers.break_even_rate(kind, size, float(b)) for b in batches]
             even.plot(batches, found, color=colour, ls=style, lw=width)
     arithmetic.set(
-        xlabel="firing rate", ylabel="nJ a step", yscale="log",
+        xlabel="firing rate", ylabel="nJ per step", yscale="log",
         title=f"arithmetic alone, {n} inputs, {n} neurons",
     )  # fmt: skip
     arithmetic.legend(fontsize=8, frameon=False, loc="lower right")
@@ -295,7 +295,7 @@ def fill(page: str, tables: dict[str, list[list[str]]]) -> str:
     Raises
     ------
     ValueError
-        A table that the page has no place for.
+        A table that has no place in the page.
     """
     for name, (heading, *rows) in tables.items():
         lines = [heading, ["---"] * len(heading), *rows]
@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=DOCS / "SPIKES_FOR_PYTORCH_USERS.md")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--neurons", type=int, default=64)
-    parser.add_argument("--images", type=int, help="train on the first so many only")
+    parser.add_argument("--images", type=int, help="train only on the first N images")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if importlib.util.find_spec("matplotlib") is None:

@@ -1,6 +1,6 @@
 """Latency of one streamed step of the zoo's networks, and memory over a million steps.
 
-The samples in each file are streamed, again and again; the state is never reset, as in operation.
+The samples in each file are streamed repeatedly; the state is never reset, as in operation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WARM = 2000
 
 
 def rows_of(path: Path) -> tuple[StreamingSimulator, list[np.ndarray]]:
-    """Return a simulator and the steps of a file's samples, in the type that is read as it is."""
+    """Return a simulator and the steps of a file's samples, in the type read without conversion."""
     network, samples = read_net(path), read_samples(path)
     if samples is None:
         raise SystemExit(f"{path}: holds no samples")
@@ -50,7 +50,7 @@ def latency(path: Path, steps: int, label: bool) -> dict[str, Any]:
 
 
 def memory(path: Path, steps: int) -> dict[str, Any]:
-    """Return by how much the process's largest resident memory grew over so many steps, in KiB."""
+    """Return the growth of the process's largest resident memory over this many steps, in KiB."""
     stream, rows = rows_of(path)
     for index in range(10_000):
         stream.step(rows[index % len(rows)])
@@ -66,8 +66,10 @@ def memory(path: Path, steps: int) -> dict[str, Any]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--steps", type=int, default=50_000, help="steps that are timed")
-    parser.add_argument("--million", type=int, default=1_000_000, help="steps of the memory run")
+    parser.add_argument("--steps", type=int, default=50_000, help="number of steps to time")
+    parser.add_argument(
+        "--million", type=int, default=1_000_000, help="number of steps of the memory run"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     networks = sorted(ZOO.glob("*.net"))
@@ -79,7 +81,7 @@ def main() -> None:
         print()
         return
     print("\n".join(f"{key:10} {value}" for key, value in about.items()))
-    print("\n| network | a step with | median, µs | 99th percentile, µs |\n|---|---|---|---|")
+    print("\n| network | step with | median, µs | 99th percentile, µs |\n|---|---|---|---|")
     for row in rows:
         what = "output and label" if row["label"] else "output"
         numbers = f"{row['median_us']:.1f} | {row['p99_us']:.1f}"

@@ -1,4 +1,4 @@
-"""How long a training step takes: forward, loss and backward of one batch, ours beside others'.
+"""How long a training step takes: forward, loss and backward of one batch, ours and others'.
 
 The networks are those of the paper's tasks; all parameters' gradients, no optimizer. Every
 implementation runs in a process of its own, in the Python environment it needs (``make peers``
@@ -176,7 +176,7 @@ def main() -> None:
     ]
     if not arguments.json:
         print("\n".join(f"{key:10} {value}" for key, value in about.items()))
-        print("ms a step, median of the turns; rates outside 5 to 10 % are marked (!)")
+        print("ms per step, median of the turns; rates outside 5 to 10 % are marked (!)")
     found = []
     for name in arguments.shapes.split(","):
         shape = SHAPES[name]

@@ -1,7 +1,7 @@
 """Integer networks on Lava and on Loihi-class chips.
 
 ``pick("auto").backend.run(network, inputs)`` gives a ``Trace``; ``check`` compares it with the
-simulator. Names are imported when they are first used; none of them imports PyTorch or Lava.
+simulator. Importing this package imports neither PyTorch nor Lava.
 """
 
 from lazy_loader import attach_stub

@@ -11,4 +11,4 @@ from .errors import RunError as RunError
 from .loihi2.options import BoardOptions as BoardOptions
 from .measuring import MeasuredRun as MeasuredRun
 from .measuring import MeasuringBackend as MeasuringBackend
-from .plan import LayerPlan as LayerPlan
+from .plan import LayerDescription as LayerDescription

@@ -22,7 +22,7 @@ from ..export.trace import Trace
 from . import plugins
 from .loihi2.options import BoardOptions
 from .measuring import MeasuredRun
-from .plan import LayerPlan
+from .plan import LayerDescription
 from .progress import Progress
 
 
@@ -51,7 +51,7 @@ class Backend(Protocol):
         """Say whether the target can run here, quickly and without starting anything."""
         ...
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Say for each layer what computes it, in the order of the layers.
 
         Raises
@@ -78,7 +78,7 @@ class Backend(Protocol):
         Returns
         -------
         Trace
-            One entry a layer, each layer's own window where layers lag. What a target cannot
+            One entry per layer, each layer's own window where layers lag. What a target cannot
             record is left out; what it returns is compared with the simulator bit for bit.
 
         Raises
@@ -93,10 +93,10 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run may be given.
+    """Options of a run.
 
     ``timeout``: seconds without progress after which it is ended, None for the target's own;
-    ``progress``: a callback; ``board``: where a board is and how it is measured.
+    ``progress``: a callback; ``board``: where the board is and how it is measured.
     """
 
     timeout: float | None = None
@@ -106,7 +106,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class LavaBackend:
-    """Intel's Lava on the CPU: one process a synapse group and a layer, in a watched child."""
+    """Intel's Lava on the CPU: one process per synapse group and per layer, in a watched child."""
 
     options: RunOptions = RunOptions()
     name: str = "lava"
@@ -117,7 +117,7 @@ class LavaBackend:
 
         return Availability(*compat.available())
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Stock processes where they compute the same bits, ours elsewhere."""
         from .lava.choice import describe
 
@@ -141,22 +141,22 @@ class LavaBackend:
 
 @dataclass(frozen=True)
 class Loihi2Backend:
-    """A Loihi 2 board through Lava and Intel's lava-loihi extension, neurons of the chip alone."""
+    """A Loihi 2 board through Lava and Intel's lava-loihi extension; only neurons of the chip."""
 
     options: RunOptions = RunOptions()
     name: str = "loihi2"
 
     def available(self) -> Availability:
-        """Whether the extension is installed; no board is asked."""
+        """Whether the extension is installed; no board is contacted."""
         from .loihi2 import native
 
         return Availability(*native.available())
 
-    def describe(self, network: Network) -> list[LayerPlan]:
-        """Stock processes of the chip; see ``loihi2.native.plans`` for the errors."""
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """Stock processes of the chip; see ``loihi2.native.describe_layers`` for the errors."""
         from .loihi2 import native
 
-        return native.plans(network, self.options.board)
+        return native.describe_layers(network, self.options.board)
 
     def run(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
@@ -202,8 +202,8 @@ class SimulatorBackend:
             return Availability(False, f"numba is not installed ({pip_install('numba')})")
         return Availability(True, "runs everywhere")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
-        """One kernel a layer, no lag."""
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One kernel per layer, no lag."""
         return _uniform(network, "kernel", "event-driven kernel of the simulator")
 
     def run(
@@ -222,11 +222,11 @@ class ReferenceBackend:
     name: str = "reference"
 
     def available(self) -> Availability:
-        """NumPy is all it needs."""
+        """Always available: it needs only NumPy."""
         return Availability(True, "runs everywhere")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
-        """One function a neuron program, no lag."""
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One function per neuron model, no lag."""
         return _uniform(network, "reference", "the equations in NumPy")
 
     def run(
@@ -238,12 +238,12 @@ class ReferenceBackend:
         return reference.run(network, inputs, lengths)
 
 
-def _uniform(network: Network, process: str, reason: str) -> list[LayerPlan]:
+def _uniform(network: Network, process: str, reason: str) -> list[LayerDescription]:
     def kinds(recurrent: bool, n_in: int, n: int) -> str:
         return f"{n_in}x{n}" + (f", recurrent {n}x{n}" if recurrent else "")
 
     return [
-        LayerPlan(
+        LayerDescription(
             layer=layer.name,
             neuron=layer.neuron.TYPE,
             process=process,
@@ -261,17 +261,17 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "lava": LavaBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
-"""The built-in targets by name, best first: the nearer to hardware, the better."""
+"""The built-in targets by name, best first: the closer to hardware, the better."""
 
 COMPUTERS = ("lava", "simulator")
-"""Those that run on a computer, best first; a board and a plug-in run when they are named."""
+"""Those that run on a computer, best first; boards and plug-ins run only when they are named."""
 
 AUTO = "auto"
 """Stands for the best of ``COMPUTERS`` that is available."""
 
 
 def targets() -> tuple[str, ...]:
-    """Return the names that ``pick`` takes: auto, the built-in ones, those of plug-ins."""
+    """Return the names that ``pick`` accepts: auto, the built-in targets, those of plug-ins."""
     return (AUTO, *BACKENDS, *plugins.find(_taken()).plugins)
 
 
@@ -286,7 +286,7 @@ def _taken() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Pick:
-    """A chosen target and the reason for it, as one sentence."""
+    """A chosen target and why it was chosen, as one sentence."""
 
     backend: Backend
     reason: str

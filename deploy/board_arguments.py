@@ -25,10 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "running on a board (--target loihi2; Lava's use_slurm_host and use_ethernet_host)"
     )
     group.add_argument("--slurm", action="store_true", default=None, help="ask SLURM for a board")
-    group.add_argument("--partition", metavar="NAME", help="SLURM partition to take a board of")
+    group.add_argument("--partition", metavar="NAME", help="SLURM partition to take a board from")
     group.add_argument("--slurm-board", metavar="NAME", help="SLURM node of the board")
     group.add_argument("--ethernet-host", metavar="ADDRESS", help="host of a board on the network")
-    group.add_argument("--host-binary", metavar="PATH", help="nxcore's driver server on that host")
+    group.add_argument("--host-binary", metavar="PATH", help="nxcore's driver server there (path)")
     group.add_argument(
         "--chip-generation",
         metavar="NAME",
@@ -46,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--measured-steps",
         type=int,
         metavar="N",
-        help=f"steps of the run that is measured (default {MEASURED_STEPS}; 0: measure nothing)",
+        help=f"number of steps in the measured run (default {MEASURED_STEPS}; 0: measure nothing)",
     )
 
 
@@ -56,14 +56,14 @@ def board_options(arguments: argparse.Namespace, on_computer: bool) -> BoardOpti
     Raises
     ------
     InputError
-        An option of a board where the network runs on a computer or does not run; or options that
+        A board option although the network does not run on a board; or options that
         contradict each other.
     """
     given = {name: getattr(arguments, name) for name in _NAMES}
     given = {name: value for name, value in given.items() if value is not None}
     if given and on_computer:
         name = next(iter(given)).replace("_", "-")
-        raise InputError(f"--{name}: is about running on a board; add --target loihi2")
+        raise InputError(f"--{name}: applies only to a run on a board; add --target loihi2")
     lags = given.pop("adapter_lags", None)
     if lags is not None:
         given |= {"input_lag": lags[0], "output_lag": lags[1]}

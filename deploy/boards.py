@@ -55,7 +55,7 @@ class Limits:
 
     ``output_axons_per_core`` counts one axon for every neuron and core that it reaches. A decay
     profile is a set of decays that neurons share, a threshold profile a set of thresholds and
-    threshold steps. ``bias_bits`` is the mantissa with its sign, beside an exponent of 0 to 7.
+    threshold steps. ``bias_bits`` is the mantissa with its sign, next to an exponent of 0 to 7.
     ``graded_payload_bits`` counts the sign; 0 stands for spikes without a value.
 
     Raises
@@ -84,7 +84,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, limit in self.items():
             if limit.value == 0 and name != "graded_payload_bits":
-                raise InputError(f"{name}.value: 0 is below 1; leave the value out if not known")
+                raise InputError(f"{name}.value: 0 is below 1; leave out a value that is not known")
 
     def items(self) -> list[tuple[str, Limit]]:
         """Return the limits by name, in the order of this record."""
@@ -109,12 +109,12 @@ LABELS = {
     "bias_bits": "bias bits",
     "delay_bits": "delay bits",
     "graded_payload_bits": "graded payload bits",
-    "neuron_program": "neuron program",
+    "neuron_model": "neuron model",
 }
 """Names in tables and messages."""
 
 PER_CORE = tuple(name for name in LABELS if name.endswith("_per_core"))
-"""What a core has so much of; the keys of ``Placement.used``."""
+"""The resources of a core; the keys of ``Placement.used``."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,13 @@ class SynapseFormat:
             ascending = list(widths) == sorted(set(widths))
             if not (widths and ascending and widths[0] >= 1 and widths[-1] <= WIDTH_MAX):
                 raise InputError(
-                    f"{name}: {list(widths)} are not ascending numbers of bits, 1 to {WIDTH_MAX}"
+                    f"{name}: {list(widths)} must be ascending numbers of bits, 1 to {WIDTH_MAX}"
                 )
 
 
 @dataclass(frozen=True)
 class Chip:
-    """A kind of chip: its limits, the neuron types that it runs by itself, and if it has microcode.
+    """A kind of chip: its limits, the neuron types built into it, and whether it has microcode.
 
     Raises
     ------
@@ -178,7 +178,7 @@ class Chip:
                 raise InputError(unknown("neuron", name, NEURONS, f"native_neurons.{index}"))
         for name in ("cores_per_chip", "neurons_per_core"):
             if getattr(self.limits, name).value is None:
-                raise InputError(f"limits.{name}: has no value, and nothing can be placed without")
+                raise InputError(f"limits.{name}: has no value, which placement needs; give one")
 
 
 @dataclass(frozen=True)

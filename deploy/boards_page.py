@@ -1,4 +1,4 @@
-"""docs/BOARDS.md, made from the bundled boards and the table of neuron programs.
+"""docs/BOARDS.md, made from the bundled boards and the table of neuron models.
 
 python -m srnn.deploy.boards_page docs/BOARDS.md
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from ..export.files import replace_file
 from ..export.network import NEURONS
 from .boards import LABELS, Boards, Chip, Limit, read_boards
-from .programs import NATIVE, PROGRAM, support
+from .programs import NATIVE, REQUIREMENTS, support
 
 COMMAND = "python -m srnn.deploy.boards_page docs/BOARDS.md"
 
@@ -39,32 +39,32 @@ _HEAD = f"""\
 
 <!-- Made by `{COMMAND}`; edit deploy/boards.toml or the code, not this file. -->
 
-`srnn-deploy model.net --target loihi2 --dry-run` places a network on the cores of a board: what
-every core needs of every resource, the spikes between cores that a simulated run gives, what is the
-bottleneck, and everything that keeps the network off the board, at once, each with its layer, the
-value, the limit and a mend. Exit code 0: it fits; 1: it does not; 2: bad input.
+`srnn-deploy model.net --target loihi2 --dry-run` places a network on the cores of a board: it
+prints what every core needs of every resource, the spikes between cores in a simulated run, the
+bottleneck, and everything that keeps the network off the board, all at once, each with its layer,
+the value, the limit and how to fix it. Exit code 0: it fits; 1: it does not; 2: bad input.
 
 **No Loihi board exists here.** Nothing on this page was checked on silicon. A limit is *verified*
-where its source is the chip's maker or the code of a tool that ran on the chip and no other public
-source that we know says otherwise. A limit without a value is not public; it is not checked, and
-the output says so. That a network fits means that it keeps the limits below, and no more.
+if its source is the chip's maker, or the code of a tool that ran on the chip, and no other public
+source known to us contradicts it. A limit without a value is not public; it is not checked, and
+the output says so. "Fits" means that the network keeps the limits below, and nothing more.
 """
 
 _HOW = """\
 ## How a network is placed
 
 - A core holds neurons of one layer. A layer that needs more than one core is split, evenly where
-  that fits; a recurrent layer too, with an axon for every neuron and core that it reaches.
+  possible; this includes recurrent layers, with one axon for every neuron and core that it reaches.
 - Where a core holds few parameter profiles, neurons with equal profiles are grouped. A decay
   profile is a set of decays that neurons share, a threshold profile a set of thresholds and
   threshold steps.
 - Input axons of a core: sources with a synapse on it. Output axons: cores with a synapse of the
-  neuron, one each. Zero weights are no synapses.
+  neuron, one each. Zero weights do not count as synapses.
 - Synapse memory: for every input axon a list of entries, in whole words, dense or with indices,
-  whichever is smaller; of a convolution every tap is a synapse of its own. Weights take the
-  smallest width that holds them exactly, delays their bits.
-- A threshold that no 24-bit membrane reaches is stored as the largest that there is, which only a
-  membrane within 63 of saturation exceeds.
+  whichever is smaller; every tap of a convolution is a synapse of its own. Weights take the
+  smallest width that holds them exactly; delays take the bits they need.
+- A threshold that no 24-bit membrane potential reaches is stored as the largest possible one, which
+  only a membrane potential within 63 of saturation exceeds.
 - Cores fill chips in order, layer by layer. Equal networks give equal placements.
 
 ## Clustered time constants
@@ -79,9 +79,9 @@ changed answers, spikes.
 _OWN = f"""\
 ## A board of your own
 
-`srnn-deploy model.net --dry-run --board my.toml` takes boards of a file, with the tables of
-`deploy/boards.toml`. A limit that is left out is not known. A board may name a chip of the file or
-one of this page.
+`srnn-deploy model.net --dry-run --board my.toml` takes boards from a file with the same tables as
+`deploy/boards.toml`. A limit that is left out counts as not known. A board may name a chip of the
+file or one on this page.
 
 ```toml
 {EXAMPLE}```
@@ -116,7 +116,15 @@ def _boards(boards: Boards) -> str:
         )
         for board in boards.boards.values()
     ]
-    columns = ("`--target`", "board", "chip", "chips", "cores", "verified", "source of the chips")
+    columns = (
+        "`--target`",
+        "board",
+        "chip",
+        "chips",
+        "cores",
+        "verified",
+        "source of the chip count",
+    )
     return "## Boards\n\n" + _table(columns, rows)
 
 
@@ -132,12 +140,12 @@ def _programs(boards: Boards) -> str:
         said = "; ".join(
             f"{title}: {found.reason}"
             for title, found in reasons.items()
-            if found.kind != NATIVE or PROGRAM[record].how
+            if found.kind != NATIVE or REQUIREMENTS[record].how
         )
         if said:
             lines.append(f"- `{name}`: {said}.")
     return (
-        "## Neuron programs by target\n\n"
+        "## Neuron models by target\n\n"
         + _table(("neuron", *(chip.title for chip in chips)), rows)
         + "\n"
         + "\n".join(lines)
@@ -160,7 +168,7 @@ def _limits(chip: Chip) -> str:
         f"## Limits of {chip.title}\n\n"
         + _table(("limit", "value", "verified", "source"), rows)
         + f"\nSynapse memory: words of {form.word_bits} bits, up to {form.entry_synapses} synapses "
-        f"an entry behind {form.entry_header_bits} bits, weights of "
+        f"per entry after a header of {form.entry_header_bits} bits, weights of "
         f"{', '.join(map(str, form.weight_widths))} bits, indices of "
         f"{', '.join(map(str, form.index_widths))} bits. "
         f"{'Verified' if form.verified else 'Not verified'}: {form.source}.\n"

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..export.compiling import clock
 from ..export.network import Network
 from ..export.trace import Mismatch, Trace, compare
 from ..simulate.measurement import Measurement
 from .backends import Backend, ReferenceBackend, SimulatorBackend
 from .errors import RunError
 from .measuring import MeasuredRun, MeasuringBackend
-from .plan import LayerPlan
+from .plan import LayerDescription
 
 
 @dataclass(frozen=True)
 class LayerCheck:
     """One layer: how it ran, its spikes on both sides (None where it has none), and differences."""
 
-    plan: LayerPlan
+    description: LayerDescription
     spikes: int | None
     spikes_expected: int | None
     differences: tuple[Mismatch, ...]
@@ -40,8 +40,9 @@ class LayerCheck:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A comparison. ``seconds`` and ``seconds_expected`` are the two runs' wall clock times.
+    """A comparison. ``seconds`` and ``seconds_expected``: wall-clock times of the two runs.
 
+    Compiling the simulator's kernels is in neither.
     ``measurement`` is what a target measured, or None.
     """
 
@@ -78,15 +79,15 @@ class Check:
 
 
 def _layer_dict(layer: LayerCheck) -> dict[str, Any]:
-    plan = layer.plan
+    described = layer.description
     return {
-        "layer": plan.layer,
-        "neuron": plan.neuron,
-        "process": plan.process,
-        "stock": plan.stock,
-        "reason": plan.reason,
-        "synapses": plan.synapses,
-        "lag": plan.lag,
+        "layer": described.layer,
+        "neuron": described.neuron,
+        "process": described.process,
+        "stock": described.stock,
+        "reason": described.reason,
+        "synapses": described.synapses,
+        "lag": described.lag,
         "spikes": layer.spikes,
         "spikes_expected": layer.spikes_expected,
         "compared": layer.compared,
@@ -106,7 +107,7 @@ def _layer_dict(layer: LayerCheck) -> dict[str, Any]:
 
 
 def second_opinion(backend: Backend) -> Backend:
-    """Return what a target is compared with: the simulator, and for the simulator the reference."""
+    """Return what a target is compared with: the simulator, or the reference for the simulator."""
     if isinstance(backend, SimulatorBackend):
         return ReferenceBackend()
     return SimulatorBackend()
@@ -136,38 +137,39 @@ def check(
     InputError
         Inputs that the network does not take.
     RunError
-        The target died, hung or is not available, or its trace is not one of this network.
+        The target died, hung or is not available, or its trace does not belong to this network.
     """
     other = second_opinion(backend)
-    plans = backend.describe(network)
-    if len(plans) != len(network.layers):
+    descriptions = backend.describe(network)
+    if len(descriptions) != len(network.layers):
         raise RunError(
-            f"{backend.name}: describes {len(plans)} layers of a network of {len(network.layers)}"
+            f"{backend.name}: describes {len(descriptions)} layers, the network has "
+            f"{len(network.layers)}"
         )
-    # Inputs that no stage can run are found by the cheaper side, before the target starts.
-    began = time.perf_counter()
+    # The cheaper side runs first and finds inputs that no stage can run before the target starts.
+    began = clock()
     expected = other.run(network, inputs, lengths)
-    middle = time.perf_counter()
+    middle = clock()
     if isinstance(backend, MeasuringBackend):
         ran_there = backend.run_measured(network, inputs, lengths)
     else:
         ran_there = MeasuredRun(backend.run(network, inputs, lengths), None)
     trace = ran_there.trace
-    ended = time.perf_counter()
+    ended = clock()
     ran = int(trace.lengths.sum())
     differences = [
-        # Steps beyond a sample's length are zero everywhere and count for nothing.
+        # Steps beyond a sample's length are zero on both sides and do not count.
         replace(row, compared=ran * network.layers[row.layer].size)
         for row in _compared(backend, trace, expected)
     ]
     layers = tuple(
         LayerCheck(
-            plan,
+            description,
             _count(trace, index),
             _count(expected, index),
             tuple(row for row in differences if row.layer == index),
         )
-        for index, plan in enumerate(plans)
+        for index, description in enumerate(descriptions)
     )
     return Check(
         backend.name,
@@ -192,8 +194,10 @@ def _compared(backend: Backend, trace: Trace, expected: Trace) -> list[Mismatch]
     try:
         rows = compare(trace, expected)
     except ValueError as error:
-        raise RunError(f"{backend.name}: its trace is not one of this network: {error}") from error
-    # Nothing compared would count as equal.
+        raise RunError(
+            f"{backend.name}: its trace does not belong to this network: {error}"
+        ) from error
+    # With nothing to compare, the result would read "equal".
     if not rows:
         raise RunError(f"{backend.name}: returned no spikes and no states")
     return rows

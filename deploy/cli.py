@@ -45,7 +45,7 @@ _DESCRIPTION = """\
 Run a network of integers on a target and compare it with the simulator.
 
 Every spike and every state of every layer is compared at every step. Lava adds one
-step a layer: layer l is read l steps later. The command fails on any difference.
+step per layer: layer l is read l steps later. The command fails on any difference.
 
 With --dry-run place the network on the cores of a board instead: what every core needs,
 the expected spike traffic, and everything that keeps it off the board.
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--split",
         choices=("test", "validation", "train"),
-        help="part of the task's data (default: test)",
+        help="split of the task's data (default: test)",
     )
     parser.add_argument("--download", action="store_true", help="fetch missing files of the task")
     parser.add_argument(
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"run the first N samples (default {DEFAULT_SAMPLES}; with --dry-run all)",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="cut samples after N steps")
+    parser.add_argument("--steps", type=int, metavar="N", help="cut samples off after N steps")
     parser.add_argument(
         "--timeout",
         type=float,
@@ -116,7 +116,10 @@ def _parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="place the network on the cores of a board"
     )
     placing.add_argument(
-        "--board", type=Path, metavar="FILE", help="take boards of this TOML file (docs/BOARDS.md)"
+        "--board",
+        type=Path,
+        metavar="FILE",
+        help="take boards from this TOML file (docs/BOARDS.md)",
     )
     placing.add_argument(
         "--cluster",
@@ -137,8 +140,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=STANDARD_OUTPUT,
         metavar="FILE",
-        help="write the neuron programs that a board's chip (--target, default "
-        f"{DEFAULT_CHIP}) needs in microcode, to standard output without FILE (docs/MICROCODE.md)",
+        help="write the microcode programs that a board's chip (--target, default "
+        f"{DEFAULT_CHIP}) needs; to standard output without FILE (docs/MICROCODE.md)",
     )
     return parser
 
@@ -307,12 +310,12 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ["layer", "neuron", "process", "lag", "synapses", "why this process"],
         [
             [
-                layer.plan.layer,
-                layer.plan.neuron,
-                f"{layer.plan.process} ({target if layer.plan.stock else 'srnn'})",
-                layer.plan.lag,
-                layer.plan.synapses,
-                layer.plan.reason,
+                layer.description.layer,
+                layer.description.neuron,
+                f"{layer.description.process} ({target if layer.description.stock else 'srnn'})",
+                layer.description.lag,
+                layer.description.synapses,
+                layer.description.reason,
             ]
             for layer in checked.layers
         ],
@@ -322,7 +325,7 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ["layer", f"spikes, {target}", f"spikes, {other}", "compared", "values", "mismatches"],
         [
             [
-                layer.plan.layer,
+                layer.description.layer,
                 layer.spikes,
                 layer.spikes_expected,
                 ", ".join(row.quantity for row in layer.differences),
@@ -341,8 +344,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
             if row.first is not None:
                 sample, step, neuron = row.first
                 output.line(
-                    f"layer {layer.plan.layer}, {row.quantity}: {row.different:,} differ, the "
-                    f"first in sample {sample}, step {step}, neuron {neuron}"
+                    f"layer {layer.description.layer}, {row.quantity}: {row.different:,} differ, "
+                    f"the first in sample {sample}, step {step}, neuron {neuron}"
                 )
     if wrong:
         output.line(f"{wrong:,} outputs differ from those in the file")

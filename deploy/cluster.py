@@ -1,11 +1,11 @@
 """Merging the time constants and thresholds of a layer, so that its neurons share few profiles.
 
 Neurons are clustered by k-means on the logarithms of their decays, of their adaptation's strength
-and of their weight unit, the membrane's decays counting most. A neuron with its cluster's decays
-keeps its response: its incoming weights, bias and states are scaled so that a constant input moves
-it as far towards its threshold as before, and every neuron of a cluster gets the same threshold, in
-a larger weight unit where it must. What the 8-bit grid rounds away, and what the new time constants
-change, is measured by simulation. Equal layers give equal clusters.
+and of their weight unit, the membrane's decays counting most. A neuron that takes its cluster's
+decays keeps its response: its incoming weights, bias and states are scaled so that a constant input
+moves it as close to its threshold as before, and every neuron of a cluster gets the same threshold,
+in a larger weight unit where it must. What the 8-bit grid rounds away, and what the new time
+constants change, is measured by simulation. Equal layers give equal clusters.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from ..export.network import (
 )
 from .connectivity import with_scaled_rows
 from .loads import distinct, profiles
-from .programs import PROGRAM
+from .programs import REQUIREMENTS
 
 OTHER_WEIGHT = 0.3
-"""Weight of the decays beside the membrane's: the steady response does not depend on them."""
+"""Weight of all decays but the membrane's: the steady response does not depend on them."""
 UNIT_WEIGHT = 0.5
 """Weight of a neuron's weight unit, which can be changed at little cost. Both weights were chosen
 on validation samples of the digits, for ALIF and for CUBA networks."""
 APART = 1e3
-"""Distance of neurons that never spike from those that may."""
+"""Distance between neurons that never spike and those that may."""
 ROUNDS, STARTS = 100, 8
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What clustering must know of a neuron's parameters, by their names in its record.
+    """What clustering must know about a neuron's parameters, by their names in its record.
 
-    ``leaks``: decays through which a constant input passes; ``others``: decays beside them.
+    ``leaks``: decays through which a constant input passes; ``others``: all other decays.
     ``threshold``, and its ``step`` with the step's decay and exponent, or None. ``current_init``
     and ``init`` are initial states before and after the last leak; ``step_init`` that of the step.
     """
@@ -135,15 +135,15 @@ def cluster(network: Network, count: int) -> tuple[Network, list[Merged]]:
 
 
 def _profiles(neuron: Neuron) -> IntArray:
-    program = PROGRAM[type(neuron)]
-    names = (*program.decays, *program.thresholds)
+    needs = REQUIREMENTS[type(neuron)]
+    names = (*needs.decays, *needs.thresholds)
     return profiles([getattr(neuron, name) for name in names], neuron.size)
 
 
 def _decay_change(before: Neuron, after: Neuron) -> float:
     changes = [
         np.abs(getattr(after, name) - getattr(before, name)) / np.maximum(getattr(before, name), 1)
-        for name in PROGRAM[type(before)].decays
+        for name in REQUIREMENTS[type(before)].decays
     ]
     return float(np.median(np.max(changes, axis=0)))
 
@@ -169,8 +169,8 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
                 "has neurons that spike and neurons whose threshold is out of reach; they need 2 "
                 "profiles at least"
             )
-        # A member's threshold times its leak is its weight unit's inverse; the largest unit of the
-        # cluster is taken, so that no weight leaves the grid.
+        # A member's threshold times its leak is the inverse of its weight unit; the largest unit of
+        # the cluster is taken, so that no weight leaves the grid.
         threshold = np.maximum(old[shape.threshold], 1)
         reach = threshold * leak
         shared = np.maximum(_whole(_minima(reach, groups)[groups] / leak_new), 1)
@@ -178,7 +178,7 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
         moved = np.where(silent, moved, shared / threshold)
         ratio = np.where(silent, 1.0, moved * leak_new / leak)
     _rescale(new, old, shape, groups, moved)
-    # A bias joins v behind the leak of the current, where there is one.
+    # A bias is added to v after the leak of the current, where there is one.
     new["bias"] = _whole(old["bias"] * moved * new["v_decay"] / np.maximum(old["v_decay"], 1))
     clipped = {
         entry.name: np.clip(new[entry.name], entry.low, entry.high) for entry in neuron.PARAMETERS
@@ -214,7 +214,7 @@ def _rescale(
 
 
 def _features(old: dict[str, IntArray], shape: Shape) -> FloatArray:
-    """Return what neurons are compared by, (n, features)."""
+    """Return the features by which neurons are compared, (n, features)."""
     columns = [np.log2(_at_least_half(old[name])) for name in shape.leaks]
     columns += [OTHER_WEIGHT * np.log2(_at_least_half(old[name])) for name in shape.others]
     if shape.threshold is not None:
@@ -227,14 +227,14 @@ def _features(old: dict[str, IntArray], shape: Shape) -> FloatArray:
 
 
 def _never_spike(old: dict[str, IntArray], shape: Shape) -> npt.NDArray[np.bool_]:
-    """Return which neurons' thresholds lie above every 24-bit membrane: CUBA readouts."""
+    """Return which neurons' thresholds no 24-bit membrane potential reaches: CUBA readouts."""
     if shape.threshold != "v_threshold" or shape.step is not None:
         return np.zeros(old["v_decay"].size, np.bool_)
     return old[shape.threshold] > grid.STATE_MAX >> grid.STATE_SHIFT
 
 
 def _strength(values: dict[str, Any], shape: Shape) -> FloatArray:
-    """Return how far steady spiking lifts the threshold, in thresholds."""
+    """Return by how many thresholds steady spiking raises the threshold."""
     assert shape.step is not None
     return values[shape.step] / _strength_unit(values, shape)
 
@@ -271,7 +271,7 @@ def _minima(values: Any, groups: IntArray) -> FloatArray:
 
 
 def _k_means(features: FloatArray, count: int) -> IntArray:
-    """Return the cluster of each row, numbered from 0; the tightest of some seeded starts."""
+    """Return the cluster of each row, numbered from 0; the tightest of several seeded runs."""
     rng = np.random.default_rng(0)
     tried = [_lloyd(features, _spread_centres(features, count, rng)) for _ in range(STARTS)]
     groups = min(tried, key=lambda one: one[0])[1]
@@ -280,7 +280,7 @@ def _k_means(features: FloatArray, count: int) -> IntArray:
 
 
 def _spread_centres(features: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
-    """Draw rows as first centres, far ones more likely (k-means++, Arthur and Vassilvitskii)."""
+    """Draw rows as initial centres, far ones more often (k-means++, Arthur and Vassilvitskii)."""
     centres = features[[int(rng.integers(len(features)))]]
     distance = ((features - centres[0]) ** 2).sum(axis=1)
     while len(centres) < count and distance.max() > 0:

@@ -1,7 +1,7 @@
-"""Counting the synapses of a layer: all that placement and clustering ask of a matrix of weights.
+"""Counting the synapses of a layer: all that placement and clustering need from a weight matrix.
 
-A kind of connection gets its answers here and nowhere else. Zero weights are no synapses. Matrices
-are read in blocks of rows, so that memory stays bounded; of a convolution every tap is a synapse of
+Nothing else in deploy depends on the kind of connection. Zero weights are not synapses. Matrices
+are read in blocks of rows, so that memory stays bounded; every tap of a convolution is a synapse of
 its own, as on a chip that does not share kernels.
 """
 
@@ -19,7 +19,7 @@ from ..export.grid import FloatArray, IntArray
 from ..export.network import Connection, Convolution, Synapses
 
 BLOCK = 1 << 22
-"""Weights that are looked at together."""
+"""Number of weights that are read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def connectivity(synapses: Connection) -> Connectivity:
 def _targets(synapses: Synapses, rows: IntArray) -> IntArray:
     counts = np.zeros(synapses.n_in, np.int64)
     step = max(BLOCK // synapses.n_in, 1)
-    # Neighbouring rows are looked at where they lie; others are copied, a block at a time.
+    # Neighbouring rows are read in place; others are copied, a block at a time.
     together = rows.size > 0 and bool((np.diff(rows) == 1).all())
     for start in range(0, rows.size, step):
         chosen = rows[start : start + step]
@@ -121,9 +121,9 @@ def largest_delay(synapses: Connection) -> int:
 
 
 def weight_bits(synapses: Connection) -> int:
-    """Return the bits that the weights need, their sign among them where both signs occur.
+    """Return the bits that the weights need, including the sign bit where both signs occur.
 
-    Common factors of 2 go to the exponent. b bits hold -2^(b-1)..2^(b-1)-1, or 0..2^b-1 of one
+    Common factors of 2 move to the exponent. b bits hold -2^(b-1)..2^(b-1)-1, or 0..2^b-1 of one
     sign.
     """
     low, high = int(_weights(synapses).min()), int(_weights(synapses).max())
@@ -138,7 +138,7 @@ def stored_weight_bits(synapses: Connection, widths: tuple[int, ...]) -> int | N
     """Return the smallest width that stores the weights exactly, or None where none does.
 
     A width of b bits stores m 2^(8 - b), or m 2^(9 - b) with both signs, before the exponent, which
-    must stay in the range of ``grid``; spare bits may take factors of 2 from the exponent.
+    must stay in the range of ``grid``; spare bits may absorb factors of 2 from the exponent.
     """
     needed, shift = weight_bits(synapses), _common_shift(synapses)
     mixed = int(_weights(synapses).min()) < 0 < int(_weights(synapses).max())

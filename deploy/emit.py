@@ -1,4 +1,4 @@
-"""``srnn-deploy --emit-program``: write a network's neuron programs, checked by executing them."""
+"""``srnn-deploy --emit-program``: write a network's microcode programs, checked by running them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def execute(listed: Listing, network: Network, inputs: Inputs) -> Trace:
 
 
 class _Machine:
-    """One layer in time: its listing where it has one, else the reference."""
+    """One layer over time: its listing where it has one, else the reference."""
 
     def __init__(self, listed: Listing, layer: str, neuron: Neuron, batch: int) -> None:
         self._neuron = neuron
@@ -105,7 +105,7 @@ def random_inputs(network: Network) -> Inputs:
 
 
 def emit(network: Network, chip: Chip, inputs: Inputs | None, target: str, output: Output) -> int:
-    """Write the listing to a file, or to standard output for ``-``, and say what was checked.
+    """Write the listing to a file, or to standard output for ``-``, and report what was checked.
 
     The text is read back, executed on ``inputs`` (a random sample when None) and compared with the
     reference before it is written; on a difference nothing is written and the exit code is 1.
@@ -186,7 +186,7 @@ def _print(listed: Listing, output: Output) -> None:
             ]
         )
     output.table(
-        "neuron programs, a neuron and a step",
+        "microcode programs, per neuron and step",
         [
             "program",
             "neurons",

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class RunError(RuntimeError):
-    """A run on a target died, hung or was refused there; commands print it and exit with 70."""
+    """A run on a target died, hung or was refused; commands print this and exit with 70."""

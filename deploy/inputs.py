@@ -35,7 +35,7 @@ class Inputs:
     def accuracy(self, predictions: npt.NDArray[np.int64]) -> dict[str, float]:
         """Return the accuracies of class indices, (batch,) or (batch, time).
 
-        Empty where there are no labels, labels of another kind than the answers, or a sample
+        Empty where there are no labels, labels of a kind other than the answers, or a sample
         without a step that counts.
         """
         from ..tasks.base import Split
@@ -82,7 +82,7 @@ def bundled_inputs(path: str | os.PathLike[str], skip_steps: int = 0) -> Inputs:
     samples = read_samples(path)
     if samples is None:
         raise InputError(
-            f"{os.fspath(path)}: carries no samples; name a task (--task NAME --data DIR)"
+            f"{os.fspath(path)}: holds no samples; name a task (--task NAME --data DIR)"
         )
     return Inputs(
         samples.inputs,
@@ -113,7 +113,7 @@ def task_inputs(
     Raises
     ------
     InputError
-        The file names no task, or the task gives other inputs than the network takes.
+        The file names no task, or the task's inputs are not those that the network takes.
     DataError
         No such task, or its data is missing or damaged.
     """
@@ -122,7 +122,7 @@ def task_inputs(
     stored = network.task
     name = stored.get("name") if name is None else name
     if name is None:
-        raise InputError("the network's file names no task; give one with --task")
+        raise InputError("--task: the network's file names no task; give one")
     same = name == stored.get("name")
     task = tasks.load(name, data, stored.get("options", {}) if same else {}, download)
     if (task.input_size, task.message_bits) != (network.input_size, network.message_bits):
@@ -132,7 +132,7 @@ def task_inputs(
         )
     if same and plain(task.description()).get("encoder") != plain(stored.get("encoder")):
         raise InputError(
-            f"task {name}: encodes its data otherwise than the network was trained on; use the "
+            f"task {name}: encodes its data differently from the training of this network; use the "
             "version of srnn that trained it"
         )
     whole = task.splits()[split]

@@ -1,6 +1,6 @@
-"""What neurons need of the core that holds them, counted for any set of neurons of a layer.
+"""What neurons need from the core that holds them, counted for any set of neurons of a layer.
 
-Every need grows with the set, so that the largest set that fits can be searched by halving.
+Every need grows with the set, so that the largest set that fits can be found by bisection.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..export.grid import IntArray
 from ..export.network import Connection, Layer
 from .boards import Board, SynapseFormat
 from .connectivity import Connectivity, connectivity, largest_delay, stored_weight_bits
-from .programs import PROGRAM
+from .programs import REQUIREMENTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Group:
         """Return the synapse memory of a core with so many neurons of the layer.
 
         ``targets`` int64 (n_in,) are the neurons that each source reaches there. The cheaper of two
-        formats is taken: one entry a neuron, or one a synapse with the neuron's index.
+        formats is taken: one entry per neuron, or one per synapse with the neuron's index.
         """
         reaching = targets[targets > 0]
         if reaching.size == 0:
@@ -98,10 +98,10 @@ class Needs:
 def needs(layer: Layer, board: Board, axons_up: IntArray) -> Needs:
     """Count a layer's synapses and number its profiles."""
     form = board.chip.synapse_format
-    program = PROGRAM[type(layer.neuron)]
+    needs = REQUIREMENTS[type(layer.neuron)]
 
     def group(synapses: Connection) -> Group:
-        # A matrix that no width holds is a violation of its own; the widest stands in for it.
+        # A matrix that no width holds is a violation of its own; the widest width replaces it here.
         weight = stored_weight_bits(synapses, form.weight_widths) or form.weight_widths[-1]
         bits = weight + largest_delay(synapses).bit_length()
         return Group(connectivity(synapses), bits, form)
@@ -110,8 +110,8 @@ def needs(layer: Layer, board: Board, axons_up: IntArray) -> Needs:
         layer.size,
         group(layer.synapses),
         None if layer.recurrent is None else group(layer.recurrent),
-        profiles([getattr(layer.neuron, name) for name in program.decays], layer.size),
-        profiles([getattr(layer.neuron, name) for name in program.thresholds], layer.size),
+        profiles([getattr(layer.neuron, name) for name in needs.decays], layer.size),
+        profiles([getattr(layer.neuron, name) for name in needs.thresholds], layer.size),
         axons_up,
     )
 

@@ -1,7 +1,7 @@
 """Placing a network on the cores of a board.
 
 A core holds neurons of one layer, as in nengo-loihi and in Lava. A layer is split where a core is
-too small; neurons with equal parameters are grouped where the profiles of a core are few. Layers
+too small; neurons with equal parameters are grouped where a core holds few profiles. Layers
 are placed from the last to the first, since a neuron needs an output axon for every core that it
 reaches. Equal networks and boards give equal placements.
 """
@@ -30,7 +30,7 @@ _EXACT_ROUNDS = 8
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """Connections between cores, one entry a pair: int64 (links,), ``spikes`` float64.
+    """Connections between cores, one entry per pair: int64 (links,), ``spikes`` float64.
 
     ``source`` (``HOST`` for inputs), ``target``, ``axons``: neurons of the source with synapses on
     the target; ``spikes``: their spikes, where a trace was given, else 0.
@@ -78,14 +78,14 @@ class Placement:
 def place(
     network: Network, board: Board, spikes: Sequence[IntArray | FloatArray] | None = None
 ) -> Placement:
-    """Place a network; limits of a core are kept wherever one neuron alone does not exceed them.
+    """Place a network; limits of a core are kept unless a single neuron exceeds them.
 
     Parameters
     ----------
     network
         The network of integers.
     board
-        The board; its number of cores is not looked at here.
+        The board; its number of cores is not checked here.
     spikes
         Messages of the inputs and of each layer, (n_in,), (n_0,), …, of any run; for ``links``.
     """
@@ -102,7 +102,7 @@ def place(
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """The neurons of each core, ascending; what bound them; cores with profiles left aside."""
+    """The neurons of each core, ascending; what bound them; cores if profiles are ignored."""
 
     parts: list[IntArray]
     bound_by: str | None
@@ -151,7 +151,7 @@ def _binding(wanted: Needs, limits: dict[str, int | None], parts: list[IntArray]
 def _fill(
     wanted: Needs, order: IntArray, limits: dict[str, int | None]
 ) -> tuple[list[IntArray], dict[str, int]]:
-    """Split neurons in that order, as few cores as the order allows, evenly where that fits."""
+    """Split neurons in that order over as few cores as it allows, evenly where that fits."""
     limits = dict(limits)
     own_cores = rounds = 1
     while True:
@@ -171,7 +171,7 @@ def _fill(
 def _greedy(
     wanted: Needs, order: IntArray, limits: dict[str, int | None], own_cores: int
 ) -> tuple[list[IntArray], dict[str, int]]:
-    """Fill one core after another. A limit that one neuron alone exceeds is lifted in ``limits``.
+    """Fill one core after another. A limit that a single neuron exceeds is raised in ``limits``.
 
     Returns the neurons of each core, and for every limit how often it closed a core.
     """
@@ -197,13 +197,13 @@ def _greedy(
 def _largest(over: Callable[[int], list[str]], most: int, guess: int) -> tuple[int, list[str]]:
     """Return the largest size up to ``most`` that exceeds nothing, and what one more exceeds.
 
-    ``over`` names what a size exceeds, and never less for a larger one; size 1 exceeds nothing.
+    ``over`` names what a size exceeds; larger sizes exceed at least as much, size 1 nothing.
     """
     fits, fails, step, size = 1, most + 1, 1, guess
     grew = shrank = False
     why: list[str] = []
     while fails - fits > 1:
-        # One core is mostly like the one before, so the search begins in steps beside the guess.
+        # Most cores resemble the one before, so the search begins with steps around that guess.
         size = min(max(size, fits + 1), fails - 1)
         exceeded = over(size)
         if exceeded:

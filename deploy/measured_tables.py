@@ -1,4 +1,4 @@
-"""A measurement for people: tables that say that they are one."""
+"""A measurement as tables for people, marked as measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..simulate.measurement import RAILS, Measurement
 
 
 def print_measurement(found: Measurement, output: Output) -> None:
-    """Print power by supply, and time, energy and activity of a sample."""
+    """Print power by supply, and time, energy and activity per sample."""
     names = {"total": "all", "vdd": "cores, VDD", "vddm": "memory, VDDM", "vddio": "IO, VDDIO"}
     output.table(
         f"measured ({found.source}), power in W over {found.steps:,} steps",
@@ -23,7 +23,7 @@ def print_measurement(found: Measurement, output: Output) -> None:
         ],
     )
     output.table(
-        f"measured, for a sample of {found.steps_per_sample:g} steps, on {found.cores} cores",
+        f"measured, per sample of {found.steps_per_sample:g} steps, on {found.cores} cores",
         ["quantity", "value", "unit"],
         [
             ["execution time", found.execution_time_per_sample_s * 1e3, "ms"],

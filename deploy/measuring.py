@@ -1,4 +1,4 @@
-"""Runs that come with what the target measured."""
+"""Runs that return what the target measured as well."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Neuron programs as listings: registers, constants, and the operations of one step, all integers.
+"""Microcode programs as listings: registers, constants, and the operations of a step, all integers.
 
-A chip without a neuron of ours needs it in microcode. A ``Program`` says what that has to compute:
-the width of every register, constant and intermediate, the operations in order, and which of them
-round, saturate or wrap. It is verified when made: every result fits its width for whatever the
-operands may hold. ``step`` executes it, strictly: a value that leaves its width is an error. Text
-and parser are in ``microcode_text.py``, the programs in ``microcode_programs.py``, the grammar in
-docs/MICROCODE.md.
+A chip that lacks a neuron model needs it in microcode. A ``MicrocodeProgram`` says what that has to
+compute: the width of every register, constant and intermediate, the operations in order, and which
+of them round, saturate or wrap. It is verified when made: every result fits its width for all
+values of the operands. ``step`` executes it strictly: a value that leaves its width is an error.
+Text and parser are in ``microcode_text.py``, the programs in ``microcode_programs.py``, the grammar
+in docs/MICROCODE.md.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SHIFT_MAX = 31
 class Width:
     """A width in bits: ``s`` two's complement, ``u`` unsigned.
 
-    ``w`` has the codes of two's complement, and reads that of ``-2^(bits - 1)`` as
-    ``+2^(bits - 1)``, which is what Lava's wrap of 24 bits leaves.
+    ``w`` has the codes of two's complement, but the code of ``-2^(bits - 1)`` means
+    ``+2^(bits - 1)``, which is what Lava's wrap at 24 bits produces.
     """
 
     kind: str
@@ -169,10 +169,10 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Program:
-    """One neuron program: ``input`` is the sum of the synapses, ``spike`` the register of spikes.
+class MicrocodeProgram:
+    """The program of a neuron model: ``input`` is the synaptic sum, ``spike`` the spike register.
 
-    Every register is assigned once a step and keeps its value until then; every intermediate is
+    Every register is assigned once per step and keeps its value until then; every intermediate is
     assigned once, before it is used, and is used.
 
     Raises
@@ -221,10 +221,10 @@ class Listing:
     Raises
     ------
     InputError
-        A layer of no known program, a value that is missing, too many, or beyond its width.
+        A layer of an unknown program; a value that is missing, superfluous or beyond its width.
     """
 
-    programs: dict[str, Program]
+    programs: dict[str, MicrocodeProgram]
     banks: tuple[Bank, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -240,7 +240,7 @@ class Listing:
 
 
 def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
-    """Return what an operation can give, from what every name can hold.
+    """Return the interval of an operation's results, from the intervals of all names.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
     return kind.bounds(*intervals)
 
 
-def _verify(program: Program) -> None:
+def _verify(program: MicrocodeProgram) -> None:
     names = {program.input: program.input_width.interval}
     for group in (program.registers, program.constants):
         for name, width in group.items():
@@ -291,7 +291,7 @@ def _verify(program: Program) -> None:
                 raise InputError(f"{where}: a register has the width of its declaration")
             width = program.registers[target]
         elif width is None or target in names:
-            raise InputError(f"{where}: {target} is no register, nor a new name with a width")
+            raise InputError(f"{where}: {target} is neither a register nor a new name with a width")
         if operation.kind == "fit":
             result = width.interval
         if not width.holds(result):
@@ -302,7 +302,7 @@ def _verify(program: Program) -> None:
     _verify_uses(program, names.keys(), assigned, used)
 
 
-def _verify_uses(program: Program, names: Any, assigned: set[str], used: set[str]) -> None:
+def _verify_uses(program: MicrocodeProgram, names: Any, assigned: set[str], used: set[str]) -> None:
     where = f"program {program.name}"
     forgotten = [name for name in program.registers if name not in assigned]
     if forgotten:
@@ -311,10 +311,10 @@ def _verify_uses(program: Program, names: Any, assigned: set[str], used: set[str
     if idle:
         raise InputError(f"{where}: {idle[0]} is never used")
     if program.registers.get(program.spike) != Width("u", 1):
-        raise InputError(f"{where}: the spike {program.spike} is no register of u1")
+        raise InputError(f"{where}: the spike {program.spike} is not a register of u1")
 
 
-def _verify_bank(bank: Bank, programs: dict[str, Program]) -> None:
+def _verify_bank(bank: Bank, programs: dict[str, MicrocodeProgram]) -> None:
     where = f"layer {bank.layer}"
     program = programs.get(bank.program)
     if program is None:
@@ -322,7 +322,7 @@ def _verify_bank(bank: Bank, programs: dict[str, Program]) -> None:
     wanted = {**program.constants, **program.registers}
     if set(bank.values) != set(wanted):
         odd = sorted(set(bank.values) ^ set(wanted))
-        raise InputError(f"{where}: {', '.join(odd)}: missing, or not of program {program.name}")
+        raise InputError(f"{where}: {', '.join(odd)}: missing, or not in program {program.name}")
     for name, width in wanted.items():
         values = bank.values[name]
         if values.shape != (bank.size,):
@@ -338,13 +338,13 @@ def _check_width(values: IntArray, width: Width, where: str) -> None:
         raise InputError(f"{where}: {worst} is outside {low}..{high} ({width})")
 
 
-def start(program: Program, bank: Bank, batch: int) -> dict[str, IntArray]:
+def start(program: MicrocodeProgram, bank: Bank, batch: int) -> dict[str, IntArray]:
     """Return the registers before the first step, int64 (batch, n) each."""
     return {name: np.tile(bank.values[name], (batch, 1)) for name in program.registers}
 
 
 def step(
-    program: Program, bank: Bank, registers: dict[str, IntArray], total: IntArray
+    program: MicrocodeProgram, bank: Bank, registers: dict[str, IntArray], total: IntArray
 ) -> dict[str, IntArray]:
     """Execute one step for all neurons of a layer.
 

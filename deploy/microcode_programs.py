@@ -1,7 +1,7 @@
-"""The neuron programs that a chip needs in microcode, and the listing of a network.
+"""The microcode programs of the neuron models that a chip lacks, and the listing of a network.
 
-A program is written here as bare operations; the widths of its intermediates follow from those of
-its registers, constants and synaptic sums. docs/FIXED_POINT.md has the equations.
+A program is written here as operations without widths; the widths of its intermediates follow from
+those of its registers, constants and synaptic sums. docs/FIXED_POINT.md has the equations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..export.errors import InputError
 from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray
 from ..export.network import AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
 from .boards import Chip
-from .microcode import Bank, Listing, Operation, Program, Width, derived_width, narrowest
+from .microcode import Bank, Listing, MicrocodeProgram, Operation, Width, derived_width, narrowest
 from .programs import IMPOSSIBLE, MICROCODE, support
 
 
@@ -145,7 +145,7 @@ SOURCES: dict[type[Neuron], Source] = {
 """Neuron record to its program; one entry for every record that some chip needs in microcode."""
 
 
-def program(neuron: type[Neuron], sum_width: Width) -> Program:
+def program(neuron: type[Neuron], sum_width: Width) -> MicrocodeProgram:
     """Return a neuron's program for synaptic sums of a width, with the widths of every result.
 
     Raises
@@ -169,7 +169,9 @@ def program(neuron: type[Neuron], sum_width: Width) -> Program:
         if kind == "fit":
             names[target] = registers[target].interval
         operations.append(Operation(target, width, kind, operands))
-    return Program(neuron.TYPE, "a", sum_width, registers, constants, tuple(operations), "s")
+    return MicrocodeProgram(
+        neuron.TYPE, "a", sum_width, registers, constants, tuple(operations), "s"
+    )
 
 
 def _width(entry: Constant) -> Width:

@@ -12,7 +12,7 @@ import numpy as np
 from ..export.errors import InputError
 from ..export.grid import IntArray
 from ..export.network import NEURON_COUNT_MAX
-from .microcode import KINDS, WIDEST, Bank, Listing, Operation, Program, Width
+from .microcode import KINDS, WIDEST, Bank, Listing, MicrocodeProgram, Operation, Width
 
 VERSION = 1
 VALUES_PER_LINE = 16
@@ -38,7 +38,7 @@ def write(listing: Listing, notes: dict[str, tuple[str, ...]] | None = None) -> 
     return "\n".join([*lines, "", "end", ""])
 
 
-def write_program(program: Program, notes: tuple[str, ...] = ()) -> list[str]:
+def write_program(program: MicrocodeProgram, notes: tuple[str, ...] = ()) -> list[str]:
     """Return the lines of a program, the rounding of every operation as a comment."""
     lines = [f"program {program.name}", *(f"  # {note}" for note in notes)]
     lines.append(f"  input {program.input} {program.input_width}")
@@ -68,7 +68,7 @@ class _Line:
 
 
 class _Lines:
-    """The lines that are left, without comments and blanks; every complaint has its number."""
+    """The remaining lines, without comments and blanks; every error names its line."""
 
     def __init__(self, text: str, source: str) -> None:
         self._source = source
@@ -88,7 +88,7 @@ class _Lines:
     def take(self, pattern: str | re.Pattern[str], what: str) -> re.Match[str]:
         """Take the next line, which must match."""
         if self._next == len(self._lines):
-            raise InputError(f"{self._source}: ends where {what} must stand")
+            raise InputError(f"{self._source}: ends where {what} is expected")
         found = re.fullmatch(pattern, self._lines[self._next].text)
         if found is None:
             raise self.wrong(f"{self._lines[self._next].text!r} is not {what}")
@@ -102,7 +102,7 @@ class _Lines:
 
 
 def _without_comment(line: str) -> str:
-    # A layer's name may hold the sign that begins a comment.
+    # A layer's name may contain the character that begins a comment.
     quoted = re.match(r'\s*layer "(?:[^"\\]|\\.)*"', line)
     head = quoted.end() if quoted else 0
     return (line[:head] + line[head:].partition("#")[0]).strip()
@@ -114,13 +114,13 @@ def parse(text: str, source: str = "listing") -> Listing:
     Raises
     ------
     InputError
-        A line that the grammar does not have, with its number; or a listing that does not verify.
+        A line that the grammar does not allow, with its number; or a listing that does not verify.
     """
     lines = _Lines(text, source)
     version = lines.take(r"listing ([0-9]+)", "'listing VERSION'")
     if int(version[1]) != VERSION:
         raise InputError(f"{source}: listing version {version[1]}, this reads {VERSION}")
-    programs: dict[str, Program] = {}
+    programs: dict[str, MicrocodeProgram] = {}
     while lines.peek() == "program":
         program = _program(lines)
         if program.name in programs:
@@ -131,11 +131,11 @@ def parse(text: str, source: str = "listing") -> Listing:
         banks.append(_bank(lines))
     lines.take("end", "'program', 'layer' or 'end'")
     if lines.peek():
-        raise lines.wrong("stands after the end")
+        raise lines.wrong("comes after the end")
     return Listing(programs, tuple(banks))
 
 
-def _program(lines: _Lines) -> Program:
+def _program(lines: _Lines) -> MicrocodeProgram:
     name = lines.take(r"program (\S+)", "'program NAME'")[1]
     declared: dict[str, dict[str, Width]] = {"input": {}, "register": {}, "constant": {}}
     while lines.peek() != "step":
@@ -153,7 +153,7 @@ def _program(lines: _Lines) -> Program:
     ]
     counts = lines.take(r"counts((?: [a-z0-9]+ [0-9]+)+)", "'counts KIND N ...'")[1].split()
     ((input_name, input_width),) = declared["input"].items()
-    program = Program(
+    program = MicrocodeProgram(
         name,
         input_name,
         input_width,

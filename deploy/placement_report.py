@@ -68,9 +68,9 @@ def resources(placement: Placement) -> list[Resource]:
 
 
 def bottleneck(placement: Placement) -> Resource:
-    """Return the resource that decides: what closed the cores of the layer with the most of them.
+    """Return the resource that decides: what filled the cores of the layer that has the most.
 
-    Where every layer fits on one core, the resource with the largest share of a core or board.
+    If every layer fits on one core: the resource with the largest share of a core or board.
     """
     rows = {row.name: row for row in resources(placement)}
     largest = max(range(len(placement.layers)), key=placement.layer_cores)
@@ -111,7 +111,7 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "value": row.value,
                 "limit": row.limit,
                 "verified": row.verified,
-                "mend": row.mend,
+                "fix": row.fix,
             }
             for row in report.violations
         ],
@@ -169,7 +169,7 @@ def _traffic_dict(traffic: Traffic, source: str | None) -> dict[str, Any]:
     return {
         "source": source,
         "steps": traffic.steps,
-        "messages_a_step": {
+        "messages_per_step": {
             "within_cores": traffic.within,
             "between_cores": traffic.between_cores,
             "between_chips": traffic.between_chips,
@@ -177,7 +177,7 @@ def _traffic_dict(traffic: Traffic, source: str | None) -> dict[str, Any]:
         },
         "busiest": None
         if traffic.busiest is None
-        else dict(zip(("source", "target", "messages_a_step"), traffic.busiest, strict=True)),
+        else dict(zip(("source", "target", "messages_per_step"), traffic.busiest, strict=True)),
     }
 
 
@@ -187,7 +187,7 @@ def print_report(output: Output, report: Report, target: str) -> None:
     board = placement.board
     output.line(
         f"target {target}: {board.title} of {board.chip.title}, {board.cores:,} cores. No such "
-        "board is here; nothing ran on one"
+        "board is attached; nothing ran on one"
     )
     _print_layers(output, report)
     output.table(
@@ -277,7 +277,7 @@ def _print_cores(output: Output, report: Report) -> None:
         output.line(f"and {placement.cores - CORES_SHOWN:,} more cores; --json lists all")
     output.line(
         "kbit: synapse memory; in, out: axons; profiles: of decays, of thresholds; sent, recv: "
-        "messages a step to and from other cores"
+        "messages per step to and from other cores"
     )
 
 
@@ -285,11 +285,11 @@ def _print_traffic(output: Output, report: Report) -> None:
     traffic = report.traffic
     if traffic is None:
         output.line(
-            "spike traffic: not estimated, the file carries no samples; name a task (--task NAME)"
+            "spike traffic: not estimated, the file holds no samples; name a task (--task NAME)"
         )
         return
     text = (
-        f"spike traffic on {report.source}, {traffic.steps:,} steps, in messages a step: "
+        f"spike traffic on {report.source}, {traffic.steps:,} steps, in messages per step: "
         f"{traffic.between_cores:.2f} between cores, {traffic.between_chips:.2f} of them between "
         f"chips; {traffic.within:.2f} within cores, {traffic.from_host:.2f} from the host"
     )

@@ -27,7 +27,7 @@ from .violations import violations
 class Wish:
     """What was asked: the model's path, a target or None, a boards file, profiles, a file to write.
 
-    ``output`` None stands for a name beside the model.
+    ``output`` None stands for a name next to the model.
     """
 
     model: Path
@@ -69,7 +69,7 @@ def chosen_board(wish: Wish) -> Board:
 
 
 def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output) -> int:
-    """Place, print, and say by the exit code whether it fits.
+    """Place, print, and return an exit code that says whether it fits.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
     if wish.clusters is not None:
         if inputs is None or ran is None:
             raise InputError(
-                f"--cluster: {wish.model} carries no samples to measure its cost on; name a task "
+                f"--cluster: {wish.model} holds no samples to measure the cost on; name a task "
                 "(--task NAME --data DIR)"
             )
         clustered, merged = cluster(network, wish.clusters)
@@ -143,7 +143,7 @@ def _cost(inputs: Inputs, before: Stream, after: Stream) -> Cost:
 
 
 def _write(wish: Wish, network: Network) -> Path:
-    """Write the clustered network, with the file's samples and what it answers to them."""
+    """Write the clustered network, with the file's samples and its answers to them."""
     target = wish.output
     if target is None:
         target = wish.model.with_name(f"{wish.model.stem}-{wish.clusters}-profiles.net")

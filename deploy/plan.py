@@ -1,4 +1,4 @@
-"""What a target does with each layer of a network, as rows to print."""
+"""How a target runs each layer of a network, as rows to print."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LayerPlan:
+class LayerDescription:
     """How one layer runs on a target.
 
     ``process`` is what computes the neurons, ``stock`` whether it is the target's own; ``lag`` is
-    the number of steps by which the layer is late there; ``reason`` says why this process.
+    the number of steps by which the layer lags there; ``reason`` says why this process.
     """
 
     layer: str

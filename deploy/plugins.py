@@ -1,7 +1,7 @@
 """Targets of other distributions, found by the entry points of the group ``srnn.backends``.
 
 Finding them reads the metadata of installed distributions and imports nothing; a plug-in is
-imported when it is asked for, and one that is broken stands in the way of nobody else.
+imported when it is asked for, and a broken one does not affect the others.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Plugin:
         Raises
         ------
         InputError
-            It cannot be imported or called, gives something that lacks a member of ``protocol``,
-            or a backend of another name; with the distribution.
+            It cannot be imported or called, returns something that lacks a member of ``protocol``,
+            or a backend of another name; the message names the distribution.
         """
         factory = self.asked(f"loading {self.entry.value}", self.entry.load)
         backend = self.asked(f"calling {self.entry.value}", lambda: factory(options))
@@ -51,7 +51,7 @@ class Plugin:
             members = ("name", "available", "describe", "run")
             missing = ", ".join(name for name in members if not hasattr(backend, name))
             raise self._broken(
-                f"{self.entry.value} gives a {type(backend).__name__} that lacks {missing}"
+                f"{self.entry.value} returns a {type(backend).__name__} that lacks {missing}"
             )
         if getattr(backend, "name", None) != self.name:
             raise self._broken(f"its backend calls itself {getattr(backend, 'name', None)!r}")
@@ -69,7 +69,7 @@ class Plugin:
     def _broken(self, why: str) -> InputError:
         line = " ".join(why.split())
         return InputError(
-            f"target {self.name}: the plug-in of {self.distribution} is broken: {line}; mend or "
+            f"target {self.name}: the plug-in of {self.distribution} is broken: {line}; fix or "
             "uninstall it"
         )
 
@@ -85,7 +85,7 @@ class Found:
 def find(taken: tuple[str, ...]) -> Found:
     """Return what is installed; ``taken`` are names that a plug-in may not have.
 
-    Where two distributions claim one name neither gets it.
+    Where two distributions claim the same name, neither gets it.
     """
     claims: dict[str, dict[str, Plugin]] = {}
     for entry in entry_points(group=GROUP):

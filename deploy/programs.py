@@ -1,4 +1,4 @@
-"""Which neuron programs a kind of chip can run: by itself, with microcode, or not at all.
+"""Which neuron models a kind of chip can run: built in, with microcode, or not at all.
 
 A neuron type of ``export/network.py`` has one entry here; the table in docs/BOARDS.md is made of
 them.
@@ -21,13 +21,13 @@ NATIVE, MICROCODE, IMPOSSIBLE = "native", "needs microcode", "not possible"
 
 
 @dataclass(frozen=True)
-class Program:
-    """What a neuron type asks of a chip.
+class NeuronRequirements:
+    """What a neuron model requires of a chip.
 
     ``native_as``: the neuron type of the chip that computes the same, and ``how``. ``lacks``: why a
     chip with other fixed neurons cannot. ``decays`` and ``thresholds``: the parameters that make up
-    a decay profile and a threshold profile. ``counted_from_one``: decays that a chip stores less 1.
-    ``state_bits``: width of its states with their sign.
+    a decay profile and a threshold profile. ``counted_from_one``: decays that a chip stores minus
+    1. ``state_bits``: width of its states with their sign.
     """
 
     native_as: str
@@ -39,8 +39,8 @@ class Program:
     state_bits: int = 24
 
 
-PROGRAM: dict[type[Neuron], Program] = {
-    CubaLIF: Program(
+REQUIREMENTS: dict[type[Neuron], NeuronRequirements] = {
+    CubaLIF: NeuronRequirements(
         native_as="CUBA",
         how="",
         lacks="needs a current and a voltage with hard reset",
@@ -48,7 +48,7 @@ PROGRAM: dict[type[Neuron], Program] = {
         thresholds=("v_threshold",),
         counted_from_one=("i_decay",),
     ),
-    AdaptiveLIF: Program(
+    AdaptiveLIF: NeuronRequirements(
         native_as="SRNN_ALIF",
         how="",
         lacks="needs an adaptive threshold and a soft reset",
@@ -56,7 +56,7 @@ PROGRAM: dict[type[Neuron], Program] = {
         thresholds=("v_threshold", "b_step", "b_exp"),
         counted_from_one=("v_decay", "b_decay"),
     ),
-    LeakyIntegrator: Program(
+    LeakyIntegrator: NeuronRequirements(
         native_as="CUBA",
         how="a CUBA neuron whose current decays at once and whose threshold is out of reach, equal "
         "while its synaptic sum stays within 24 bits",
@@ -64,7 +64,7 @@ PROGRAM: dict[type[Neuron], Program] = {
         decays=("v_decay",),
         thresholds=(),
     ),
-    ThresholdRefractoryLIF: Program(
+    ThresholdRefractoryLIF: NeuronRequirements(
         native_as="ATRLIF",
         how="",
         lacks="needs a threshold and a refractory variable that jump at a spike",
@@ -73,7 +73,7 @@ PROGRAM: dict[type[Neuron], Program] = {
         counted_from_one=("i_decay",),
     ),
 }
-"""Neuron record to what it asks; th and r of ATRLIF have no limit in Lava, a chip cuts them."""
+"""Neuron record to its requirements; th and r of ATRLIF are unlimited in Lava, a chip cuts them."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Support:
 
 def support(chip: Chip, neuron: type[Neuron]) -> Support:
     """Say how a chip runs a neuron type."""
-    program = PROGRAM[neuron]
-    if program.native_as in chip.native_neurons:
-        return Support(NATIVE, program.how or f"{chip.title} has this neuron")
+    needs = REQUIREMENTS[neuron]
+    if needs.native_as in chip.native_neurons:
+        return Support(NATIVE, needs.how or f"{chip.title} has this neuron")
     if chip.microcode:
-        return Support(MICROCODE, f"{program.lacks}; stock tools have no such program")
+        return Support(MICROCODE, f"{needs.lacks}; stock tools have no such program")
     fixed = ", ".join(chip.native_neurons) or "no neuron of ours"
-    return Support(IMPOSSIBLE, f"{program.lacks}; {chip.title} runs {fixed} alone")
+    return Support(IMPOSSIBLE, f"{needs.lacks}; {chip.title} runs {fixed} alone")

@@ -1,4 +1,4 @@
-"""The spikes that a placed network sends between cores, as a simulated run says.
+"""The spikes that a placed network sends between cores, from a simulated run.
 
 A spike is one message to every core that the neuron reaches; graded inputs count like spikes.
 """
@@ -17,7 +17,7 @@ from .mapping import HOST, Placement
 
 @dataclass(frozen=True, eq=False)
 class Traffic:
-    """Messages a step. ``sent`` and ``received`` float64 (cores,) count other cores alone.
+    """Messages per step. ``sent`` and ``received`` float64 (cores,) count other cores only.
 
     ``within``: to the core that sent them; ``between_cores``: to another core, those to another
     chip included; ``between_chips``; ``from_host``: inputs, one for every core that they reach;

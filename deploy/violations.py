@@ -1,4 +1,4 @@
-"""Everything that keeps a network off a board, at once: layer, value, limit and mend."""
+"""Everything that keeps a network off a board, at once: layer, value, limit and fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..export.network import Layer, Network
 from .boards import LABELS, PER_CORE, Board
 from .connectivity import connectivity, largest_delay, stored_weight_bits, weight_bits
 from .mapping import Placement
-from .programs import IMPOSSIBLE, NATIVE, PROGRAM, support
+from .programs import IMPOSSIBLE, NATIVE, REQUIREMENTS, support
 
 BIAS_EXP_MAX = 7
 
@@ -23,7 +23,7 @@ class Violation:
     """A limit that a network exceeds.
 
     ``layer`` None stands for the whole network; ``limit_name`` is a key of ``boards.LABELS``;
-    ``verified`` says whether the limit is; ``mend`` what would help.
+    ``verified``: whether the limit is; ``fix``: how to fix it.
     """
 
     limit_name: str
@@ -31,14 +31,14 @@ class Violation:
     value: int | str
     limit: int | str
     verified: bool
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         """Write one line."""
         where = "network" if self.layer is None else f"layer {self.layer}"
         doubt = "" if self.verified else " (not verified)"
         value, limit = _shown(self.value), _shown(self.limit)
-        return f"{where}: {LABELS[self.limit_name]} {value}, limit {limit}{doubt}: {self.mend}"
+        return f"{where}: {LABELS[self.limit_name]} {value}, limit {limit}{doubt}: {self.fix}"
 
 
 def _shown(value: int | str) -> str:
@@ -46,7 +46,7 @@ def _shown(value: int | str) -> str:
 
 
 def violations(network: Network, placement: Placement) -> list[Violation]:
-    """Return every violation: of the inputs, of each layer, of its cores, and of the board."""
+    """Return all violations: of the inputs, of each layer, of its cores, and of the board."""
     board = placement.board
     found = list(_inputs(network, board))
     for index, layer in enumerate(network.layers):
@@ -60,26 +60,26 @@ def violations(network: Network, placement: Placement) -> list[Violation]:
 
 
 def _over(
-    board: Board, name: str, layer: Layer | None, value: int, mend: str
+    board: Board, name: str, layer: Layer | None, value: int, fix: str
 ) -> Iterator[Violation]:
     limit = board.limit(name)
     if limit.value is not None and value > limit.value:
         where = None if layer is None else layer.name
-        yield Violation(name, where, value, limit.value, limit.verified, mend)
+        yield Violation(name, where, value, limit.value, limit.verified, fix)
 
 
 def _inputs(network: Network, board: Board) -> Iterator[Violation]:
     if network.message_bits:
-        mend = "encode the inputs as spikes, or with fewer message bits"
-        yield from _over(board, "graded_payload_bits", None, network.message_bits + 1, mend)
+        fix = "encode the inputs as spikes, or with fewer message bits"
+        yield from _over(board, "graded_payload_bits", None, network.message_bits + 1, fix)
 
 
 def _program(layer: Layer, board: Board) -> Iterator[Violation]:
     found = support(board.chip, type(layer.neuron))
     if found.kind == IMPOSSIBLE:
         native = ", ".join(board.chip.native_neurons) or "none"
-        mend = f"{found.reason}; train cuba_lif neurons or take a board with microcode"
-        yield Violation("neuron_program", layer.name, layer.neuron.TYPE, native, True, mend)
+        fix = f"{found.reason}; train cuba_lif neurons or take a board with microcode"
+        yield Violation("neuron_model", layer.name, layer.neuron.TYPE, native, True, fix)
 
 
 def _widths(layer: Layer, board: Board) -> Iterator[Violation]:
@@ -90,19 +90,19 @@ def _widths(layer: Layer, board: Board) -> Iterator[Violation]:
         needed = weight_bits(synapses)
         limit = board.limit("weight_bits").value
         if limit is not None and needed > limit:
-            mend = f"{name} weights: {_fewer_bits(limit)}"
-            yield from _over(board, "weight_bits", layer, needed, mend)
+            fix = f"{name} weights: {_fewer_bits(limit)}"
+            yield from _over(board, "weight_bits", layer, needed, fix)
         elif stored_weight_bits(synapses, board.chip.synapse_format.weight_widths) is None:
             widest = board.chip.synapse_format.weight_widths[-1]
             verified = board.chip.synapse_format.verified
-            mend = f"{name} weights with exponent {synapses.weight_exp}: {_fewer_bits(widest)}"
-            yield Violation("weight_bits", layer.name, needed, widest, verified, mend)
+            fix = f"{name} weights with exponent {synapses.weight_exp}: {_fewer_bits(widest)}"
+            yield Violation("weight_bits", layer.name, needed, widest, verified, fix)
         delay = largest_delay(synapses)
-        mend = f"{name} synapses: delays of fewer than {delay} steps"
-        yield from _over(board, "delay_bits", layer, delay.bit_length(), mend)
-    program = PROGRAM[type(layer.neuron)]
-    mend = "none: the neuron's states must keep their width to give the same bits"
-    yield from _over(board, "state_bits", layer, program.state_bits, mend)
+        fix = f"{name} synapses: delays of fewer than {delay} steps"
+        yield from _over(board, "delay_bits", layer, delay.bit_length(), fix)
+    needs = REQUIREMENTS[type(layer.neuron)]
+    fix = "none: the neuron's states must keep their width to give the same bits"
+    yield from _over(board, "state_bits", layer, needs.state_bits, fix)
     yield from _decays(layer, board)
     if support(board.chip, type(layer.neuron)).kind == NATIVE:
         yield from _thresholds(layer, board)
@@ -117,21 +117,21 @@ def _fewer_bits(limit: int) -> str:
 
 def _decays(layer: Layer, board: Board) -> Iterator[Violation]:
     limit = board.limit("decay_bits").value
-    program = PROGRAM[type(layer.neuron)]
+    needs = REQUIREMENTS[type(layer.neuron)]
     if limit is None:
         return
-    for name in program.decays:
-        stored = getattr(layer.neuron, name) - (1 if name in program.counted_from_one else 0)
+    for name in needs.decays:
+        stored = getattr(layer.neuron, name) - (1 if name in needs.counted_from_one else 0)
         largest = (1 << limit) - 1
         beyond = np.flatnonzero((stored < 0) | (stored > largest))
         if beyond.size:
             worst = int(stored[beyond[0]])
-            mend = (
+            fix = (
                 f"{name} of neuron {index_list(beyond.tolist())} is stored as {worst}, outside "
                 f"0..{largest}; train time constants within it"
             )
             value = max(limit + 1, abs(worst).bit_length())
-            yield from _over(board, "decay_bits", layer, value, mend)
+            yield from _over(board, "decay_bits", layer, value, fix)
 
 
 def _thresholds(layer: Layer, board: Board) -> Iterator[Violation]:
@@ -139,13 +139,13 @@ def _thresholds(layer: Layer, board: Board) -> Iterator[Violation]:
     threshold = getattr(layer.neuron, "v_threshold", None)
     if limit is None or threshold is None:
         return
-    # Thresholds that no 24-bit membrane reaches are stored as the largest that there is.
+    # Thresholds that no 24-bit membrane potential reaches are stored as the largest possible one.
     reachable = threshold < (1 << 17)
     beyond = np.flatnonzero(reachable & (threshold >= (1 << limit)))
     if beyond.size:
         bits = int(threshold[beyond].max()).bit_length()
-        mend = f"neuron {index_list(beyond.tolist())}: a larger weight unit lowers thresholds"
-        yield from _over(board, "threshold_bits", layer, bits, mend)
+        fix = f"neuron {index_list(beyond.tolist())}: a larger weight unit lowers thresholds"
+        yield from _over(board, "threshold_bits", layer, bits, fix)
 
 
 def _biases(layer: Layer, board: Board) -> Iterator[Violation]:
@@ -157,11 +157,11 @@ def _biases(layer: Layer, board: Board) -> Iterator[Violation]:
     beyond = np.flatnonzero(bits > limit)
     if beyond.size:
         worst = int(beyond[np.argmax(bits[beyond])])
-        mend = (
+        fix = (
             f"bias {int(bias[worst])} of neuron {worst} ({beyond.size:,} in all): round biases to "
             f"{limit} bits times a power of 2 up to 2^{BIAS_EXP_MAX}"
         )
-        yield from _over(board, "bias_bits", layer, int(bits.max()), mend)
+        yield from _over(board, "bias_bits", layer, int(bits.max()), fix)
 
 
 def mantissa_bits(bias: IntArray) -> IntArray:
@@ -185,14 +185,14 @@ def _fans(layer: Layer, above: Layer | None, board: Board) -> Iterator[Violation
         fan_out += loop.fan_out
     if above is not None:
         fan_out += connectivity(above.synapses).fan_out
-    for name, fan, mend in (
+    for name, fan, fix in (
         ("fan_in", fan_in, "a smaller layer below, fewer recurrent synapses, or sparser weights"),
         ("fan_out", fan_out, "a smaller layer above, fewer recurrent synapses, or sparser weights"),
     ):
-        yield from _over(board, name, layer, int(fan.max()), mend)
+        yield from _over(board, name, layer, int(fan.max()), fix)
 
 
-_CORE_MENDS = {
+_CORE_FIXES = {
     "neurons_per_core": "a smaller layer",
     "synapse_bits_per_core": "fewer weight bits, sparser weights, or a smaller layer below",
     "input_axons_per_core": "a smaller layer below, a smaller recurrent layer, or sparser weights",
@@ -209,9 +209,9 @@ def _per_core(placement: Placement, layer: int) -> Iterator[Violation]:
         used = placement.used[name][cores]
         if limit.value is not None and used.max() > limit.value:
             over = int(np.count_nonzero(used > limit.value))
-            mend = f"on {over:,} of its {used.size:,} cores: {_CORE_MENDS[name]}"
+            fix = f"on {over:,} of its {used.size:,} cores: {_CORE_FIXES[name]}"
             where = placement.layers[layer]
-            yield Violation(name, where, int(used.max()), limit.value, limit.verified, mend)
+            yield Violation(name, where, int(used.max()), limit.value, limit.verified, fix)
 
 
 def _cores(placement: Placement) -> Iterator[Violation]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import Parser
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
+from .terminal import on_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -33,6 +34,7 @@ __all__ = [
     "LateText",
     "Output",
     "make_parser",
+    "on_terminal",
     "plain",
     "run_command",
     "run_parsed",
@@ -105,7 +107,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for people; silent with ``--json``."""
         if not self.as_json:
-            wrap = sys.stdout.isatty() or "COLUMNS" in os.environ
+            wrap = on_terminal(sys.stdout) or "COLUMNS" in os.environ
             for part in text.split("\n"):
                 self._write(wrapped(part, _width()) if wrap else [part])
             self._after_table = False
@@ -120,7 +122,7 @@ class Output:
         if self.as_json:
             return
         width = _width()
-        bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.name != "nt"
+        bold = on_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.name != "nt"
         start, end = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
         lines = table_lines(
@@ -146,25 +148,9 @@ class Output:
 
     def progress(self) -> Progress:
         """Return a progress bar on standard error, hidden where that is no terminal."""
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from .progress import Bar
 
-        console = Console(stderr=True)
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        return Bar()
 
 
 def _width() -> int:

@@ -165,7 +165,7 @@ def _hdf5(path: Path) -> FileKind | None:
         return NETWORK
     if "node" in groups:
         return NIR
-    # A network that has lost its groups is none that srnn wrote; what reads it says what is missing.
+    # Of a network that has lost its groups the reader says what is missing.
     return ARRAYS if datasets and not groups and path.suffix != ".net" else None
 
 

@@ -1,12 +1,13 @@
-"""What a run did, counted: spikes, synaptic operations, neuron updates, in NeuroBench's terms.
+"""Counts of what a run did: spikes, synaptic operations, neuron updates, in NeuroBench's terms.
 
 A synaptic operation is counted per non-zero weight that a non-zero message meets: an accumulate
 (AC) where the layer's messages are binary, a multiply-accumulate (MAC) where they are graded,
-whatever values they take. *Dense* counts every weight at every step; of a convolution the taps that
-fall on its padding are no synapses and count nowhere. *Membrane Updates* are the membranes v that
-differ from those of the step before; at a sample's first step all count. NeuroBench 2.3.0 counts
-the same way from the outputs of a float model (its Synaptic Operations, Activation Sparsity,
-Membrane Updates); there, graded inputs that happen to be -1, 0 or 1 throughout a call count as ACs.
+whatever values they take. *Dense* counts every weight at every step; taps of a
+convolution that fall on its padding are not synapses and are never counted. *Membrane Updates* are
+the membrane potentials v that differ from the step before; at a sample's first step all count.
+NeuroBench 2.3.0 counts the same way from the outputs of a float model (its Synaptic Operations,
+Activation Sparsity, Membrane Updates); there, graded inputs that happen to be -1, 0 or 1 throughout
+a call count as ACs.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class LayerActivity:
     ``weights``: synapses, zero weights included; ``adaptive`` bool (n,): neurons whose threshold a
     spike raises; ``recurrent``: whether there are recurrent synapses; ``graded``: whether messages
     from below carry values. ``spikes`` int64 (n,): spikes of each neuron; ``last_spikes``:
-    those of samples' last steps, which reach no recurrent synapse. ``counts`` int64 (samples, 6):
-    events from below, recurrent events, operations of each, spikes, Membrane Updates.
+    those in the last step of each sample, which reach no recurrent synapse. ``counts`` int64
+    (samples, 6): events from below, recurrent events, operations of each, spikes, Membrane Updates.
     ``lengths`` int64 (samples,): steps of each sample.
     """
 
@@ -65,7 +66,7 @@ class LayerActivity:
 
     @property
     def steps(self) -> int:
-        """Steps of all samples together."""
+        """Steps of all samples in total."""
         return int(self.lengths.sum())
 
     @property
@@ -194,7 +195,7 @@ class LayerActivity:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything as plain values, sums over all samples unless the name says else."""
+        """Return everything as plain values: sums over all samples unless the name differs."""
         return {
             "name": self.name,
             "neuron": self.neuron,
@@ -223,7 +224,7 @@ class Activity:
     """Counts of a run.
 
     ``lengths`` int64 (samples,): steps of each sample; ``input_events`` int64 (channels,): inputs
-    that were not 0; ``layers``: one entry a layer.
+    that were not 0; ``layers``: one entry per layer.
     """
 
     lengths: IntArray
@@ -246,7 +247,7 @@ class Activity:
 
     @property
     def steps(self) -> int:
-        """Steps of all samples together."""
+        """Steps of all samples in total."""
         return int(self.lengths.sum())
 
     @property
@@ -326,7 +327,7 @@ class Activity:
         return {name: distribution(values) for name, values in self.by_sample().items()}
 
     def step_distributions(self) -> dict[str, Distribution | None]:
-        """Describe how the counts per step of a sample spread; samples without a step left out."""
+        """Describe how the counts per step of a sample spread, without empty samples."""
         ran = self.lengths > 0
         return {
             name: distribution(values[ran] / self.lengths[ran])
@@ -346,7 +347,7 @@ class Activity:
         return {name: count / share if share else 0.0 for name, count in counts}
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything as plain values, as the reports write it."""
+        """Return everything as plain values, in the form that reports use."""
         return {
             "samples": self.samples,
             "steps": self.steps,

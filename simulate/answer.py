@@ -1,4 +1,4 @@
-"""The answer of a readout so far, step by step: what ``export/readout.py`` gives for the prefix."""
+"""The answer of a readout so far: what ``export/readout.py`` returns for the steps seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..export.network import Network
 from ..export.readout import class_output, softmax
 
 BUFFERED = 64
-"""Outputs that wait before they are added to a sum over time, so that a step costs little."""
+"""Outputs that are buffered before they are added to a sum over time, so that a step is cheap."""
 
 
 class RunningAnswer:
@@ -28,7 +28,7 @@ class RunningAnswer:
     def restore(
         self, steps: int, total: npt.NDArray[np.float64], last: npt.NDArray[np.int32]
     ) -> None:
-        """Go on after so many steps, whose sum is ``total`` and whose last output was ``last``."""
+        """Continue after ``steps`` steps with sum ``total`` and last output ``last``."""
         self.row = self._folded = 0
         self._steps = steps
         self._total = np.array(total, np.float64)
@@ -46,7 +46,7 @@ class RunningAnswer:
         return self._total.copy()
 
     def advance(self) -> npt.NDArray[np.int32]:
-        """Take note of the output in the present row, and return it."""
+        """Count the output in the current row, and return it."""
         self._last = self.outputs[self.row].copy()
         self._steps += 1
         self.row += 1
@@ -58,7 +58,7 @@ class RunningAnswer:
     def scores(self) -> npt.NDArray[np.float64] | None:
         """Return the class scores after the last step, float64 (classes,).
 
-        They are those that ``export.readout.scores`` gives for the steps so far. None before the
+        They are those that ``export.readout.scores`` returns for the steps so far. None before the
         first step, and for a readout over time before it has counted one.
         """
         if self._steps == 0:
@@ -72,7 +72,7 @@ class RunningAnswer:
         return self._total / self.counted if mean else self._total.copy()
 
     def _fold(self) -> None:
-        """Add the outputs that wait, one after the other as a sum over time does."""
+        """Add the buffered outputs one after the other, in the order of a sum over time."""
         first = self._steps - self.row + self._folded
         start = self._folded + max(self._network.readout.skip_steps - first, 0)
         self._folded = self.row

@@ -1,4 +1,4 @@
-"""Trained dense baselines beside a spiking network: what they cost and how right they are.
+"""Trained dense baselines to compare with a spiking network: their cost and accuracy.
 
 ``srnn-train RECIPE --model.baseline lstm`` trains one; its ``model.pt`` says its layers and the
 accuracy that training measured on each split.
@@ -17,7 +17,7 @@ from ..export.network import Network
 from .operations import FormulaLayer
 
 _KINDS = {"rnn": "rnn", "gru": "gru", "lstm": "lstm", "linear": "linear", "li": "li"}
-"""What the formulas call the layers of a dense baseline. Its one product of a decay is ``li``'s."""
+"""The formulas' names for the layers of a dense baseline; only the readout ``li`` has a decay."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def read_baselines(
     paths
         Files ``model.pt``.
     network
-        The network that they stand beside.
+        The network that they are compared with.
     split
         Split whose recorded accuracy counts; None where the network ran on no split, so that no
         accuracy can be compared.
@@ -47,7 +47,7 @@ def read_baselines(
     Raises
     ------
     InputError
-        No ``model.pt``; a spiking model; one that was trained on another task.
+        Not a ``model.pt``; a spiking model; a model that was trained on another task.
     """
     return tuple(_read(path, network, split) for path in paths)
 
@@ -56,7 +56,9 @@ def _read(path: str | os.PathLike[str], network: Network, split: str | None) -> 
     model = read_model(path)
     own, other = network.task.get("name"), model.task.get("name")
     if own != other:
-        raise InputError(f"{path}: a baseline of task {other}, the network is one of {own}")
+        raise InputError(
+            f"{path}: a baseline of task {other}, the network is of {own}; give a baseline of {own}"
+        )
     recorded = model.metrics.get(split) if split is not None else None
     accuracy = recorded.get("accuracy") if isinstance(recorded, dict) else None
     if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:

@@ -33,7 +33,7 @@ EXAMPLE = """\
   srnn-simulate model.net --input recording.npz --trace run.h5 --trace-states v,d
   srnn-simulate model.net --task ecg --report report.html
   srnn-simulate a.net b.net --task ecg --report compared.html
-  cat sensor.csv | srnn-simulate model.net --stream     labels as samples come"""
+  cat sensor.csv | srnn-simulate model.net --stream     labels as samples arrive"""
 
 PREDICTIONS_SHOWN = 20
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     what.add_argument(
         "--split",
         choices=("test", "validation", "train"),
-        help="part of the task's data (default: test)",
+        help="split of the task's data (default: test)",
     )
     what.add_argument("--download", action="store_true", help="fetch missing files of the task")
     what.add_argument(
@@ -69,14 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help=".npz, .npy, .h5 or .csv of integers (sample, time, channel) or (time, channel)",
     )
-    what.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
+    what.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
     parser.add_argument(
-        "--batch-size", type=int, default=64, metavar="N", help="samples at a time (default: 64)"
+        "--batch-size", type=int, default=64, metavar="N", help="samples per batch (default: 64)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: all processors")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: one per processor")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write spikes and output, HDF5")
     parser.add_argument(
-        "--trace-states", default="", metavar="LIST", help="states to write too, such as v,d"
+        "--trace-states", default="", metavar="LIST", help="states to write as well, such as v,d"
     )
     cli_energy.add_arguments(parser)
     cli_report.add_arguments(parser)
@@ -175,8 +175,8 @@ def _load_task(arguments: argparse.Namespace, path: Path, network: Network) -> T
         )
     if same and plain(task.description()).get("encoder") != plain(stored.get("encoder")):
         raise InputError(
-            f"{name}: encodes its data otherwise than the network was trained on; use the version "
-            "of srnn that trained it"
+            f"{name}: encodes its data differently from the training of this network; use the "
+            "version of srnn that trained it"
         )
     return task
 
@@ -358,4 +358,4 @@ def _print_activity(output: Output, activity: Activity, seconds: float) -> None:
     if activity.activation_sparsity is not None:
         output.line(f"activation sparsity {activity.activation_sparsity:.4f}")
     rate = activity.steps / seconds if seconds > 0 else 0.0
-    output.line(f"{activity.steps:,} sample-steps in {seconds:.2f} s ({rate:,.0f} a second)")
+    output.line(f"{activity.steps:,} sample-steps in {seconds:.2f} s ({rate:,.0f} per second)")

@@ -1,4 +1,4 @@
-"""What ``srnn-simulate --energy`` and ``--pilot`` print and answer."""
+"""What ``srnn-simulate --energy`` and ``--pilot`` print and return."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--energy",
         action="store_true",
-        help="estimate energy by every model, beside LSTM, GRU and RNN of the same shape; print "
-        "how soon the network is right",
+        help="estimate energy by every model, next to LSTM, GRU and RNN of the same shape; print "
+        "how soon the network answers correctly",
     )
     group.add_argument(
         "--energy-models",
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="TOML file of energy models of your own, beside the bundled ones; repeatable",
+        help="TOML file with your own energy models, in addition to the bundled ones; repeatable",
     )
     group.add_argument(
         "--baseline",
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="model.pt",
         help="a trained dense network of the same task (srnn-train RECIPE --model.baseline lstm) "
-        "to stand beside it with its accuracy (needs torch); repeatable",
+        "to compare with, with its accuracy (needs torch); repeatable",
     )
     group.add_argument(
         "--pilot",
@@ -101,7 +101,7 @@ def wanted(arguments: argparse.Namespace) -> bool:
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Read the files that are given, so that a mistake in them is told before the run.
+    """Read the files that are given, so that a mistake in them is reported before the run.
 
     Raises
     ------
@@ -126,14 +126,14 @@ def energy_results(
     *,
     split: str | None = None,
 ) -> dict[str, Any]:
-    """Print the energy tables that are asked for, and return what goes into the JSON.
+    """Print the requested energy tables, and return what goes into the JSON.
 
     ``split``: of the task's data, None where the network ran on something else.
     """
     if not wanted(arguments):
         return {}
     if activity.steps == 0:
-        raise InputError("--energy: no step was run, so there is nothing to estimate")
+        raise InputError("--energy: no step was run, so nothing can be estimated")
     models = read_energy_models(arguments.energy_models)
     report = energy_report(
         network,
@@ -166,11 +166,11 @@ def print_energy(output: Output, report: EnergyReport) -> None:
             "model",
             "network",
             "accuracy",
-            "a step",
-            "an inference",
+            "per step",
+            "per inference",
             "range",
             "times",
-            "a right answer",
+            "per correct answer",
         ),
         [
             (
@@ -187,11 +187,11 @@ def print_energy(output: Output, report: EnergyReport) -> None:
         ],
     )
     output.line(
-        "range: of an inference, by the models' constants; times: as a multiple of the first;\n"
-        "a right answer: energy of all answers for each right one, where the accuracy is known"
+        "range: per inference, from the models' constants; times: as a multiple of the first;\n"
+        "per correct answer: energy of all answers by the correct ones, if the accuracy is known"
     )
     for model in report.models:
-        checked = "" if model.verified else " Constants second-hand, not verified."
+        checked = "" if model.verified else " Constants from secondary sources, not verified."
         output.line(
             f"{model.name}: {model.title}. Includes {model.includes}. Leaves out {model.excludes}."
             f"{checked}"
@@ -200,28 +200,28 @@ def print_energy(output: Output, report: EnergyReport) -> None:
     for one in report.references:
         known = "" if one.accuracy is None else f", accuracy {one.accuracy:.3f}"
         output.line(
-            f"{one.title}: {joules(one.joules_per_inference)} an inference{known}. {one.task}; "
+            f"{one.title}: {joules(one.joules_per_inference)} per inference{known}. {one.task}; "
             f"{one.conditions}. {one.source}{'' if one.verified else ' (not verified)'}"
         )
 
 
 def print_pilot(output: Output, report: PilotReport) -> None:
-    """Print a pilot's estimated options, and apart from them the measured ones."""
+    """Print a pilot's estimated options, and the measured ones separately."""
     pilot = report.pilot
     for kind in ("estimated", MEASURED):
         options = report.of_kind(kind)
         if options:
             output.table(
                 f"pilot, {kind}: {pilot.sensors:,} sensors, "
-                f"{pilot.inferences_per_day:,.0f} inferences a day each",
+                f"{pilot.inferences_per_day:,.0f} inferences per day each",
                 (
                     "network",
                     "source" if kind == MEASURED else "model",
                     "accuracy",
-                    "mean power of one",
+                    "mean power of a sensor",
                     "battery, days",
-                    "kWh a year",
-                    f"{pilot.currency} a year",
+                    "kWh per year",
+                    f"{pilot.currency} per year",
                     "idle power",
                 ),
                 [_pilot_row(option) for option in options],
@@ -240,8 +240,8 @@ def _pilot_row(option: PilotOption) -> tuple[Any, ...]:
         option.accuracy,
         _shown(option.mean_watts, "W"),
         None if option.battery_days is None else _numbers(option.battery_days),
-        _numbers(option.kilowatt_hours_a_year),
-        _numbers(option.cost_a_year),
+        _numbers(option.kilowatt_hours_per_year),
+        _numbers(option.cost_per_year),
         "included" if option.idle_included else "not given",
     )
 
@@ -276,7 +276,7 @@ def _numbers(found: Range) -> str:
 
 
 class AnswersSoFar:
-    """Collects what a network would answer after each step, batch by batch."""
+    """Collects the answers that a network would give after each step, batch by batch."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -298,7 +298,7 @@ class AnswersSoFar:
 
 
 def answers_wanted(arguments: argparse.Namespace, network: Network) -> AnswersSoFar | None:
-    """Return what collects answers for an early-exit curve, where one is wanted and possible."""
+    """Return what collects answers for an early-exit curve, if wanted and possible."""
     once = not network.readout.per_step
     return AnswersSoFar(network) if wanted(arguments) and once else None
 
@@ -312,18 +312,18 @@ def time_to_answer(
     *,
     output: Output,
 ) -> dict[str, Any]:
-    """Print and return how soon the network is right.
+    """Print and return how soon the network answers correctly.
 
     ``labels``: targets, lengths and labelled steps (or None) of the split; ``answers``: those so
-    far of a network that answers once a sample, else None; ``energy``: an ``EnergyReport`` as plain
-    values.
+    far of a network that answers once per sample, else None; ``energy``: an ``EnergyReport`` as
+    plain values.
     """
     targets, lengths, valid = labels
     if answers is None:
         latency = decision_latency(predictions, targets, lengths, valid)
         rows: Iterable[tuple[str, Any]] = [("all", latency), *_named(network, latency)]
         output.table(
-            "decision latency: steps from a change of label to the first right answer that lasts "
+            "decision latency: steps from a change of label to the first correct answer that lasts "
             f"{latency.hold} steps",
             ("new label", "changes", "missed", "median", "95th percentile"),
             [
@@ -343,7 +343,7 @@ def time_to_answer(
     exits = confident_exits(joined, targets)
     shown = np.unique(np.linspace(0, len(curve.steps) - 1, CURVE_POINTS).astype(int))
     output.table(
-        "accuracy over the steps seen",
+        "accuracy over the number of steps seen",
         ("steps", "accuracy"),
         [(int(curve.steps[i]), float(curve.accuracy[i])) for i in shown],
     )
@@ -351,7 +351,7 @@ def time_to_answer(
     per_step = {one["model"]: Range(**one["joules_per_step"]) for one in estimates}
     first = next(iter(per_step))
     output.table(
-        f"stopping at a confidence; energy until then estimated by {first}",
+        f"stopping at a given confidence; energy until then estimated by {first}",
         ("confidence", "accuracy", "mean steps", "stopped early", "energy"),
         [
             (

@@ -14,6 +14,7 @@ from ..export.console import EXIT_NO, EXIT_OK, Output
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
+from .report.values import shown
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a report: FILE.html, FILE.json and FILE-tables/*.csv; several networks are "
         "compared side by side (docs/REPORT.md)",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    group.add_argument("--overwrite", action="store_true", help="replace an existing report")
     group.add_argument(
         "--report-samples",
         metavar="LIST",
@@ -56,12 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Refuse what does not go together.
+    """Refuse options that do not go together.
 
     Raises
     ------
     InputError
-        Report options without a report, several networks without one, options that it leaves out.
+        Report options without a report, several networks without a report, or options that a
+        report does not take.
     """
     if arguments.report is None:
         for name in OPTIONS:
@@ -74,11 +76,13 @@ def check_arguments(arguments: argparse.Namespace) -> None:
             )
         return
     if arguments.trace is not None:
-        raise InputError("--trace: not together with --report; run the command twice")
+        raise InputError("--trace: cannot be combined with --report; run the command twice")
     if len(arguments.networks) > 1:
         for name in ("float_model", "placement", "pilot", "report_samples", "baseline"):
             if getattr(arguments, name):
-                raise InputError(f"--{name.replace('_', '-')}: is about one network, not several")
+                raise InputError(
+                    f"--{name.replace('_', '-')}: applies to one network only; name one"
+                )
 
 
 def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -> int:
@@ -89,7 +93,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     InputError
         Files that cannot be read, run or written.
     """
-    # Said before a long run: a package that is missing, a file that is there.
+    # Checked before a long run: a missing package, an existing file.
     import jinja2  # noqa: F401
     import matplotlib as mpl  # noqa: F401
 
@@ -133,11 +137,12 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     size = arguments.report.stat().st_size
     for evidence in evidences:
         scores = ", ".join(f"{k.replace('_', ' ')} {v:.4f}" for k, v in evidence.metrics.items())
-        output.line(f"{evidence.path}: {evidence.data.source}, {evidence.data.count:,} samples")
+        count = shown(evidence.data.count, "integer", "samples")
+        output.line(f"{evidence.path}: {evidence.data.source}, {count}")
         if scores:
             output.line(scores)
     output.line(
-        f"Wrote {arguments.report} ({size / 1e6:.1f} MB) and {len(files) - 1} files beside it"
+        f"Wrote {arguments.report} ({size / 1e6:.1f} MB) and {len(files) - 1} files next to it"
     )
     output.result(
         {
@@ -196,7 +201,7 @@ def _samples(text: str | None, count: int) -> tuple[int, ...] | None:
 
 
 def _part(arguments: argparse.Namespace) -> str | None:
-    """Return the split of a task's data that is asked for, or None."""
+    """Return the requested split of a task's data, or None."""
     if arguments.input is not None:
         return None
     if arguments.task or arguments.data or arguments.split or arguments.download:

@@ -1,4 +1,4 @@
-"""``srnn-simulate --stream``: samples from standard input, a line a step; labels as they come."""
+"""``srnn-simulate --stream``: samples from standard input, a line per step; labels as they come."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--stream",
         action="store_true",
-        help="read samples from standard input, CSV or JSON lines, a line a time step, encode them "
-        "as the network's training did, and print step and label as they come",
+        help="read samples from standard input, CSV or JSON lines, one per time step, encode them "
+        "as in the network's training, and print step and label as they come",
     )
     group.add_argument(
-        "--encoded", action="store_true", help="the lines hold the network's integers already"
+        "--encoded", action="store_true", help="the lines already hold the network's integers"
     )
     group.add_argument(
         "--columns", metavar="LIST", help="columns to use, by number from 1 or by name: 2,3"
     )
     group.add_argument(
-        "--changes", action="store_true", help="print a line where the label changes only"
+        "--changes", action="store_true", help="print a line only where the label changes"
     )
     group.add_argument(
         "--monitor",
         metavar="FILE",
-        help="add a line of JSON a window to FILE (-: standard output): firing rates, headroom of "
-        "states, drift from the calibration",
+        help="append a JSON line per window to FILE (-: standard output): firing rates, headroom "
+        "of states, drift from the calibration",
     )
     group.add_argument(
-        "--window", type=int, metavar="N", help="steps of a monitor's window (default: 1000)"
+        "--window", type=int, metavar="N", help="steps per window of the monitor (default: 1000)"
     )
 
 
@@ -67,14 +67,14 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     given = [name for name in _STREAM if getattr(arguments, name)]
     if not arguments.stream:
         if given:
-            raise InputError(f"--{given[0]}: is for --stream")
+            raise InputError(f"--{given[0]}: needs --stream")
         return
     other = [name for name in _BATCH if getattr(arguments, name, None)]
     if other:
         name = other[0].replace("_", "-")
-        raise InputError(f"--{name}: not with --stream, which reads standard input")
+        raise InputError(f"--{name}: cannot be combined with --stream, which reads standard input")
     if arguments.window is not None and arguments.monitor is None:
-        raise InputError("--window: is of --monitor FILE")
+        raise InputError("--window: needs --monitor FILE")
     if arguments.window is not None and arguments.window < 1:
         raise InputError(f"--window: {arguments.window} is below 1")
 
@@ -105,7 +105,7 @@ def stream(arguments: argparse.Namespace, network: Network, output: Output) -> i
             if watch is not None:
                 watch.end()
     if simulator.steps == 0 and code == EXIT_OK:
-        raise InputError(f"{INPUT}: holds no sample; give a line of {columns} numbers a step")
+        raise InputError(f"{INPUT}: holds no sample; give one line of {columns} numbers per step")
     return code
 
 
@@ -165,7 +165,7 @@ def _rows(
 
 
 class _Printer:
-    """Writes a line a step, or a change, to standard output, and flushes it."""
+    """Writes one line per step, or per change, to standard output, and flushes it."""
 
     def __init__(self, simulator: StreamingSimulator, as_json: bool, changes: bool) -> None:
         self._simulator, self._json, self._changes = simulator, as_json, changes
@@ -191,7 +191,7 @@ class _Printer:
 
 
 class _Watch:
-    """Writes the monitor's reports, and a remark to standard error where drift begins."""
+    """Writes the monitor's reports, and a line to standard error where drift begins."""
 
     def __init__(self, monitor: Monitor, file: TextIO, output: Output) -> None:
         self._monitor, self._file, self._output = monitor, file, output
@@ -226,12 +226,12 @@ def _watch(
     if calibration is None:
         output.note(
             f"srnn-simulate: {arguments.network}: holds no calibration and no samples, so drift "
-            "cannot be told; export it anew with srnn-export"
+            "cannot be detected; export it again with srnn-export"
         )
     monitor = Monitor(simulator, calibration, arguments.window or 1000)
     if arguments.monitor == "-":
         return _Watch(monitor, sys.stdout, output)
-    # Added to: a log goes on where the last run of it ended.
+    # Appended: a log continues where the last run ended.
     path = Path(arguments.monitor)
     return _Watch(monitor, stack.enter_context(path.open("a", encoding="utf-8")), output)
 

@@ -1,8 +1,8 @@
-"""Convolutions and delays of neurons inside the kernels, in both widths of ``vectors.py``.
+"""Convolutions and delays per neuron inside the kernels, in both widths of ``vectors.py``.
 
 A spike adds one line of weights for each tap of the kernel that it reaches: the weights of all
-output channels at one output position, which lie side by side in memory, in the weights as in the
-sums. The sums, a position at a time, are turned into drives, a channel at a time, once a step.
+output channels at one output position, which are adjacent in memory, in the weights as in the
+sums. Once per step the sums, stored by position, are turned into drives, stored by channel.
 
 A delay of a neuron holds back all that its synapses deliver, so whole drives wait in a ring.
 """

@@ -1,6 +1,6 @@
 """What the cores of a chip do in a run: synaptic operations by source, axon messages between cores.
 
-Where neurons lie is an argument, so that a placement of any origin can be given; for those of
+The core of each neuron is an argument, so that any placement can be given; for those of
 ``srnn-deploy --dry-run`` it is ``Placement.core_of``.
 """
 
@@ -20,7 +20,7 @@ from .activity import Activity
 from .reference import convolved
 
 _ENTRIES = 1 << 22
-"""Weights of a convolution that are written out at a time."""
+"""Weights of a convolution that are expanded at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +64,11 @@ class CoreActivity:
 
     @property
     def messages_between_cores(self) -> int:
-        """Messages that leave their core, the host's left out."""
+        """Messages that leave their core, without those of the host."""
         return int(self.between[1:].sum() - np.trace(self.between[1:]))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts, a row a core."""
+        """Return the counts, one row per core."""
         return {
             "messages": self.messages,
             "messages_between_cores": self.messages_between_cores,
@@ -93,7 +93,7 @@ class CoreActivity:
 def core_activity(
     network: Network, activity: Activity, core_of: Sequence[npt.ArrayLike]
 ) -> CoreActivity:
-    """Share a run's counts out among cores.
+    """Distribute a run's counts over cores.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _reach(connection: Connection, core_of: IntArray, cores: int) -> IntArray:
         for core in np.unique(core_of):
             found[:, core] = np.count_nonzero(connection.weight[core_of == core], axis=0)
         return found
-    # A tap that meets no source has no synapse, so unit messages show what each source reaches.
+    # A tap without a source has no synapse, so unit messages show what each source reaches.
     share = max(_ENTRIES // connection.n_out, 1)
     for start in range(0, connection.n_in, share):
         stop = min(start + share, connection.n_in)

@@ -1,4 +1,4 @@
-"""From the events of a step to drives: what connections deliver to a layer, by its record.
+"""From the events of a step to drives: what connections deliver to a layer, as its record says.
 
 ``lists`` are the addresses of the events' sources and, where they are graded, values, else 0; a
 step's events are ``lo`` to ``hi``. ``layer`` is a record of ``kernels.LAYER``.
@@ -113,17 +113,17 @@ def deliver_below(layer, scratch, lists, lo, hi, step):
 
 
 @njit
-def deliver_lateral(layer, scratch, lists, lo, hi, step):
+def deliver_recurrent(layer, scratch, lists, lo, hi, step):
     """Add to the drives of a narrow layer what its recurrent synapses deliver, with delays."""
-    drive, other = scratch + layer.drive, scratch + layer.lateral_drive
+    drive, other = scratch + layer.drive, scratch + layer.recurrent_drive
     deliver(
-        False, layer.blocks, other, other, layer.lateral_weight, layer.lateral_factor,
-        layer.lateral_offset, layer.lateral_left, layer.lateral_right, lists, lo, hi,
+        False, layer.blocks, other, other, layer.recurrent_weight, layer.recurrent_factor,
+        layer.recurrent_offset, layer.recurrent_left, layer.recurrent_right, lists, lo, hi,
     )  # fmt: skip
     width = layer.blocks * BLOCK
-    if layer.lateral_late != 0:
+    if layer.recurrent_late != 0:
         hold_back(
-            np.int32(0), other, layer.lateral_late, scratch + layer.lateral_future,
-            layer.lateral_slots, layer.n, width, step,
+            np.int32(0), other, layer.recurrent_late, scratch + layer.recurrent_future,
+            layer.recurrent_slots, layer.n, width, step,
         )  # fmt: skip
     _add(drive, other, width)

@@ -26,7 +26,7 @@ class Distribution:
 
 
 def distribution(values: npt.ArrayLike) -> Distribution | None:
-    """Describe one value a sample, (samples,); None without any."""
+    """Describe one value per sample, (samples,); None without any."""
     array = np.asarray(values, dtype=np.float64).reshape(-1)
     if array.size == 0:
         return None

@@ -1,7 +1,7 @@
 """Energy models: what operations cost, as data with sources; ``energy.toml`` and users' files.
 
 A model turns counts (``operations.py``) into joules; its numbers are estimates. A reference is what
-others measured on a whole system; the two are different records and never stand in one column.
+others measured on a whole system; the two are different records and never share a column.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .operations import KINDS, Operations
 _PACKAGE = __name__.rpartition(".")[0]
 
 RUNS = ("any", "events", "dense")
-"""What a machine takes: any operations; spiking networks alone; any network, all of its weights."""
+"""What a machine runs: any operations; spiking networks only; any network, with all its weights."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """A quantity with the range that its constants leave open: ``low <= value <= high``.
+    """A quantity with the uncertainty of its constants: ``low <= value <= high``.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class Cost:
 
     def __post_init__(self) -> None:
         if not self.source.strip():
-            raise InputError("source: is empty; every constant names its source")
+            raise InputError("source: is empty; name the source of the constant")
         if self.value < 0 or (self.low is not None and self.low < 0):
             raise InputError(f"value {self.value}, low {self.low}: a cost is not negative")
         _ = self.range
@@ -119,8 +119,8 @@ class Cost:
 class EnergyModel:
     """A named set of costs: what it includes and excludes, and joules of the kinds it counts.
 
-    ``runs``: ``events``, spiking networks alone; ``dense``, any network, all weights at every step;
-    ``any``, whatever the operations are.
+    ``runs``: ``events``, spiking networks only; ``dense``, any network, all weights at every step;
+    ``any``, any operations.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class EnergyModel:
             if not getattr(self, name).strip():
                 raise InputError(f"{name}: is empty")
         for kind in self.joules:
-            check_known("operation", kind, KINDS, "joules")
+            check_known("kind of operation", kind, KINDS, "joules")
         if not self.joules:
             raise InputError("joules: has no cost")
 
@@ -156,20 +156,20 @@ class EnergyModel:
         return {kind: cost.range * getattr(operations, kind) for kind, cost in self.joules.items()}
 
     def joules_of(self, operations: Operations) -> Range:
-        """Return the joules of so many operations."""
+        """Return the joules of these operations."""
         total = Range(0.0, 0.0, 0.0)
         for part in self.parts(operations).values():
             total += part
         return total
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the model as its file has it, with ``verified`` of all its constants."""
+        """Return the model as in its file, with ``verified`` of all its constants."""
         return {**asdict(self), "verified": self.verified}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What others measured on a system: joules an inference, and under which conditions.
+    """What others measured on a system: joules per inference, and under which conditions.
 
     Raises
     ------
@@ -237,7 +237,7 @@ class EnergyModels:
 def read_energy_models(paths: Sequence[str | os.PathLike[str]] = ()) -> EnergyModels:
     """Read the bundled models and those of users' files, which come after them.
 
-    A user's model of a bundled name takes its place.
+    A user's model with a bundled name replaces the bundled one.
 
     Raises
     ------

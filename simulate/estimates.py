@@ -1,4 +1,4 @@
-"""Estimated energy of a network beside the dense networks that could take its place."""
+"""Estimated energy of a network and of the dense networks that could replace it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ COUNTED, FORMULA = "counted", "formula"
 
 @dataclass(frozen=True)
 class Option:
-    """A network that could do the task: its operations a step and where they come from.
+    """A network that could do the task: its operations per step and where they come from.
 
-    ``steps``: steps of an inference, a mean over samples; ``answers``: answers of an inference,
-    ``steps`` where every step is labelled, else 1; ``accuracy``: share of right answers, or None.
-    ``spiking``: whether a chip for events can run it; ``counted_too``: whether the same network is
-    there by its counts, so that this formula only shows what the paper would say.
+    ``steps``: steps per inference, a mean over samples; ``answers``: answers per inference,
+    ``steps`` where every step is labelled, else 1; ``accuracy``: share of correct answers, or None.
+    ``spiking``: whether an event-driven chip can run it; ``counted_too``: whether the same network
+    is also listed by its counts, so that this formula only shows the paper's estimate.
 
     Raises
     ------
@@ -68,9 +68,9 @@ class Option:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a model makes of an option, in joules; estimated, never measured.
+    """The energy of an option by a model, in joules; estimated, never measured.
 
-    ``parts``: joules a step by kind of operation. ``per_correct_answer`` None without an accuracy.
+    ``parts``: joules per step by kind of operation. ``per_correct_answer``: None without accuracy.
     """
 
     model: EnergyModel
@@ -85,12 +85,12 @@ class Estimate:
 
     @property
     def per_answer(self) -> Range:
-        """Joules of an answer: of an inference, or where every step is labelled of a step."""
+        """Joules per answer: per inference, or per step where every step is labelled."""
         return self.per_inference / self.option.answers
 
     @property
     def per_correct_answer(self) -> Range | None:
-        """Joules of all answers for each right one; None where the accuracy is 0 or not known."""
+        """Joules of all answers divided by the correct ones; None if that is 0 or unknown."""
         accuracy = self.option.accuracy
         return self.per_answer / accuracy if accuracy else None
 
@@ -133,7 +133,7 @@ class EnergyReport:
         raise KeyError((model, option))
 
     def ratio(self, model: str, option: str) -> float | None:
-        """Return how many times the energy of the first option another one needs an inference.
+        """Return the energy per inference of an option as a multiple of the first one's.
 
         None where the first one has no estimate by that model, or costs nothing.
         """
@@ -170,18 +170,18 @@ def network_options(
     baselines: Sequence[Baseline] = (),
     name: str = "SRNN",
 ) -> tuple[Option, ...]:
-    """Return the options that stand side by side for a network that ran.
+    """Return the options to compare for a network that ran.
 
     First the network by what it counted, then by the paper's formula at its measured rates, then
     LSTM, GRU and RNN of the same shape by formula, then the trained baselines. A baseline of the
-    same shape takes the place of the one by formula alone.
+    same shape replaces the option by formula alone.
 
     Parameters
     ----------
     network, activity
         The network, and what a run of it counted.
     accuracy
-        Its share of right answers.
+        Its share of correct answers.
     baselines
         Trained dense networks of the task, with the accuracy that training recorded.
     name
@@ -211,23 +211,23 @@ def network_options(
         for kind in ("lstm", "gru", "rnn"):
             shape = same_shape(layers, kind)
             if shape not in trained:
-                beside = replace(own, accuracy=None)
-                options.append(_dense(f"{kind.upper()}, same shape", shape, beside))
+                untrained = replace(own, accuracy=None)
+                options.append(_dense(f"{kind.upper()}, same shape", shape, untrained))
     for one in baselines:
         options.append(_dense(one.name, one.layers, replace(own, accuracy=one.accuracy)))
     return tuple(options)
 
 
-def _dense(name: str, layers: tuple[FormulaLayer, ...], beside: Option) -> Option:
+def _dense(name: str, layers: tuple[FormulaLayer, ...], own: Option) -> Option:
     operations = formula_operations(layers)
-    return replace(beside, name=name, operations=operations, basis=FORMULA, spiking=False)
+    return replace(own, name=name, operations=operations, basis=FORMULA, spiking=False)
 
 
 def compare_energy(options: Sequence[Option], models: EnergyModels | None = None) -> EnergyReport:
     """Estimate every option by every model that can run it; the bundled models when None.
 
-    A chip for events takes no dense network; and the paper's formula for spiking networks stands
-    beside models of plain arithmetic alone, where a count says more.
+    An event-driven chip takes no dense network; the paper's formula for spiking networks is used
+    only with models of plain arithmetic, since elsewhere a count says more.
 
     Raises
     ------

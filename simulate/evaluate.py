@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..export.compiling import clock
 from ..export.errors import InputError
 from ..export.network import Network
 from ..export.readout import predictions
@@ -35,7 +35,10 @@ class Sequences(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """A run over many samples: ``predictions`` int64 (N,) or (N, T), counts, simulation time."""
+    """A run over many samples: ``predictions`` int64 (N,) or (N, T), counts, simulation time.
+
+    Compiling kernels is not part of the time.
+    """
 
     predictions: npt.NDArray[np.int64]
     activity: Activity
@@ -44,7 +47,7 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A ``Stream`` with the task's ``metrics``: ``accuracy``, and ``accuracy_labelled`` a step."""
+    """A ``Stream`` with the task's ``metrics``: ``accuracy``, ``accuracy_labelled`` if per step."""
 
     metrics: dict[str, float]
     predictions: npt.NDArray[np.int64]
@@ -95,9 +98,9 @@ def stream(
         chosen = np.arange(start, min(start + batch_size, count))
         batch = inputs[chosen]
         ran = None if lengths is None else lengths[chosen]
-        before = time.perf_counter()
+        before = clock()
         trace, counted = run_with_activity(network, batch, ran, record=record, threads=threads)
-        seconds += time.perf_counter() - before
+        seconds += clock() - before
         activity += counted
         answers.append(predictions(network, trace.output, trace.lengths))
         if sink is not None:
@@ -118,17 +121,17 @@ def evaluate(
     progress: Callable[[int], object] | None = None,
     sink: Callable[[Trace], object] | None = None,
 ) -> Evaluation:
-    """Run a split of a task and score it; ``skip_steps`` first steps are not scored.
+    """Run a split of a task and score it; the first ``skip_steps`` steps are not scored.
 
     The other parameters are those of ``stream``.
 
     Raises
     ------
     InputError
-        As ``stream``; a network that answers once a sample for labels a step, or the reverse.
+        As ``stream``; a network that answers once per sample for labels per step, or the reverse.
     """
     if network.readout.per_step != split.per_step:
-        answers = ("every step", "once a sample")
+        answers = ("every step", "once per sample")
         one, two = answers if network.readout.per_step else answers[::-1]
         raise InputError(
             f"readout {network.readout.kind}: it answers {one}, but the labels are {two}; "

@@ -1,6 +1,6 @@
 """From dense inputs to event lists, checked on the way.
 
-A list holds sources as int32 and, where inputs are graded, their values beside them; ``starts``
+A list holds sources as int32 and, where inputs are graded, their values next to them; ``starts``
 says where each step's events begin.
 """
 
@@ -44,8 +44,9 @@ _WIDENED = {"i1", "i2", "u2"}
 def dense_inputs(network: Network, inputs: npt.ArrayLike) -> tuple[npt.NDArray[Any], int]:
     """Return inputs (batch, time, channel) as the kernels read them, and their largest magnitude.
 
-    Binary inputs of one byte come back as uint8, others as int32; whether those are 0 or 1 is for
-    the kernel to see, since it reads them all anyway. Graded inputs are int32 and checked.
+    Binary inputs of one byte come back as uint8, others as int32; the
+    kernel checks whether those are 0 or 1, since it reads them all anyway. Graded inputs are int32
+    and checked.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def _list_bytes(x, base, channels, end, sources, at):
         at = append(_byte_bits(x, base + c), c, sources, at)
         c += BLOCK
     if c < channels and base + c + BLOCK <= end:
-        # What follows the row is read with it and left out.
+        # What follows the row is read with it and masked out.
         row = (1 << (channels - c)) - 1
         wrong |= _large_bytes(x, base + c) & row
         at = append(_byte_bits(x, base + c) & row, c, sources, at)
@@ -171,7 +172,7 @@ def list_inputs(x, size, base, steps, channels, end, sources, values, starts):
 
     ``x`` is the address of C-contiguous inputs of ``end`` elements, uint8 or int32 by their
     ``size`` in bytes. They are graded, and in range, unless ``values`` is 0. ``starts`` int64 gets
-    the end of each step's events from place 2 on; places 0 and 1 are the caller's.
+    the end of each step's events from place 2 on; places 0 and 1 are set by the caller.
     """
     at, wrong = np.int64(0), np.int64(0)
     for t in range(steps):

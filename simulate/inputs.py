@@ -34,13 +34,13 @@ def read_inputs(path: Path, network: Network) -> InputFile:
     """Read inputs for a network.
 
     ``.npz`` and ``.h5`` hold an array ``inputs``, or one array of any name, and may hold
-    ``lengths`` (N,); ``.npy`` holds the array; ``.csv`` holds one sample, a line a step, a column a
-    channel, and may begin with a line of column names.
+    ``lengths`` (N,); ``.npy`` holds the array; ``.csv`` holds one sample, one line per step and
+    one column per channel, and may begin with a line of column names.
 
     Raises
     ------
     InputError
-        Another kind of file, damaged, or inputs that the network does not take.
+        Another kind of file, a damaged one, or inputs that the network does not take.
     """
     check_kind(path, ARRAYS, TABLE)
     check_known("ending", path.suffix.lower(), SUFFIXES, f"{path}")

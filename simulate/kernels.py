@@ -1,17 +1,17 @@
 """The fast simulator's loops: event-driven, integer, compiled by numba.
 
-``run_samples`` runs a whole network on samples, each apart from the others. It computes
-docs/FIXED_POINT.md bit for bit as ``reference.py`` does. It holds no lock, so that Python threads
-run it side by side, each taking the next sample until none is left; numba's own threads would stay
-behind in a process that Lava forks, and OpenMP does not survive that.
+``run_samples`` runs a whole network on samples, each independent of the others. It computes
+docs/FIXED_POINT.md bit for bit as ``reference.py`` does. It releases the GIL, so that Python
+threads run it in parallel, each taking the next sample until none is left; numba's own threads
+would remain in a process that Lava forks, and OpenMP does not survive a fork.
 
-A sample is cut in chunks of steps. Each layer runs through a whole chunk before the next, since
+A sample is cut into chunks of steps. Each layer runs through a whole chunk before the next, since
 layer l needs layer l - 1's spikes of the same step and nothing later: a layer's weights, states and
-lists stay in the nearest cache, and a sequence of any length needs no more memory.
+lists stay in the nearest cache, and memory does not grow with the sequence's length.
 
 A layer runs narrow where its sums and states are known to fit (``programs.NARROW_MAX``), else wide:
-with sums of 64 bits and with delays. States that nothing limits are watched. Where one leaves the
-narrow range the run ends with ``LEFT_NARROW``, and the caller runs again with that layer wide.
+with sums of 64 bits and with delays. Unlimited states are watched. If one leaves the
+narrow range, the run ends with ``LEFT_NARROW``, and the caller runs again with that layer wide.
 
 Event lists of a layer (``events.py``) begin with the spikes of the step before the chunk: step t of
 the chunk owns the events ``starts[t + 1]`` to ``starts[t + 2]``.
@@ -27,10 +27,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import boolean, int64, njit, typeof, types, uint8
 
+from ..export.kernel import Kernel
 from .convolve import convolve, hold_back
-from .deliver import clear, deliver, deliver_below, deliver_lateral, deliver_wide
+from .deliver import clear, deliver, deliver_below, deliver_recurrent, deliver_wide
 from .events import check_binary, list_inputs
 from .programs import NARROW_MAX, update
 from .rows import BLOCK
@@ -52,10 +53,10 @@ from .vectors import (
 _INT32_MAX = (1 << 31) - 1
 
 STATES_MAX = 4
-"""States of the program that has most."""
+"""States of the neuron model that has most."""
 
 FAILED, LEFT_NARROW, NOT_BINARY = 1, 2, 3
-"""How a sample's run ended early: a state left 32 bits, or the narrow range; a forbidden input."""
+"""Why a sample's run ended early: a state left 32 bits or the narrow range; a forbidden input."""
 
 LAYER = np.dtype(
     [
@@ -63,12 +64,13 @@ LAYER = np.dtype(
         for name in (
             *("program", "n", "blocks", "states", "parameters", "initial", "wide", "recurrent"),
             *("weight", "factor", "offset", "left", "right", "delay", "late", "slots"),
-            *("lateral_weight", "lateral_factor", "lateral_offset", "lateral_left"),
-            *("lateral_right", "lateral_delay", "lateral_late", "lateral_slots", "geometry"),
-            *("state", "drive", "lateral_drive", "fired", "alarm", "future", "lateral_future"),
+            *("recurrent_weight", "recurrent_factor", "recurrent_offset", "recurrent_left"),
+            *("recurrent_right", "recurrent_delay", "recurrent_late", "recurrent_slots"),
+            "geometry",
+            *("state", "drive", "recurrent_drive", "fired", "alarm", "future", "recurrent_future"),
             *("total", "changed"),
             *("sources", "starts", "counts", "last_counts", "sent", "n_in"),
-            *("fan_out", "lateral_fan_out"),
+            *("fan_out", "recurrent_fan_out"),
         )
     ]
 )
@@ -80,9 +82,10 @@ LAYER = np.dtype(
 ``convolve.py`` takes, with its weights, or 0. ``delay``: address of uint8 (n_in, n), delays of each
 synapse, in a wide layer; ``late``: of uint8 (n,), delays of each neuron; or 0. ``slots``: largest
 delay + 1. From ``state`` to ``starts``: offsets in bytes into a thread's scratch. ``changed``:
-a place for how often a v changed in this sample. ``counts``,
+place of the number of changes of v in this sample. ``counts``,
 ``last_counts``: places of the layer's spikes in the counts, and ``sent`` of its ``n_in`` sources.
-``fan_out``, ``lateral_fan_out``: addresses of int64, the non-zero weights of each source.
+``fan_out``, ``recurrent_fan_out``: addresses of int64, the number of non-zero weights of each
+source.
 """
 
 SPIKES, STATE = 0, 1
@@ -94,7 +97,7 @@ TOTALS = 6
 """Counts of a layer and sample: events from below, recurrent events, synaptic operations of each,
 spikes, membrane updates."""
 _NO_STEP = -1
-"""How often a v changed, before a sample's first step."""
+"""Number of changes of v, before a sample's first step."""
 
 
 @njit
@@ -106,7 +109,7 @@ def _tally(sources, start, stop, counts):
 
 @njit(forceinline=True)
 def _add_changes(layer, scratch, changed):
-    """Add up how often a v changed; at a sample's first step all count."""
+    """Add up the changes of v; at a sample's first step all count."""
     before = get_int64(scratch, layer.changed // 8)
     now = layer.n if before == _NO_STEP else before + changed
     put_int64(scratch, layer.changed // 8, now)
@@ -125,7 +128,7 @@ def _add_totals(layer, scratch, counts, totals):
         for i in range(layer.n):
             count = get_int64(spikes, i) - get_int64(last, i)
             totals[1] += count
-            totals[3] += count * get_int64(layer.lateral_fan_out, i)
+            totals[3] += count * get_int64(layer.recurrent_fan_out, i)
     for i in range(layer.n):
         totals[4] += get_int64(spikes, i)
     totals[5] += max(get_int64(scratch, layer.changed // 8), 0)
@@ -148,9 +151,10 @@ def _keep_states(trace, row, n, states, width, s):
 
 @njit
 def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first):
-    """Run a narrow layer that has a convolution, or delays of its neurons; else as others.
+    """Run a narrow layer that has a convolution or delays per neuron.
 
-    ``first``: the chunk's first step in the run. Apart from ``_run_narrow``, which it would slow.
+    ``first``: the chunk's first step in the run. Separate from ``_run_narrow``, which it would slow
+    down.
     """
     width, s, alarm = layer.blocks * BLOCK, scratch + layer.state, scratch + layer.alarm
     sources, starts = scratch + layer.sources, scratch + layer.starts
@@ -159,7 +163,7 @@ def _run_narrow_late(layer, trace, scratch, lists, in_starts, steps, row, first)
         deliver_below(layer, scratch, lists, lo, hi, first + t)
         before, now = get_int64(starts, t), get_int64(starts, t + 1)
         if layer.recurrent != 0:
-            deliver_lateral(layer, scratch, (sources, np.int64(0)), before, now, first + t)
+            deliver_recurrent(layer, scratch, (sources, np.int64(0)), before, now, first + t)
         now, changed = update(
             np.int32(0), layer.program, layer.n, width, layer.parameters, s, scratch + layer.drive,
             scratch + layer.fired, alarm, sources, now,
@@ -185,10 +189,10 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
     width, parameters, recurrent = blocks * BLOCK, layer.parameters, layer.recurrent
     weight, factor, offset = layer.weight, layer.factor, layer.offset
     left, right = layer.left, layer.right
-    lateral, lateral_factor = layer.lateral_weight, layer.lateral_factor
-    lateral_offset = layer.lateral_offset
-    lateral_left, lateral_right = layer.lateral_left, layer.lateral_right
-    s, drive, other = scratch + layer.state, scratch + layer.drive, scratch + layer.lateral_drive
+    recurrent_weight, recurrent_factor = layer.recurrent_weight, layer.recurrent_factor
+    recurrent_offset = layer.recurrent_offset
+    recurrent_left, recurrent_right = layer.recurrent_left, layer.recurrent_right
+    s, drive, other = scratch + layer.state, scratch + layer.drive, scratch + layer.recurrent_drive
     fired, alarm = scratch + layer.fired, scratch + layer.alarm
     sources, starts = scratch + layer.sources, scratch + layer.starts
     own = (sources, np.int64(0))
@@ -203,8 +207,8 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
         lo = hi
         if recurrent != 0:
             deliver(
-                True, blocks, drive, other, lateral, lateral_factor, lateral_offset, lateral_left,
-                lateral_right, own, before, now,
+                True, blocks, drive, other, recurrent_weight, recurrent_factor, recurrent_offset,
+                recurrent_left, recurrent_right, own, before, now,
             )  # fmt: skip
         before = now
         now, changed = update(
@@ -221,9 +225,9 @@ def _run_narrow(layer, trace, scratch, lists, in_starts, steps, row):
 def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
     """Run a layer as ``_run_narrow`` does, with 64 bits and delays of each synapse."""
     n, states, width = layer.n, layer.states, layer.blocks * BLOCK
-    s, drive, total = scratch + layer.state, scratch + layer.drive, scratch + layer.lateral_drive
+    s, drive, total = scratch + layer.state, scratch + layer.drive, scratch + layer.recurrent_drive
     fired, alarm = scratch + layer.fired, scratch + layer.alarm
-    future, lateral_future = scratch + layer.future, scratch + layer.lateral_future
+    future, recurrent_future = scratch + layer.future, scratch + layer.recurrent_future
     sources, starts = scratch + layer.sources, scratch + layer.starts
     own = (sources, np.int64(0))
     for t in range(steps):
@@ -243,9 +247,9 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
         before, now = get_int64(starts, t), get_int64(starts, t + 1)
         if layer.recurrent != 0:
             deliver_wide(
-                True, width, drive, total, layer.lateral_weight, layer.lateral_delay,
-                lateral_future, layer.lateral_slots, layer.lateral_left, layer.lateral_right, own,
-                before, now, step,
+                True, width, drive, total, layer.recurrent_weight, layer.recurrent_delay,
+                recurrent_future, layer.recurrent_slots, layer.recurrent_left,
+                layer.recurrent_right, own, before, now, step,
             )  # fmt: skip
         now, changed = update(
             np.int64(0), layer.program, n, width, layer.parameters, s, drive, fired, alarm,
@@ -269,9 +273,9 @@ def begin(layer, scratch):
     clear(scratch + layer.fired, width // LANES)
     clear(scratch + layer.alarm, STATES_MAX * LANES)
     clear(scratch + layer.future, layer.slots * width)
-    clear(scratch + layer.lateral_future, layer.lateral_slots * width)
+    clear(scratch + layer.recurrent_future, layer.recurrent_slots * width)
     if layer.geometry != 0:
-        # What pads the drives stays zero.
+        # The padding of the drives stays zero.
         clear(scratch + layer.drive, width if layer.wide else width // 2)
         clear(scratch + layer.total, width)
     put_int64(scratch, layer.changed // 8, _NO_STEP)
@@ -300,7 +304,7 @@ def run_layer(layer, trace, scratch, lists, starts, steps, row, done):
     """Run a layer through a chunk whose events are ``lists``; return how it ended, step, state."""
     if layer.wide:
         return _run_wide(layer, trace, scratch, lists, starts, steps, row, done)
-    if layer.geometry != 0 or layer.late != 0 or layer.lateral_late != 0:
+    if layer.geometry != 0 or layer.late != 0 or layer.recurrent_late != 0:
         return _run_narrow_late(layer, trace, scratch, lists, starts, steps, row, done)
     return _run_narrow(layer, trace, scratch, lists, starts, steps, row)
 
@@ -360,12 +364,11 @@ def _run_sample(
 
 
 def _compile(digest: int) -> Any:
-    @njit(cache=True, nogil=True)
     def run_samples(
         layers, traces, inputs, size, shape, values_offset, starts_offset, graded, chunk, lengths,
         turn, counts, totals, failed, scratch,
     ):  # fmt: skip
-        """Run the samples whose turn comes; returns the digest, which is in the cache's key."""
+        """Run the samples of this thread; the digest is part of the cache's key."""
         base, counted = (scratch.ctypes.data + 63) & -64, counts[0].ctypes.data
         while True:
             b = fetch_add(turn.ctypes.data, 1)
@@ -388,7 +391,15 @@ def _compile(digest: int) -> Any:
     return run_samples
 
 
-run_samples = _compile(source_digest())
+run_samples = Kernel(
+    _compile(source_digest()),
+    "simulator",
+    (
+        typeof(np.empty(0, LAYER)), int64[:, ::1], int64, int64, types.UniTuple(int64, 3), int64,
+        int64, boolean, int64, int64[::1], int64[::1], int64[:, ::1], int64[:, :, ::1],
+        int64[:, ::1], uint8[::1],
+    ),
+)  # fmt: skip
 """Run the samples whose turn comes.
 
 numba's cache looks at this file's time stamp alone, so the digest of all files that are compiled
@@ -402,9 +413,9 @@ inputs, size, shape
     Address of C-contiguous inputs (batch, time, channel), bytes of an element (1: uint8, 4: int32),
     and their shape. They are 0 or 1 unless ``graded``.
 values_offset, starts_offset
-    Where in the scratch lie the values and starts of the inputs' list, which itself is at 0.
+    Places in the scratch of the values and starts of the inputs' list, which itself is at 0.
 chunk
-    Steps of a chunk at most.
+    Largest number of steps of a chunk.
 lengths
     int64 (batch,): steps of each sample.
 turn

@@ -1,7 +1,7 @@
-"""How soon a network is right: delay after a change of label, accuracy over the steps seen.
+"""How soon a network answers correctly: delay after a change of label, accuracy over steps seen.
 
-Pure functions of outputs and labels. Steps are those of the network; ``Network.dt`` makes seconds
-of them.
+Pure functions of outputs and labels. Steps are those of the network; ``Network.dt`` converts them
+to seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .distribution import Distribution, distribution
 from .energy import Range
 
 NOT_FOUND = -1
-"""Delay of a change that no right and stable answer followed."""
+"""Delay of a change that no correct and stable answer followed."""
 
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Confidences at which an early exit is tried."""
@@ -30,7 +30,7 @@ CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, eq=False)
 class DecisionLatency:
-    """Delays from changes of the label to the first right and stable answer.
+    """Delays from changes of the label to the first correct and stable answer.
 
     ``delays`` int64 (changes,): steps, ``NOT_FOUND`` where none came before the next change;
     ``labels``: the new label of each change; ``hold``: steps that an answer must last.
@@ -47,7 +47,7 @@ class DecisionLatency:
 
     @property
     def missed(self) -> int:
-        """Changes that no right and stable answer followed."""
+        """Changes that no correct and stable answer followed."""
         return int(np.count_nonzero(self.delays == NOT_FOUND))
 
     @property
@@ -56,7 +56,7 @@ class DecisionLatency:
         return distribution(self.delays[self.delays != NOT_FOUND])
 
     def by_label(self) -> dict[int, DecisionLatency]:
-        """Return the changes to each label apart."""
+        """Return the changes to each label separately."""
         return {
             int(label): DecisionLatency(
                 self.delays[self.labels == label], self.labels[self.labels == label], self.hold
@@ -87,12 +87,12 @@ def decision_latency(
     *,
     hold: int = 3,
 ) -> DecisionLatency:
-    """Find for every change of label the first right answer that lasts.
+    """Find for every change of label the first correct answer that lasts.
 
     A change is a labelled step whose label differs from that of the labelled step before it. Its
     stretch ends before the next change, unlabelled step or end of the sample. The delay is that of
     the first step from which ``hold`` answers in a row, or all to the end of a shorter stretch, are
-    right; 0 where the network was right at once.
+    correct; 0 where the network was correct at once.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class RunningAnswers:
     """What a network would answer after each step: class and confidence, both (N, T).
 
     Beyond a sample's end, and over the first steps that the readout skips, the nearest answer
-    stands; ``first``: steps before there is an answer at all.
+    is repeated; ``first``: steps before there is an answer at all.
     """
 
     predictions: IntArray
@@ -170,16 +170,16 @@ class RunningAnswers:
 def running_answers(
     network: Network, output: npt.ArrayLike, lengths: npt.ArrayLike | None = None
 ) -> RunningAnswers:
-    """Read a network that answers once a sample after every step instead.
+    """Return the answers after every step of a network that answers once per sample.
 
-    The answer after step t is that of the sample cut off there. The confidence is the mean softmax
-    of the best class (``mean_softmax``), its share of the output spikes (``spike_count``), or the
-    softmax of its membrane in real units (``last_membrane``).
+    The answer after step t is that of the sample cut off after t. The confidence is the mean
+    softmax of the best class (``mean_softmax``), its share of the output spikes (``spike_count``),
+    or the softmax of its membrane in real units (``last_membrane``).
 
     Parameters
     ----------
     network
-        Its readout answers once a sample.
+        Its readout answers once per sample.
     output
         int (N, T, n_out), as a ``Trace`` holds it.
     lengths
@@ -256,7 +256,7 @@ def early_exit_curve(answers: RunningAnswers, targets: npt.ArrayLike) -> EarlyEx
 
 @dataclass(frozen=True)
 class ConfidentExit:
-    """What stopping at a confidence gives.
+    """The result of stopping at a given confidence.
 
     ``accuracy`` of the answers at the exit; ``mean_steps`` until then; ``stopped_early``: share of
     samples that stopped before their end.
@@ -268,7 +268,7 @@ class ConfidentExit:
     stopped_early: float
 
     def joules(self, per_step: Range) -> Range:
-        """Return the estimated joules until the answer, at the mean energy of a step."""
+        """Return the estimated joules until the answer, at the mean energy per step."""
         return per_step * self.mean_steps
 
     def as_dict(self) -> dict[str, float]:
@@ -284,7 +284,7 @@ class ConfidentExit:
 def confident_exits(
     answers: RunningAnswers, targets: npt.ArrayLike, confidences: Sequence[float] = CONFIDENCES
 ) -> tuple[ConfidentExit, ...]:
-    """Return what stopping at each confidence gives; samples that never reach it run to their end.
+    """Return the result of stopping at each confidence; samples that never reach it run to the end.
 
     Raises
     ------
@@ -293,7 +293,7 @@ def confident_exits(
     """
     labels = _labels(answers, targets)
     if answers.lengths.min() < 1:
-        raise InputError("samples: one has no step, so there is no answer")
+        raise InputError("samples: one has no step, so there is no answer; leave it out")
     last = answers.lengths - 1
     steps = np.arange(answers.confidences.shape[1])
     found = []
@@ -318,6 +318,6 @@ def _labels(answers: RunningAnswers, targets: npt.ArrayLike) -> IntArray:
     labels = np.asarray(targets)
     if labels.shape != answers.predictions.shape[:1] or labels.size == 0:
         raise InputError(
-            f"targets: shape {labels.shape}, needs one a sample, ({len(answers.predictions)},)"
+            f"targets: shape {labels.shape}, needs one per sample, ({len(answers.predictions)},)"
         )
     return labels

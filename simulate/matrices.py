@@ -49,7 +49,7 @@ def _late(connection: Connection) -> tuple[dict[str, int], npt.NDArray[np.uint8]
 def _packed_matrix(synapses: Synapses) -> Matrix:
     codes, scale, offset = pack(synapses.weight)
     fan_out, (late, held) = synapses.fan_out(), _late(synapses)
-    # A shift to the left is one of every term. One to the right acts on the sum, so it comes later.
+    # A left shift distributes over the terms. A right shift acts on the sum, so it comes later.
     exponent = synapses.weight_exp
     rounds = exponent < 0
     left = 0 if rounds else STATE_SHIFT + exponent

@@ -1,8 +1,8 @@
-"""What a board's own probes said of a run: power, time, activity. Nothing here is estimated.
+"""What a board's own probes measured in a run: power, time, activity. Nothing here is estimated.
 
 The names are those of Lava's Loihi 2 profiler, with the unit added: ``vdd`` is the supply of the
-cores, ``vddm`` of their memory, ``vddio`` of the interfaces. A report shows it beside an estimate,
-in a column of its own.
+cores, ``vddm`` of their memory, ``vddio`` of the interfaces. A report shows it next to an estimate,
+in a separate column.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RAILS = ("total", "vdd", "vddm", "vddio")
 class Measurement:
     """A measured run of ``steps`` steps; ``steps_per_sample`` is the mean length of a sample.
 
-    Powers in watt: ``<rail>_power_w`` is the mean over the run, static power included;
+    Powers in watts: ``<rail>_power_w`` is the mean over the run, static power included;
     ``static_<rail>_power_w`` that of the idle board. ``execution_time_per_step_us`` in
     microseconds. Counts are of the whole run, over all ``cores``: synaptic operations, dendrite
     updates, axon messages sent, spikes received.
@@ -54,18 +54,18 @@ class Measurement:
         for entry in fields(self):
             value = getattr(self, entry.name)
             if entry.name != "source" and not (isfinite(value) and value >= 0):
-                raise ValueError(f"measured {entry.name}: {value} is no such quantity")
+                raise ValueError(f"measured {entry.name}: {value} is negative or not finite")
 
     def power_w(self, rail: str = "total") -> float:
-        """Return the mean power of a rail, static power included, in watt."""
+        """Return the mean power of a rail, static power included, in watts."""
         return getattr(self, f"{rail}_power_w")
 
     def static_power_w(self, rail: str = "total") -> float:
-        """Return the static power of a rail, in watt."""
+        """Return the static power of a rail, in watts."""
         return getattr(self, f"static_{rail}_power_w")
 
     def dynamic_power_w(self, rail: str = "total") -> float:
-        """Return what the run added to the static power of a rail, in watt.
+        """Return what the run added to the static power of a rail, in watts.
 
         It is below zero where noise is larger than what the network adds.
         """
@@ -78,25 +78,25 @@ class Measurement:
 
     @property
     def total_energy_per_sample_j(self) -> float:
-        """Energy of one sample, static power included, in joule."""
+        """Energy of one sample, static power included, in joules."""
         return self.power_w() * self.execution_time_per_sample_s
 
     @property
     def static_energy_per_sample_j(self) -> float:
-        """Energy that the idle board takes in the time of one sample, in joule."""
+        """Energy that the idle board takes in the time of one sample, in joules."""
         return self.static_power_w() * self.execution_time_per_sample_s
 
     @property
     def dynamic_energy_per_sample_j(self) -> float:
-        """Energy that running one sample adds to the idle board's, in joule."""
+        """Energy that running one sample adds to that of the idle board, in joules."""
         return self.dynamic_power_w() * self.execution_time_per_sample_s
 
     def per_sample(self, count: int) -> float:
-        """Return a count of the run for one sample."""
+        """Return a count of the run per sample."""
         return count * self.steps_per_sample / self.steps if self.steps else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, ``measured`` among them, and what follows from them."""
+        """Return plain values, including ``measured``, and what follows from them."""
         return {
             "measured": self.measured,
             **asdict(self),

@@ -1,4 +1,4 @@
-"""What a network is before it runs, by NeuroBench's names: Footprint, Connection Sparsity, rate."""
+"""Properties of a network at rest, by NeuroBench's names: Footprint, Connection Sparsity, rate."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..export.network import Connection, Convolution, Layer, Network
 
 @dataclass(frozen=True)
 class LayerMeasures:
-    """A layer's stored weights, how many are 0, and its parameters and bytes.
+    """A layer's stored weights, how many of them are 0, its parameters and its bytes.
 
-    ``footprint``: bytes in the integer format, 1 a weight, 2 a decay, 3 a 24-bit state; a kernel of
-    a convolution is stored once. NeuroBench's Footprint counts stored values in the same way, of a
-    float model at 4 bytes each.
+    ``footprint``: bytes in the integer format: 1 per weight, 2 per decay, 3 per 24-bit state; a
+    convolution kernel is stored once. NeuroBench's Footprint counts stored values in the same way,
+    of a float model at 4 bytes each.
     """
 
     name: str
@@ -46,8 +46,8 @@ class LayerMeasures:
 class NetworkMeasures:
     """The layers' measures and their sums; ``execution_rate`` in Hz, None where dt is not known.
 
-    NeuroBench's Model Execution Rate is declared, not measured: here the steps a second of the
-    network's own time, 1 / dt.
+    NeuroBench's Model Execution Rate is declared, not measured: here the steps per
+    second of the network's own time, 1 / dt.
     """
 
     layers: tuple[LayerMeasures, ...]

@@ -1,8 +1,8 @@
 """Energy counters of this machine: processors by RAPL through powercap, NVIDIA GPUs by NVML.
 
-Both count joules since some moment; a measurement is the difference of two readings, of all that
-the package or card did meanwhile, other programs included. Where a counter cannot be read, the
-reason is kept, so that a report can say it.
+Both count joules from an arbitrary start; a measurement is the difference of two readings, and
+includes what other programs did on the package or card. Where a counter cannot be read, the reason
+is kept for the report.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Meter:
 
 @dataclass(frozen=True)
 class Meters:
-    """The counters that can be read, and for each kind that cannot the reason."""
+    """The readable counters, and the reason for each kind that cannot be read."""
 
     meters: tuple[Meter, ...]
     missing: dict[str, str]
 
     def measure(self, work: Callable[[], object]) -> dict[str, float]:
-        """Do the work and return the joules that each counter saw."""
+        """Do the work and return the joules that each counter measured."""
         before = [meter.read() for meter in self.meters]
         work()
         after = [meter.read() for meter in self.meters]
@@ -72,7 +72,7 @@ def _powercap(folder: Path) -> tuple[list[Meter], str]:
     if not folder.is_dir():
         return [], f"{folder} does not exist: no powercap in this kernel, or hidden by a container"
     found, refused = [], ""
-    # Zones below a package, as core and uncore, are parts of it.
+    # Zones below a package, such as core and uncore, are parts of it.
     for zone in sorted(folder.glob("*-rapl:[0-9]*")):
         if zone.name.count(":") != 1:
             continue
@@ -111,7 +111,7 @@ def _cards(name: str) -> tuple[list[Meter], str]:
             continue
         if _card_millijoules(library, handle) is not None:
             found.append(Meter(f"gpu-{index}", lambda h=handle: _card_joules(library, h)))
-    return found, "" if found else f"{name}: no card of {count.value} counts its energy"
+    return found, "" if found else f"{name}: none of {count.value} cards counts its energy"
 
 
 def _card_millijoules(library: Any, handle: ctypes.c_void_p) -> int | None:
@@ -123,5 +123,5 @@ def _card_millijoules(library: Any, handle: ctypes.c_void_p) -> int | None:
 def _card_joules(library: Any, handle: ctypes.c_void_p) -> float:
     energy = _card_millijoules(library, handle)
     if energy is None:
-        raise OSError("NVML: the card no longer tells its energy")
+        raise OSError("NVML: the card no longer reports its energy")
     return energy * 1e-3

@@ -1,8 +1,8 @@
-"""Whether a network in operation still does what it did when it was calibrated.
+"""Whether a network in operation still behaves as it did during calibration.
 
-Firing rates and state peaks of every window of steps are held against the ranges of the
-calibration samples (``export/ranges.py``); what leaves them is drift, with its layer and the
-step since when.
+Firing rates and state peaks of every window of steps are compared with the ranges of the
+calibration samples (``export/ranges.py``); a quantity outside them is drift, reported with its
+layer and the step at which it began.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .stream_state import LIMITED
 from .streaming import StreamingSimulator
 
 MARGIN = 0.25
-"""How far beyond the calibration's range, as a share of its ends, is no drift yet."""
+"""Tolerance beyond the calibration's range, as a share of its ends, before it counts as drift."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Drift:
 
 
 class Monitor:
-    """Windows of a stream against calibration.
+    """Compares windows of a stream with calibration.
 
     Parameters
     ----------
     stream
         The simulator that is watched; call ``advance`` after each of its steps.
     calibration
-        The ranges; None: rates and headroom are told, drift cannot be.
+        The ranges; None: rates and headroom are reported, drift is not.
     window
         Steps of a window.
     margin
@@ -71,7 +71,7 @@ class Monitor:
         margin: float = MARGIN,
     ) -> None:
         if window < 1 or not margin >= 0:
-            raise InputError(f"monitor: window {window} is below 1, or margin {margin} below 0")
+            raise InputError(f"monitor: window {window} is below 1, or margin {margin} is below 0")
         self._stream, self._window, self._margin = stream, window, margin
         self._ranges = calibration.layers if calibration else (None,) * len(stream.network.layers)
         self._origin = calibration.origin if calibration else None

@@ -1,19 +1,19 @@
 """Operations of one time step of one sample: by the paper's formulas, and as a run counted them.
 
-A layer of m inputs and n neurons with firing rate Fr (spikes a neuron and step), inputs at Fr_in::
+A layer of m inputs and n neurons, firing rate Fr in spikes per neuron and step, inputs at Fr_in::
 
     LIF    m n Fr_in AC + (n n + n) Fr AC   + n MAC       n n where it is recurrent
-    ALIF   m n Fr_in AC + (n n + 2 n) Fr AC + 3 n MAC     3 n: by the decays of u and b, and beta b
+    ALIF   m n Fr_in AC + (n n + 2 n) Fr AC + 3 n MAC     3 n: by the decays of v and b, and beta b
     LI     m n Fr_in AC + n MAC
     RNN    (m n + n n) MAC + 3 n MAC
     GRU    3 (m n + n n) MAC + 13 n MAC
     LSTM   4 (m n + n n) MAC + 17 n MAC
     linear m n MAC
 
-Graded inputs make m n MAC of m n Fr_in AC. A bidirectional layer is two of its kind, and the layer
-above has 2 n inputs. The form is that of the accounting in Yin, Corradi and Bohte as later papers
-print it (TC-LIF, AAAI 2024, supplementary table 4); their own table was not at hand, and the 3 n of
-ALIF is a count of our own: not verified.
+Graded inputs turn m n Fr_in AC into m n MAC. A bidirectional layer is two of its kind, and the
+layer above has 2 n inputs. The formulas are those of Yin, Corradi and Bohte as reprinted in later
+papers (TC-LIF, AAAI 2024, supplementary table 4); primary source not checked. The 3 n of ALIF is
+our own count: not verified.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from .activity import Activity, LayerActivity
 class Operations:
     """Operations by kind; of one step of one sample, unless said otherwise.
 
-    ``synaptic_acs``, ``synaptic_macs``: on weights that an event meets, or in a dense network all.
-    ``dense_operations``: those of a machine that skips nothing. ``neuron_acs``: additions that a
-    spike causes in its own neuron, of reset and adaptation. ``neuron_macs``: multiplications of
-    states, gates and activations. ``neuron_updates``; ``adaptation_updates``: of neurons that
+    ``synaptic_acs``, ``synaptic_macs``: on weights that an event reaches, or all in a dense
+    network. ``dense_operations``: those of a machine that skips nothing. ``neuron_acs``: additions
+    that a spike causes in its own neuron, of reset and adaptation. ``neuron_macs``: multiplications
+    of states, gates and activations. ``neuron_updates``; ``adaptation_updates``: of neurons that
     adapt. ``messages``: spikes and inputs sent, once for each layer that they reach, or for each
     core where a placement is given.
     """
@@ -52,7 +52,7 @@ class Operations:
         return Operations(**{name: getattr(self, name) + getattr(other, name) for name in KINDS})
 
     def __mul__(self, factor: float) -> Operations:
-        """Return so many times the operations."""
+        """Return the operations times a number."""
         return Operations(**{name: getattr(self, name) * factor for name in KINDS})
 
     def as_dict(self) -> dict[str, float]:
@@ -64,9 +64,9 @@ KINDS = tuple(entry.name for entry in fields(Operations))
 """Kinds of operations, the keys of an energy model's costs."""
 
 _SPIKING = {"lif": (1, 1), "alif": (2, 3)}
-"""Additions a spike and products a step of a spiking neuron, by its kind."""
+"""Additions per spike and products per step of a spiking neuron, by its kind."""
 _DENSE = {"rnn": (1, 3), "gru": (3, 13), "lstm": (4, 17)}
-"""Gates, and further products a neuron, of a dense layer, by its kind."""
+"""Gates, and further products per neuron, of a dense layer, by its kind."""
 FORMULAS = (*_SPIKING, "li", *_DENSE, "linear")
 """Kinds of layers that have a formula."""
 
@@ -76,8 +76,8 @@ class FormulaLayer:
     """A layer as the formulas take it.
 
     ``kind`` is one of ``FORMULAS``; ``inputs`` m and ``size`` n of one direction; ``input_rate``:
-    share of inputs that carry a spike, or None where they are graded; ``rate``: spikes a neuron and
-    step, of lif and alif.
+    share of inputs that carry a spike, or None where they are graded; ``rate``: spikes per neuron
+    and step, of lif and alif.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class FormulaLayer:
             if value is not None and not 0 <= value <= 1:
                 raise InputError(f"{name}: {value} is outside 0..1")
         if self.recurrent and self.kind in {"li", "linear"}:
-            raise InputError(f"recurrent: a layer of kind {self.kind} is not")
+            raise InputError(f"recurrent: a layer of kind {self.kind} cannot be recurrent")
 
     @property
     def outputs(self) -> int:
@@ -141,14 +141,14 @@ def _formula(layer: FormulaLayer) -> Operations:
     if layer.kind == "linear":
         return Operations(synaptic_macs=m * n, dense_operations=m * n)
     additions, products = _SPIKING.get(layer.kind, (0, 1))
-    lateral = n * n if layer.recurrent else 0
+    recurrent = n * n if layer.recurrent else 0
     graded = layer.input_rate is None
     below = 0.0 if layer.input_rate is None else m * n * layer.input_rate
     sent = 0.0 if layer.input_rate is None else m * layer.input_rate
     return Operations(
-        synaptic_acs=below + lateral * layer.rate,
+        synaptic_acs=below + recurrent * layer.rate,
         synaptic_macs=m * n if graded else 0.0,
-        dense_operations=m * n + lateral,
+        dense_operations=m * n + recurrent,
         neuron_acs=additions * n * layer.rate,
         neuron_macs=products * n,
         neuron_updates=n,
@@ -162,7 +162,7 @@ _STATE_PRODUCTS = {"CUBA": 2, "SRNN_LI": 1, "ATRLIF": 4}
 
 
 def counted_operations(activity: Activity) -> Operations:
-    """Return the operations that a run counted, as the mean of a step of a sample.
+    """Return the operations that a run counted, as the mean per step of a sample.
 
     Synaptic operations are the effective ones: zero weights cost nothing, unlike in the formulas.
     Of ``SRNN_ALIF``, neurons that adapt are charged as ALIF and those that do not as LIF.
@@ -217,7 +217,7 @@ def formula_of(activity: Activity) -> tuple[FormulaLayer, ...]:
 
 
 def same_shape(layers: Sequence[FormulaLayer], kind: str) -> tuple[FormulaLayer, ...]:
-    """Return the dense network of a spiking one's shape.
+    """Return the dense network with the shape of a spiking one.
 
     Recurrent layers become layers of ``kind`` (rnn, gru or lstm), all others linear ones.
 

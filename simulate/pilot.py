@@ -1,9 +1,9 @@
-"""What a pilot installation needs a year: power, battery life, energy and its price.
+"""What a pilot installation needs per year: power, battery life, energy and its price.
 
-A pilot is a small TOML file; ``srnn-simulate --pilot-example`` prints one (``pilot_text``).
+A pilot is a small TOML file; ``srnn-simulate --pilot-example`` prints one.
 
 Idle power is left out of an estimate unless it is given here. Measured and estimated options are
-marked; they stand in different tables.
+marked and never share a table.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ESTIMATED, MEASURED = "estimated", "measured"
 
 @dataclass(frozen=True)
 class Measurement:
-    """An option that the user measured; joules beyond the idle power.
+    """An option that the user measured; joules on top of the idle power.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ class PilotOption:
 
     ``kind``: ``estimated`` or ``measured``; ``model``: the energy model of an estimate, the source
     of a measurement. ``mean_watts`` of one sensor over the whole day; ``battery_days`` of one
-    sensor, None without a battery or where nothing is drawn; ``kilowatt_hours_a_year``,
-    ``cost_a_year`` of all sensors; ``idle_included``: whether idle power is part of it.
+    sensor, None without a battery or where nothing is drawn; ``kilowatt_hours_per_year``,
+    ``cost_per_year`` of all sensors; ``idle_included``: whether idle power is part of it.
     """
 
     kind: str
@@ -139,8 +139,8 @@ class PilotOption:
     joules_per_inference: Range
     mean_watts: Range
     battery_days: Range | None
-    kilowatt_hours_a_year: Range
-    cost_a_year: Range
+    kilowatt_hours_per_year: Range
+    cost_per_year: Range
     idle_included: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,7 +209,8 @@ def check_idle_models(pilot: Pilot, models: Iterable[str]) -> None:
 def pilot_report(pilot: Pilot, energy: EnergyReport) -> PilotReport:
     """Work out a pilot for every estimate of a report, and for what the user measured.
 
-    Of a network that is in the report by its counts and by the paper's formula, the counts.
+    For a network that the report lists by its counts and by the paper's formula, the counts are
+    used.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """From the records of a network to what the kernels read: packed weights, tables, scratch.
 
-Records are immutable and hash by identity, so what is made of a layer or network is made once and
-kept while it lives.
+Records are immutable and hash by identity, so what is made from a layer or network is made once and
+kept while it exists.
 """
 
 from __future__ import annotations
@@ -30,39 +30,39 @@ from .reference import initial_state
 from .rows import BLOCK
 
 CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
-"""A chunk has at most so many steps, and fewer where its longest list would pass so many events."""
+"""Most steps of a chunk; fewer where its longest list would exceed that many events."""
 
 _ALIGN = 64
 
 
 @dataclass(frozen=True)
-class Program:
-    """A neuron program of the kernels: its code and the fields that its parameters come from."""
+class NeuronUpdate:
+    """The compiled update of a neuron model: its code and the fields with its parameters."""
 
     code: int
     parameters: tuple[str, ...]
 
 
-PROGRAMS: dict[type[Neuron], Program] = {
-    CubaLIF: Program(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
-    AdaptiveLIF: Program(
+NEURON_UPDATES: dict[type[Neuron], NeuronUpdate] = {
+    CubaLIF: NeuronUpdate(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
+    AdaptiveLIF: NeuronUpdate(
         programs.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
     ),
-    LeakyIntegrator: Program(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
-    ThresholdRefractoryLIF: Program(
+    LeakyIntegrator: NeuronUpdate(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
+    ThresholdRefractoryLIF: NeuronUpdate(
         programs.THRESHOLD_REFRACTORY_LIF,
         ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
     ),
 }
-"""The neuron programs by their record, as ``reference.STEPS``."""
+"""The updates by neuron record, like ``reference.STEPS``."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedLayer:
     """A layer as the kernels read it, narrow or wide.
 
-    ``record`` its fields of ``kernels.LAYER`` but the offsets; ``kept`` the arrays that addresses
-    in the record point to.
+    ``record``: its fields of ``kernels.LAYER`` without the offsets; ``kept``: the arrays that
+    addresses in the record point to.
     """
 
     record: dict[str, int]
@@ -70,13 +70,13 @@ class PreparedLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PreparedNetwork:
     """A network as the kernels read it.
 
-    ``layers`` records of ``kernels.LAYER``; ``prepared`` what they point to; ``counts`` the length
-    of the kernel's counts, and ``spikes`` where each layer's lie,
-    ``last_spikes`` those of last steps; ``scratch_bytes`` what a thread
-    needs beside them; ``scratch`` buffers that no run is using.
+    ``layers``: records of ``kernels.LAYER``; ``prepared``: what they point to; ``counts``: length
+    of the kernel's counts; ``spikes``, ``last_spikes``: where each layer's spikes, and those of
+    last steps, are in them; ``scratch_bytes``: scratch memory per thread; ``scratch``: buffers that
+    no run is using.
     """
 
     layers: npt.NDArray[Any]
@@ -94,10 +94,10 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class _Bounds:
-    """Largest sums of weight magnitudes of a neuron, with their exponents; what forbids narrow."""
+    """Largest sums of weight magnitudes of a neuron; ``wide``: narrow is ruled out anyway."""
 
     below: int
-    lateral: int
+    recurrent: int
     wide: bool
 
     def fits(self, layer: Layer, largest: int) -> bool:
@@ -107,7 +107,7 @@ class _Bounds:
         total = 0
         for synapses, sums in (
             (layer.synapses, self.below * largest),
-            (layer.recurrent, self.lateral),
+            (layer.recurrent, self.recurrent),
         ):
             if sums > programs.NARROW_MAX:
                 return False
@@ -118,34 +118,34 @@ class _Bounds:
 
 _layers: WeakKeyDictionary[Layer, dict[bool, PreparedLayer]] = WeakKeyDictionary()
 _bounds: WeakKeyDictionary[Layer, _Bounds] = WeakKeyDictionary()
-_plans: WeakKeyDictionary[Network, dict[tuple[bool, ...], Plan]] = WeakKeyDictionary()
-_chosen: WeakKeyDictionary[Network, dict[int, Plan]] = WeakKeyDictionary()
+_networks: WeakKeyDictionary[Network, dict[tuple[bool, ...], PreparedNetwork]] = WeakKeyDictionary()
+_chosen: WeakKeyDictionary[Network, dict[int, PreparedNetwork]] = WeakKeyDictionary()
 
 
-def plan_of(network: Network, largest: int) -> Plan:
-    """Return the plan of a network for inputs of at most ``largest`` in magnitude."""
+def prepared_network(network: Network, largest: int) -> PreparedNetwork:
+    """Return a network, prepared for inputs of at most ``largest`` in magnitude."""
     chosen = _chosen.get(network)
     if chosen is None:
         chosen = _chosen[network] = {}
-    # By bits, so that few plans serve all inputs.
+    # By bits, so that few networks serve all inputs.
     bits = largest.bit_length()
-    plan = chosen.get(bits)
-    if plan is None:
+    prepared = chosen.get(bits)
+    if prepared is None:
         wide = tuple(
             not _bounds_of(layer).fits(layer, 1 if index else (1 << bits) - 1)
             for index, layer in enumerate(network.layers)
         )
-        plan = chosen[bits] = _plan(network, wide)
-    return plan
+        prepared = chosen[bits] = _prepared(network, wide)
+    return prepared
 
 
-def widened(network: Network, plan: Plan, index: int) -> Plan:
-    """Return the plan with layer ``index`` wide, which from now on takes the place of ``plan``."""
-    wide = tuple(w or i == index for i, w in enumerate(plan.wide))
-    better = _plan(network, wide)
+def widened(network: Network, prepared: PreparedNetwork, index: int) -> PreparedNetwork:
+    """Return the network with layer ``index`` wide, which replaces ``prepared`` from now on."""
+    wide = tuple(w or i == index for i, w in enumerate(prepared.wide))
+    better = _prepared(network, wide)
     chosen = _chosen[network]
     for bits, old in list(chosen.items()):
-        if old is plan:
+        if old is prepared:
             chosen[bits] = better
     return better
 
@@ -177,14 +177,14 @@ def _bounds_of(layer: Layer) -> _Bounds:
 
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
-    program = PROGRAMS[type(layer.neuron)]
-    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in program.parameters]))
+    update = NEURON_UPDATES[type(layer.neuron)]
+    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in update.parameters]))
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
     below = matrix(layer.synapses, wide)
-    lateral = None if layer.recurrent is None else matrix(layer.recurrent, wide)
+    recurrent = None if layer.recurrent is None else matrix(layer.recurrent, wide)
     record = {
-        "program": program.code,
+        "program": update.code,
         "n": layer.size,
         "n_in": layer.synapses.n_in,
         "blocks": parameters.shape[1] // BLOCK,
@@ -192,14 +192,14 @@ def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
         "parameters": parameters.ctypes.data,
         "initial": initial.ctypes.data,
         "wide": int(wide),
-        "recurrent": int(lateral is not None),
+        "recurrent": int(recurrent is not None),
         **below.values,
     }
-    if lateral is not None:
-        record |= {f"lateral_{name}": value for name, value in lateral.values.items()}
+    if recurrent is not None:
+        record |= {f"recurrent_{name}": value for name, value in recurrent.values.items()}
     return PreparedLayer(
         record,
-        (parameters, initial, below.kept, () if lateral is None else lateral.kept),
+        (parameters, initial, below.kept, () if recurrent is None else recurrent.kept),
     )
 
 
@@ -212,13 +212,13 @@ def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
     return values
 
 
-def _plan(network: Network, wide: tuple[bool, ...]) -> Plan:
-    plans = _plans.get(network)
-    if plans is None:
-        plans = _plans[network] = {}
-    if wide not in plans:
-        plans[wide] = _make_plan(network, wide)
-    return plans[wide]
+def _prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
+    known = _networks.get(network)
+    if known is None:
+        known = _networks[network] = {}
+    if wide not in known:
+        known[wide] = _make_prepared(network, wide)
+    return known[wide]
 
 
 class _Offsets:
@@ -233,7 +233,7 @@ class _Offsets:
         return place
 
 
-def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
+def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
     channels = network.input_size
     longest = max([channels, *(layer.size for layer in network.layers)])
     chunk = max(min(CHUNK_STEPS, CHUNK_EVENTS // longest), 1)
@@ -251,14 +251,14 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         width, size = record["blocks"] * BLOCK, 8 if wide[index] else 4
         record["state"] = offsets.take(record["states"] * width, 4)
         record["drive"] = offsets.take(width, size)
-        record["lateral_drive"] = offsets.take(width, size)
+        record["recurrent_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
         record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
         record["changed"] = offsets.take(1, 8)
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
-        record["lateral_future"] = offsets.take(record.get("lateral_slots", 0) * width, 8)
-        # Before the chunk's spikes there are those of the step before it.
+        record["recurrent_future"] = offsets.take(record.get("recurrent_slots", 0) * width, 8)
+        # The list begins with the spikes of the step before the chunk.
         record["sources"] = offsets.take((chunk + 1) * layer.size + programs.LIST_SLACK, 4)
         record["starts"] = offsets.take(chunk + 2, 8)
         record["sent"], record["counts"] = sent, counts
@@ -269,7 +269,7 @@ def _make_plan(network: Network, wide: tuple[bool, ...]) -> Plan:
         for name, value in record.items():
             layers[index][name] = value
         prepared.append(ready)
-    return Plan(
+    return PreparedNetwork(
         layers,
         tuple(prepared),
         wide,

@@ -1,16 +1,16 @@
-"""The neuron programs, one step of one sample's layer each, on vectors.
+"""The kernels of the neuron models: each takes one step of one sample's layer, on vectors.
 
 Each computes the equations of its record (``export/network.py``) as ``reference.py`` does. It is
 written once and compiled for the widths of ``vectors.py``: with narrow vectors it is exact while
 drives and states stay below ``NARROW_MAX`` in magnitude, with wide ones always.
 
 Arguments, after ``kind``: ``n`` neurons, ``width`` of the padded rows; addresses of the parameters
-int32 (P, width) and states int32 (S, width), in the orders of ``simulator.PROGRAMS`` and of the
-record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, int64 a
-vector, which neurons spiked; of ``alarm``, a vector a state, which gathers the bits of the
-magnitudes of states that nothing limits. Neurons that spike are listed in int32 ``sources`` from
-``at`` on; the end of the list is returned, and of how many neurons v changed. What pads a layer
-has states that stay 0.
+int32 (P, width) and states int32 (S, width), in the orders of ``plan.NEURON_UPDATES`` and of the
+record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, one
+int64 per vector, which neurons spiked; of ``alarm``, one vector per state, which collects the bits
+of the magnitudes of unlimited states. Neurons that spike are listed in int32 ``sources`` from
+``at`` on; the end of the list is returned, and the number of neurons whose v changed. The states of
+padding lanes stay 0.
 """
 
 # Compiled functions take their arguments by position.
@@ -50,17 +50,17 @@ from .vectors import (
 CUBA_LIF, ADAPTIVE_LIF, LEAKY_INTEGRATOR, THRESHOLD_REFRACTORY_LIF = range(4)
 
 NARROW_MAX = (1 << 29) - 1
-"""With drives and states of at most this, no sum of a program leaves 32 bits."""
+"""With drives and states of at most this, no sum of a kernel leaves 32 bits."""
 
 LIST_SLACK = 4
-"""A list needs room for so many entries more than it will have."""
+"""A list needs room for this many entries more than it will hold."""
 
 
 @njit(forceinline=True)
 def append(bits, first, sources, at):
     """List ``first`` + the places of the set bits from ``at`` on; return the end of the list."""
     # Nearly all words have few bits. Writing four places without asking how many there are is
-    # cheaper than a branch that cannot be foreseen; what is too much is written over.
+    # cheaper than a branch that cannot be predicted; surplus entries are overwritten.
     rest = bits
     for e in range(LIST_SLACK):
         put_int32(sources, at + e, first + lowest_bit(rest))
@@ -75,7 +75,7 @@ def append(bits, first, sources, at):
 
 @njit(forceinline=True)
 def _valid(bits, i, n):
-    """Return the bits of the vector from ``i`` on without those of what only pads it."""
+    """Return the bits of the vector from ``i`` on without those of padding lanes."""
     return bits if i + LANES <= n else bits & ((1 << (n - i)) - 1)
 
 
@@ -170,7 +170,7 @@ def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
 
 @njit(forceinline=True)
 def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
-    """Take one step of a neuron program."""
+    """Take one step of a neuron model."""
     if program == CUBA_LIF:
         return _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at)
     if program == ADAPTIVE_LIF:

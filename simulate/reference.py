@@ -1,4 +1,4 @@
-"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function a neuron program.
+"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function per neuron model.
 
 It is written to be read, not to be fast. The kernels, the Lava processes and training on the grid
 are tested against it, state by state and bit by bit.
@@ -34,8 +34,8 @@ State = dict[str, IntArray]
 def delivered(connection: Connection, history: IntArray, step: int) -> IntArray:
     """Return a(step), int64 (batch, n_out), from the messages sent so far.
 
-    ``history`` int64 (batch, time, n_in): column t is what the sources sent at step t; before the
-    first step there is silence. ``a = sum over d of shift(W[delay == d] @ history[step - d])``.
+    ``history`` int64 (batch, time, n_in): column t is what the sources sent at step t; nothing is
+    sent before the first step. ``a = sum over d of shift(W[delay == d] @ history[step - d])``.
     """
     if isinstance(connection, Convolution):
         return _delivered_by_convolution(connection, history, step)

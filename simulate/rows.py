@@ -1,17 +1,17 @@
-"""Weights of a byte each, packed, and the sums of their rows.
+"""Packed weights of one byte each, and the sums of their rows.
 
 Loihi's grid makes every matrix ``weight = scale code + offset`` with codes of 8 bits: scale 2 and
-offset -256 where both signs occur, and all is even; scale 1 or -1 and offset 0 where one does. A
-row is one source's codes, so that an event adds one row:
+offset -256 where both signs occur, and all weights are even; scale 1 or -1 and offset 0 where only
+one does. A row is one source's codes, so that an event adds one row:
 
     sum of weights = scale (sum of codes) + offset (number of events)
 
 Codes are added two to a word: of a word ``odd 256 + even``, the words themselves and their upper
-bytes are summed in 16 bits, wrapping, and the sum of the even codes is what is left of the first
-when 256 times the second is taken away. That is exact for up to ``ROWS`` rows, needs no code to be
+bytes are summed in 16 bits, wrapping, and the sum of the even codes is the first sum minus 256
+times the second. That is exact for up to ``ROWS`` rows, needs no code to be
 widened, and reads half as much memory as weights of 16 bits.
 
-Rows are cut in blocks of ``BLOCK`` neurons, and the bytes of a block are placed so that the four
+Rows are cut into blocks of ``BLOCK`` neurons, and the bytes of a block are placed so that the four
 bytes of 32-bit word j are the neurons j of the block's four vectors: the sums come out as vectors.
 """
 
@@ -47,10 +47,10 @@ BLOCK = 4 * LANES
 """Neurons of a block: bytes of a register. Layers are padded to a multiple of it."""
 
 ROWS = 257
-"""So many rows are summed before 16 bits could overflow: 257 * 255 = 2^16 - 1."""
+"""Number of rows that can be summed before 16 bits overflow: 257 * 255 = 2^16 - 1."""
 
 _BYTE_TO_VECTOR = (0, 2, 1, 3)
-"""Of the four bytes of a word, which vector of the block each belongs to."""
+"""The vector of the block to which each of the four bytes of a word belongs."""
 
 _INT = types.int64
 

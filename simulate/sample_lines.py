@@ -1,4 +1,4 @@
-"""Samples as lines of text: CSV (comma, semicolon, tab or blanks) or JSON, one time step a line."""
+"""Samples as lines of text: CSV (comma, semicolon, tab or blanks) or JSON, a time step per line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..export.plain import shown
 from ..export.suggest import unknown
 
 LINE_MAX = 1 << 20
-"""Bytes of a line at most: what has no line ends is no such text."""
+"""Largest number of bytes of a line: input without line ends is not such text."""
 
 
 def sample_lines(
@@ -20,15 +20,15 @@ def sample_lines(
 ) -> Iterator[tuple[int, list[float]]]:
     """Yield the number of each line that holds a sample, from 1, and its values.
 
-    Blank lines and those that begin with # are skipped, and so is a first line of column names.
-    A line of JSON is a list of numbers, or an object of them whose names are the columns.
+    Blank lines, lines that begin with # and a first line of column names are skipped.
+    A line of JSON is a list of numbers, or an object of numbers whose names are the columns.
 
     Parameters
     ----------
     file
         Binary, read line by line as lines come.
     name
-        What messages call it.
+        Its name in messages.
     columns
         Numbers of a sample.
     chosen
@@ -39,7 +39,7 @@ def sample_lines(
     Raises
     ------
     InputError
-        A line that is no sample; what came before it has been yielded.
+        A line that is not a sample; the samples before it have been yielded.
     """
     header: list[str] | None = None
     first, number = True, 0
@@ -47,7 +47,7 @@ def sample_lines(
         number += 1
         where = f"{name}, line {number}"
         if len(line) == LINE_MAX and not line.endswith(b"\n"):
-            raise InputError(f"{where}: longer than {LINE_MAX:,} bytes; give a line a step")
+            raise InputError(f"{where}: longer than {LINE_MAX:,} bytes; give one line per step")
         text = _text(line, where).strip()
         if not text or text.startswith("#"):
             continue
@@ -102,7 +102,7 @@ def _places(chosen: Sequence[str], header: list[str] | None, count: int, where: 
             known = (f"1..{count}", *(header or ()))
             raise InputError(unknown("column", column, known, f"{where}: --columns"))
     if max(places) >= count:
-        raise InputError(f"{where}: {count} columns, column {max(places) + 1} was chosen")
+        raise InputError(f"{where}: {count} columns, but column {max(places) + 1} was chosen")
     return places
 
 

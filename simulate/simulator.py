@@ -1,6 +1,6 @@
 """The fast simulator: ``run`` gives the trace of ``reference.run``, bit for bit.
 
-Samples are apart from one another; threads take them one by one, each through all layers.
+Samples are independent; threads take them one by one, each through all layers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
+from ..export.kernel import ready
 from ..export.network import Network, check_inputs
 from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
 from . import kernels
 from .activity import Activity, layer_activity
 from .events import dense_inputs
-from .plan import Plan, plan_of, widened
+from .plan import PreparedNetwork, prepared_network, widened
 from .reference import check_lengths
 
 RecordKind = Literal["output", "spikes", "states"]
@@ -46,7 +47,7 @@ def run(
     lengths
         Integers (batch,): steps of each sample; all steps when None.
     record
-        What the trace keeps beside the output: ``output`` nothing, ``spikes`` the spikes of every
+        What the trace keeps besides the output: ``output`` nothing, ``spikes`` the spikes of every
         layer, ``states`` those and every state. All three compute the same.
     threads
         Threads to use; None: one for each processor that this process may use. The result does
@@ -68,28 +69,29 @@ def run_with_activity(
     record: RecordKind = "states",
     threads: int | None = None,
 ) -> tuple[Trace, Activity]:
-    """Run as ``run`` does and return the trace with the counts of what was done."""
+    """Run as ``run`` does and return the trace with the counts of its operations."""
     check_known("record", record, RECORDS)
     array, largest = dense_inputs(network, inputs)
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
     workers = max(min(_thread_count(threads), batch), 1)
-    plan = plan_of(network, largest)
+    ready(kernels.run_samples)
+    prepared = prepared_network(network, largest)
     while True:
         kept = _recorded(network, batch, steps, record)
-        done = _run(network, plan, array, ran, kept.traces, workers=workers)
+        done = _run(network, prepared, array, ran, kept.traces, workers=workers)
         if done.failed is None:
             trace = Trace(kept.layers, kept.output.astype(np.int32, copy=False), ran)
-            return trace, _activity(network, plan, done, ran)
+            return trace, _activity(network, prepared, done, ran)
         left = np.flatnonzero(done.failed[:, 0] == kernels.LEFT_NARROW)
         if left.size == 0 or (done.failed[:, 0] == kernels.NOT_BINARY).any():
             raise _refusal(network, array, done.failed)
-        plan = widened(network, plan, int(done.failed[left[0], 1]))
+        prepared = widened(network, prepared, int(done.failed[left[0], 1]))
 
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """Counts of all samples; totals of each sample and layer; how samples ended, None if well."""
+    """Counts of all samples; totals of each sample and layer; how samples failed, None if none."""
 
     counts: npt.NDArray[np.int64]
     totals: npt.NDArray[np.int64]
@@ -108,7 +110,7 @@ def _thread_count(threads: int | None) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Recorded:
-    """What a run fills: the trace's layers and output, and for the kernel where they lie."""
+    """What a run fills: the trace's layers and output, and their addresses for the kernel."""
 
     layers: tuple[LayerTrace, ...]
     output: npt.NDArray[Any]
@@ -144,34 +146,34 @@ def _recorded(network: Network, batch: int, steps: int, record: RecordKind) -> _
 
 def _run(
     network: Network,
-    plan: Plan,
+    prepared: PreparedNetwork,
     inputs: npt.NDArray[Any],
     lengths: npt.NDArray[np.int64],
     traces: npt.NDArray[np.int64],
     *,
     workers: int,
 ) -> _Done:
-    """Run all samples, shared out among so many threads."""
+    """Run all samples, distributed over this many threads."""
     turn = np.zeros(2, np.int64)
     failed = np.zeros((len(inputs), 4), np.int64)
-    counts = np.zeros((workers, 2, plan.counts), np.int64)
+    counts = np.zeros((workers, 2, prepared.counts), np.int64)
     totals = np.zeros((len(inputs), len(network.layers), kernels.TOTALS), np.int64)
 
     def work(worker: int) -> None:
         try:
-            scratch = plan.scratch.pop()
+            scratch = prepared.scratch.pop()
         except IndexError:
-            scratch = np.empty(plan.scratch_bytes, np.uint8)
-        kernels.run_samples(
-            plan.layers,
+            scratch = np.empty(prepared.scratch_bytes, np.uint8)
+        kernels.run_samples.call(
+            prepared.layers,
             traces,
             inputs.ctypes.data,
             inputs.itemsize,
             inputs.shape,
-            plan.values_offset,
-            plan.starts_offset,
+            prepared.values_offset,
+            prepared.starts_offset,
             network.message_bits > 0,
-            plan.chunk,
+            prepared.chunk,
             lengths,
             turn,
             counts[worker],
@@ -179,13 +181,13 @@ def _run(
             failed,
             scratch,
         )
-        plan.scratch.append(scratch)
+        prepared.scratch.append(scratch)
 
     if workers == 1:
         work(0)
         return _Done(counts[0, 1], totals, failed if turn[1] else None)
-    # This thread does its share. Threads end with the run: ones that stayed would be in the way of
-    # a process that Lava forks.
+    # This thread does its share. Threads end with the run: threads that stayed would disturb a
+    # process that Lava forks.
     with ThreadPoolExecutor(workers - 1) as pool:
         others = [pool.submit(work, worker) for worker in range(1, workers)]
         work(0)
@@ -209,7 +211,7 @@ def _refusal(
 
 
 def _activity(
-    network: Network, plan: Plan, done: _Done, lengths: npt.NDArray[np.int64]
+    network: Network, prepared: PreparedNetwork, done: _Done, lengths: npt.NDArray[np.int64]
 ) -> Activity:
     return Activity(
         lengths.copy(),
@@ -217,8 +219,8 @@ def _activity(
         tuple(
             layer_activity(
                 layer,
-                done.counts[plan.spikes[index]],
-                done.counts[plan.last_spikes[index]],
+                done.counts[prepared.spikes[index]],
+                done.counts[prepared.last_spikes[index]],
                 done.totals[:, index],
                 lengths,
                 graded=index == 0 and network.message_bits > 0,

@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import int64, njit, typeof
 
+from ..export.kernel import Kernel
 from .events import list_inputs
-from .kernels import FAILED, LEFT_NARROW, NOT_BINARY, STATES_MAX, begin, run_layer
+from .kernels import FAILED, LAYER, LEFT_NARROW, NOT_BINARY, STATES_MAX, begin, run_layer
 from .rows import BLOCK
 from .sources import source_digest
 from .vectors import get_int32, get_int64, put_int32, put_int64
@@ -25,20 +26,20 @@ from .vectors import get_int32, get_int64, put_int32, put_int64
     INPUT, ELEMENT, CHANNELS, LIMIT, VALUES_OFFSET, STARTS_OFFSET, SCRATCH, STEP, ROW, COUNTS,
     PEAKS, ENDED_LAYER, ENDED_STATE, DIGEST, LEFT,
 ) = range(15)  # fmt: skip
-"""Places in the control words, int64; from ``LEFT`` on one a layer.
+"""Places in the control words, int64; from ``LEFT`` on, one per layer.
 
 ``INPUT``: address of a step's channels, of ``ELEMENT`` bytes each (1: uint8, 4: int32); ``LIMIT``:
 their largest magnitude where they are graded, else 0; ``SCRATCH``: address, aligned to 64 bytes;
 ``STEP``: steps before this one; ``ROW``: row of what ``traces`` records; ``COUNTS``: address of
 int64 (layers,), to which spikes are added; ``PEAKS``: of int64 (layers, ``STATES_MAX``), largest
-magnitudes of states, or 0. Written by the kernel: where a step failed, and per layer whether it
-must be wide from now on.
+magnitudes of states, or 0. Written by the kernel: where a step failed, and for each layer whether
+it must be wide from now on.
 """
 
 
 @njit
 def _beyond(inputs, channels, limit):
-    """Return whether an int32 of so many is beyond the limit in magnitude."""
+    """Return whether any of ``count`` int32 exceeds the limit in magnitude."""
     wrong = False
     for i in range(channels):
         value = get_int32(inputs, i)
@@ -107,7 +108,6 @@ def _step(layers, traces, control):
 
 
 def _compile(digest: int) -> Any:
-    @njit(cache=True)
     def run_step(layers, traces, control):
         """Run one step; the digest is in the cache's key, as that of ``kernels.run_samples``."""
         control[DIGEST] = digest
@@ -120,15 +120,19 @@ def _compile(digest: int) -> Any:
     return run_step
 
 
-run_step = _compile(source_digest())
-"""Run one step, or without an input set all states to those before the first.
+run_step = Kernel(
+    _compile(source_digest()),
+    "streaming simulator",
+    (typeof(np.empty(0, LAYER)), int64[:, ::1], int64[::1]),
+)
+"""Run one step, or, without an input, set all states to those before the first step.
 
 Parameters
 ----------
 layers, traces
     As ``kernels.run_samples`` takes them; of the traces, the states' addresses are used.
 control
-    int64, the words above.
+    int64, the control words above.
 
 Returns
 -------

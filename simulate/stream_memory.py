@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..export.grid import STATE_SHIFT
 from ..export.network import Connection, Layer, Network
-from .plan import Plan
+from .plan import PreparedNetwork
 from .rows import BLOCK
 from .stream_state import LayerState, longest_delay
 from .vectors import LANES
@@ -20,9 +20,9 @@ _ALIGN = 64
 
 @dataclass(frozen=True, eq=False)
 class _Ring:
-    """Where delayed messages wait, (slots, width).
+    """Buffer of delayed messages, (slots, width).
 
-    ``held``: drives by the step that they were sent at, else sums of weights by the step at which
+    ``held``: drives by the step at which they were sent, else sums of weights by the step at which
     they arrive. ``delay`` (n,) of each neuron where held; ``exponent`` of the weights.
     """
 
@@ -59,8 +59,8 @@ class _Ring:
         return (sums >> right) << left
 
     def _sum(self, drives: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        # What the shift rounded off is lost for good: where a neuron has one delay, nothing is
-        # added to the sum any more, and otherwise the shift divides it.
+        # What the shift rounded off is lost, and not needed: where a neuron has one delay, nothing
+        # is added to the sum any more, and otherwise the shift divides it.
         left, right = self._shifts()
         return (drives >> left) << right
 
@@ -75,24 +75,26 @@ class _LayerMemory:
     sources: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
     ring: _Ring | None
-    lateral_ring: _Ring | None
+    recurrent_ring: _Ring | None
 
 
 class StreamMemory:
-    """A scratch of a plan and views of each layer's states in it.
+    """Scratch memory of a prepared network and views of each layer's states in it.
 
-    ``address``: of the scratch, aligned as the kernels want it.
+    ``address``: of the scratch, aligned as the kernels require.
     """
 
-    def __init__(self, network: Network, plan: Plan) -> None:
-        self.plan = plan
-        self._scratch = np.zeros(plan.scratch_bytes, np.uint8)
+    def __init__(self, network: Network, prepared: PreparedNetwork) -> None:
+        self.prepared = prepared
+        self._scratch = np.zeros(prepared.scratch_bytes, np.uint8)
         base = -self._scratch.ctypes.data % _ALIGN
         self.address = self._scratch.ctypes.data + base
         self._aligned = self._scratch[base:]
         self._layers = tuple(
             self._views(layer, record, wide)
-            for layer, record, wide in zip(network.layers, plan.layers, plan.wide, strict=True)
+            for layer, record, wide in zip(
+                network.layers, prepared.layers, prepared.wide, strict=True
+            )
         )
 
     def _part(self, offset: int, shape: tuple[int, ...], dtype: type[Any]) -> npt.NDArray[Any]:
@@ -121,7 +123,7 @@ class StreamMemory:
             self._part(int(record["sources"]), (layer.size,), np.int32),
             self._part(int(record["starts"]), (2,), np.int64),
             ring(layer.synapses, ""),
-            ring(layer.recurrent, "lateral_"),
+            ring(layer.recurrent, "recurrent_"),
         )
 
     def states(self, index: int) -> npt.NDArray[np.int32]:
@@ -143,11 +145,11 @@ class StreamMemory:
             memory.states.copy(),
             self.spikes(index),
             none if memory.ring is None else memory.ring.pending(step),
-            none if memory.lateral_ring is None else memory.lateral_ring.pending(step),
+            none if memory.recurrent_ring is None else memory.recurrent_ring.pending(step),
         )
 
     def write(self, index: int, step: int, state: LayerState) -> None:
-        """Set a layer's state before step ``step``; the rest is as before the first."""
+        """Set a layer's state before step ``step``; the rest is as before the first step."""
         memory = self._layers[index]
         memory.states[:] = state.states
         fired = np.flatnonzero(state.spikes)
@@ -157,5 +159,5 @@ class StreamMemory:
         np.bitwise_or.at(memory.fired, fired // LANES, 1 << (fired % LANES))
         if memory.ring is not None:
             memory.ring.fill(step, state.pending)
-        if memory.lateral_ring is not None:
-            memory.lateral_ring.fill(step, state.pending_recurrent)
+        if memory.recurrent_ring is not None:
+            memory.recurrent_ring.fill(step, state.pending_recurrent)

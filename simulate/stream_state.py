@@ -1,6 +1,6 @@
 """The state of a network between two steps, as a record and as a file.
 
-It does not depend on how the kernels lay out memory, so that it moves between machines.
+It does not depend on how the kernels lay out memory, so that it can move between machines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIMITED: dict[type[Any], frozenset[str]] = {
     AdaptiveLIF: frozenset({"d", "v"}),
     LeakyIntegrator: frozenset({"v"}),
 }
-"""States that saturate at 24 bits, by neuron; any other may take 32."""
+"""States that saturate at 24 bits, by neuron; all others may take 32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class LayerState:
     """One layer between two steps.
 
     ``states`` int32 (S, n) in the order of the record's ``STATES``; ``spikes`` uint8 (n,) of the
-    last step; ``pending`` and ``pending_recurrent`` int64 (D, n): what delayed messages that are
-    under way will deliver in the next D steps, in state units, D the largest delay.
+    last step; ``pending`` and ``pending_recurrent`` int64 (D, n): what delayed messages in
+    transit will deliver in the next D steps, in state units, D the largest delay.
     """
 
     states: npt.NDArray[np.int32]
@@ -54,7 +54,7 @@ class StreamState:
 
     ``network``: digest of the network that it belongs to (``export/digest.py``); ``steps`` taken;
     ``total`` float64 (classes,) and ``counted``: sum and number of steps that a readout over time
-    has gathered.
+    has accumulated.
     """
 
     network: str
@@ -72,17 +72,17 @@ def longest_delay(connection: Connection | None) -> int:
 
 
 def check_state(network: Network, digest: str, state: StreamState) -> None:
-    """Refuse a state that is not one of this network.
+    """Refuse a state that does not belong to this network.
 
     Raises
     ------
     InputError
-        Another network's digest; shapes, ranges or counts that no run can leave.
+        Another network's digest; shapes, ranges or counts that no run can produce.
     """
     if state.network != digest:
         raise InputError(
             f"state: of network {state.network[:12]}, this one is {digest[:12]}; load the network "
-            "that it was saved with, or start anew"
+            "that it was saved with, or start again"
         )
     if not 0 <= state.counted <= state.steps <= _STEPS_MAX:
         raise InputError(f"state: {state.counted} counted of {state.steps} steps; it is damaged")
@@ -166,11 +166,11 @@ def read_state(path: str | os.PathLike[str], network: Network, digest: str) -> S
     try:
         with Path(path).open("rb") as file:
             header = _header(file.readline(_HEADER_MAX))
-            # Asked first: the sizes of what follows are those of this network.
+            # Checked first: the sizes of what follows are those of this network.
             if header["network"] != digest:
                 raise InputError(
                     f"state of network {header['network'][:12]}, this one is {digest[:12]}; load "
-                    "the network that it was saved with, or start anew"
+                    "the network that it was saved with, or start again"
                 )
             size = 8 * network.class_count + sum(
                 np.dtype(kind).itemsize * int(np.prod(shape))
@@ -180,7 +180,7 @@ def read_state(path: str | os.PathLike[str], network: Network, digest: str) -> S
             payload = file.read(size + 1)
         numbers = header["network"], header["steps"], header["counted"]
         if len(payload) != size or _checksum(*numbers, payload) != header["sha256"]:
-            raise InputError("truncated or damaged; start anew, or from an older copy")
+            raise InputError("truncated or damaged; start again, or from an older copy")
         state = _state(network, header, payload)
         check_state(network, digest, state)
     except InputError as error:
@@ -217,9 +217,9 @@ def _header(line: bytes) -> dict[str, Any]:
     try:
         header = json.loads(line.decode("ascii"))
     except ValueError:
-        raise InputError("not a state of srnn") from None
+        raise InputError("not a state file of srnn") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise InputError("not a state of srnn")
+        raise InputError("not a state file of srnn")
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(f"format version {version!r}, this srnn reads {FORMAT_VERSION}")

@@ -1,4 +1,4 @@
-"""The network one time step at a time: the bits of the batch run, with state in and state out."""
+"""The network one time step at a time, with the bits of the batch run; its state can be saved."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ import numpy.typing as npt
 
 from ..export.digest import network_digest
 from ..export.errors import InputError
+from ..export.kernel import ready
 from ..export.network import Network, check_inputs
 from . import kernels, stepping
 from .answer import RunningAnswer
-from .plan import Plan, plan_of, widened
+from .plan import PreparedNetwork, prepared_network, widened
 from .programs import NARROW_MAX
 from .stream_memory import StreamMemory
 from .stream_state import StreamState, check_state, read_state, write_state
 
 _KINDS = {0: {"u1": 1, "b1": 1, "i4": 4}, 1: {"i4": 4}}
-"""Types of input that are read as they are, without and with message bits, and their bytes."""
+"""Input types that are read without conversion, without and with message bits, and their bytes."""
 
 
 class StreamingSimulator:
     """A network that takes its input step by step and keeps its state between steps.
 
     After the same inputs it has the states, spikes and output that ``simulate.run`` gives for a
-    sample of these steps, bit for bit: all neuron programs, recurrence, delays, convolutions and
+    sample of these steps, bit for bit: all neuron models, recurrence, delays, convolutions and
     graded inputs. It takes as much memory after a million steps as after one.
 
     Parameters
@@ -68,7 +69,8 @@ class StreamingSimulator:
         self._control[stepping.LIMIT] = self._limit
         self._control[stepping.COUNTS] = self._counts.ctypes.data
         self._failed: str | None = None
-        self._use(plan_of(network, self._limit or 1))
+        ready(stepping.run_step)
+        self._use(prepared_network(network, self._limit or 1))
         self.reset()
 
     def step(self, inputs: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -82,14 +84,14 @@ class StreamingSimulator:
         Returns
         -------
         ndarray
-            What ``Trace.output`` holds for this step, int32 (n_out,): the last layer's membrane, or
-            its spikes where the readout counts them.
+            What ``Trace.output`` holds for this step, int32 (n_out,): the last layer's membrane
+            potential, or its spikes where the readout counts them.
 
         Raises
         ------
         InputError
             Another number of channels or values out of range: the state stays as it was. A state
-            that leaves 32 bits: as in a batch run nothing can follow, until ``reset`` or a restore.
+            that leaves 32 bits: as in a batch run, no step can follow until ``reset`` or a restore.
         """
         if self._failed is not None:
             raise InputError(self._failed)
@@ -103,7 +105,7 @@ class StreamingSimulator:
         control = self._control
         control[stepping.INPUT], control[stepping.ELEMENT] = self._addresses[size], size
         control[stepping.ROW] = self._answer.row
-        ended = self._run_step(self._plan.layers, self._traces, control)
+        ended = self._run_step(self._prepared.layers, self._traces, control)
         if ended:
             self._ended(ended, array)
         if self.network.readout.reads_spikes:
@@ -119,9 +121,9 @@ class StreamingSimulator:
     def scores(self) -> npt.NDArray[np.float64] | None:
         """Class scores after the steps so far, float64 (class,): what ``readout.scores`` gives.
 
-        Of ``membrane`` and ``last_membrane``: the real membrane of this step; of ``mean_softmax``
-        and ``spike_count``: the mean or sum from the first counted step on. None where no step has
-        been counted yet (the readout's ``skip_steps``).
+        Of ``membrane`` and ``last_membrane``: the membrane potential of this step in real units; of
+        ``mean_softmax`` and ``spike_count``: the mean or sum from the first counted step on. None
+        where no step has been counted yet (the readout's ``skip_steps``).
         """
         return self._answer.scores()
 
@@ -146,9 +148,9 @@ class StreamingSimulator:
         return self._counts.copy()
 
     def watch_peaks(self) -> npt.NDArray[np.int64]:
-        """Return the largest magnitude of each state, int64 (layer, state), and begin anew.
+        """Return the largest magnitude of each state, int64 (layer, state), and reset them.
 
-        The first call returns zeros; from it on every step is looked at, which costs a little.
+        The first call returns zeros; from then on every step is checked, at a small cost.
         """
         self._control[stepping.PEAKS] = self._peaks.ctypes.data
         peaks = self._peaks.copy()
@@ -159,7 +161,7 @@ class StreamingSimulator:
         """Return to the initial state in the network."""
         self._failed = None
         self._control[stepping.INPUT] = self._control[stepping.STEP] = 0
-        self._run_step(self._plan.layers, self._traces, self._control)
+        self._run_step(self._prepared.layers, self._traces, self._control)
         total = np.zeros(self.network.class_count)
         self._answer.restore(0, total, np.zeros_like(self._answer.outputs[0]))
 
@@ -170,12 +172,12 @@ class StreamingSimulator:
 
     @property
     def state(self) -> StreamState:
-        """The state, which may be set to one that was got earlier.
+        """The state, which may be set to one saved earlier.
 
         Raises
         ------
         InputError
-            A state of another network, or one that no run leaves; a run that failed has no state.
+            A state of another network, or one that no run produces; a failed run has no state.
         """
         if self._failed is not None:
             raise InputError(f"{self._failed}; there is no state to keep")
@@ -189,8 +191,8 @@ class StreamingSimulator:
         self.reset()
         self._control[stepping.STEP] = state.steps
         for index, held in enumerate(state.layers):
-            if not self._plan.wide[index] and _beyond_narrow(held.states):
-                self._use(widened(self.network, self._plan, index))
+            if not self._prepared.wide[index] and _beyond_narrow(held.states):
+                self._use(widened(self.network, self._prepared, index))
         for index, held in enumerate(state.layers):
             self._memory.write(index, state.steps, held)
         last = state.layers[-1]
@@ -212,30 +214,30 @@ class StreamingSimulator:
         write_state(path, self.state)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Go on from the state in a file.
+        """Continue from the state in a file.
 
         Raises
         ------
         InputError
-            Not such a file, damaged, or the state of another network; the present state stays.
+            Not such a file, damaged, or the state of another network; the current state stays.
         """
         self.state = read_state(path, self.network, self.digest)
 
     def _run_step(self, *arguments: Any) -> int:
-        return stepping.run_step(*arguments)
+        return stepping.run_step.call(*arguments)
 
-    def _use(self, plan: Plan) -> None:
-        """Take a plan and fresh memory of it, in the initial state."""
-        self._plan, self._memory = plan, StreamMemory(self.network, plan)
+    def _use(self, prepared: PreparedNetwork) -> None:
+        """Take a prepared network and fresh memory for it, in the initial state."""
+        self._prepared, self._memory = prepared, StreamMemory(self.network, prepared)
         control = self._control
-        control[stepping.VALUES_OFFSET] = plan.values_offset
-        control[stepping.STARTS_OFFSET] = plan.starts_offset
+        control[stepping.VALUES_OFFSET] = prepared.values_offset
+        control[stepping.STARTS_OFFSET] = prepared.starts_offset
         control[stepping.SCRATCH] = self._memory.address
         control[stepping.INPUT] = 0
-        self._run_step(plan.layers, self._traces, control)
+        self._run_step(prepared.layers, self._traces, control)
 
     def _ended(self, ended: int, array: npt.NDArray[Any]) -> None:
-        """Widen the layers that ask for it, or refuse."""
+        """Widen the layers that need it, or refuse."""
         if ended == kernels.NOT_BINARY:
             check_inputs(self.network, array[None, None])
         control, layers = self._control, self.network.layers
@@ -248,11 +250,11 @@ class StreamingSimulator:
             )
             raise InputError(self._failed)
         held = [self._memory.read(index, self.steps) for index in range(len(layers))]
-        plan = self._plan
+        prepared = self._prepared
         for index in np.flatnonzero(control[stepping.LEFT :]).tolist():
-            plan = widened(self.network, plan, index)
+            prepared = widened(self.network, prepared, index)
         control[stepping.LEFT :] = 0
-        self._use(plan)
+        self._use(prepared)
         for index, state in enumerate(held):
             self._memory.write(index, self.steps, state)
 

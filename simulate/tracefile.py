@@ -46,7 +46,7 @@ class TraceWriter:
             group.attrs["name"], group.attrs["neuron"] = layer.name, layer.neuron.TYPE
 
     def append(self, trace: Trace) -> None:
-        """Write a batch behind those already written."""
+        """Append a batch to those already written."""
         self._extend("lengths", trace.lengths)
         self._extend("output", trace.output)
         for index, layer in enumerate(trace.layers):
@@ -94,7 +94,7 @@ def writing_trace(
     states
         Names of the states to keep, of every layer that has them; traces must record them.
     network_sha256
-        Digest of the ``.net`` file, so that a trace says what it belongs to.
+        Digest of the ``.net`` file, so that a trace names what it belongs to.
 
     Raises
     ------

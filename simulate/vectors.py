@@ -2,12 +2,13 @@
 
 The simulator's arithmetic comes in two widths. ``NARROW`` vectors hold int32: enough for nearly
 every network, and twice as fast or more. ``WIDE`` vectors hold int64: exact for every network. A
-neuron program is written once for both; what it computes with follows from a ``kind``, an int32 or
-an int64 whose value is of no matter. States and parameters are int32 in memory for both.
+neuron's kernel is written once for both; the width follows from a ``kind``, an int32 or an int64
+whose value is not used. States and parameters are int32 in memory for both.
 
 Arrays come as the integer address of their first element, and an index counts elements: numba
-counts references to arrays that are passed on, which costs more than the row of a small layer. Who
-passes an address keeps the array. A mask of lanes is an integer: bit i belongs to lane i.
+counts references to arrays that are passed on, which costs more than the row of a small layer. The
+caller keeps the array whose address it passes. A mask of lanes is an integer: bit i belongs to lane
+i.
 """
 
 # An intrinsic's first argument is numba's typing context, used or not.
@@ -36,7 +37,7 @@ def _lanes() -> int:
 
 
 LANES = _lanes()
-"""Neurons in a vector: what fills a register with int32 on the processor compiled for."""
+"""Neurons in a vector: as many int32 as fill a register of the target processor."""
 
 INT8, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _HALF, _FULL = 1 << (STATE_BITS - 1), 1 << STATE_BITS
@@ -123,7 +124,7 @@ def _suffix(kind: Any) -> str:
 
 
 def emit_magnitude(builder: Any, x: Any) -> Any:
-    """Emit |x|; the magnitude of the lowest number has its bits."""
+    """Emit |x|; the magnitude of the lowest number has the same bits."""
     return call(builder, f"llvm.abs.{_suffix(x.type)}", x.type, [x, ir.IntType(1)(0)])
 
 
@@ -370,7 +371,7 @@ def count_bits(typing, bits):
 
 @intrinsic
 def fetch_add(typing, address, amount):
-    """Add to the int64 at an address, other threads shut out, and return what was there."""
+    """Add to the int64 at an address atomically, and return what was there."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         where = builder.inttoptr(args[0], INT64.as_pointer())

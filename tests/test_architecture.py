@@ -17,7 +17,7 @@ from srnn.deploy.lava.choice import CHOICES
 from srnn.export.checkpoint import FLOAT_NEURONS, LayerConfig
 from srnn.export.integer_neurons import INTEGER_NEURONS, FloatLayer
 from srnn.export.network import NEURONS as INTEGER_RECORDS
-from srnn.simulate.plan import PROGRAMS
+from srnn.simulate.plan import NEURON_UPDATES
 from srnn.simulate.reference import STEPS
 from srnn.train.neurons import NEURONS as TRAINED
 
@@ -168,7 +168,7 @@ def test_every_float_neuron_has_its_stages() -> None:
 def test_every_integer_neuron_has_its_stages() -> None:
     records = set(INTEGER_RECORDS.values())
     assert set(STEPS) == records
-    assert set(PROGRAMS) == records
+    assert set(NEURON_UPDATES) == records
     assert set(CHOICES) == records
 
 

@@ -72,6 +72,21 @@ def test_the_suite_is_collected_without_the_extras(missing: list[str]) -> None:
     assert int(re.findall(r"(\d+) tests collected", done.stdout)[0]) > 1000
 
 
+def test_no_test_decides_by_itself_what_it_skips_or_measures_time() -> None:
+    """Markers say what a test needs (``needs.py``); waits are in ``waiting.py``."""
+    forbidden = re.compile(
+        r"importorskip\(|shutil\.which\(|\b(?:perf_counter|monotonic|process_time|sleep)\("
+    )
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if path.name != "test_needs.py"
+        for found in forbidden.finditer(path.read_text(encoding="utf-8"))
+        if "def " + found[0] not in path.read_text(encoding="utf-8")
+    ]
+    assert wrong == []
+
+
 SUITE = {
     "test_file.py": """
 import nir, pytest

@@ -44,7 +44,7 @@ def in_new_python(code: str, folder: Path, path: Path | None = None) -> str:
         check=True,
         cwd=folder,
         env={"PATH": "", "HOME": str(folder)} | ({"PYTHONPATH": str(path)} if path else {}),
-        timeout=120,
+        timeout=300,
     ).stdout.strip()
 
 
@@ -107,7 +107,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
     assert made.returncode == 0, made.stderr

@@ -107,10 +107,10 @@ def test_record_and_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('name = "coarse"', 'name = "small"', "small stands there twice"),
-        ("seeds = [7]", "seeds = [7, 7]", "are none or not distinct"),
+        ('name = "coarse"', 'name = "small"', "small is there twice"),
+        ("seeds = [7]", "seeds = [7, 7]", "are missing or not distinct"),
         ('name = "coarse"', 'nmae = "coarse"', "unknown setting 'nmae'; did you mean 'name'?"),
-        ('start = "coarse"', 'start = "none"', "none of tuned is no run that stands above it"),
+        ('start = "coarse"', 'start = "none"', "none of tuned is not a run that precedes it"),
         ('title = "Digits"', "title = ", "plan.toml: "),
     ],
 )

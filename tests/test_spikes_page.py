@@ -1,9 +1,7 @@
-"""``docs/SPIKES_FOR_PYTORCH_USERS.md``: its Python runs, its figures and tables can be remade."""
+"""``docs/SPIKES_FOR_PYTORCH_USERS.md``: its figures and tables can be made again."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 import subprocess
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from doc_blocks import blocks
 from paths import ROOT
 
 pytestmark = pytest.mark.extra("train")
@@ -43,35 +42,18 @@ def table(name: str) -> list[list[str]]:
     return [cells for cells in lines if cells[0].strip("-|")]
 
 
-@pytest.fixture
-def namespace(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run the page's Python from top to bottom, compare what it prints, return its names."""
-    monkeypatch.chdir(ROOT)
-    blocks = re.findall(
-        r"```python\n(.+?)```(?:\n\n```text\n(.*?)```)?",
-        PAGE.read_text(encoding="utf-8"),
-        flags=re.DOTALL,
-    )
-    assert len(blocks) >= 7
-    found: dict[str, Any] = {}
-    for code, expected in blocks:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, str(PAGE), "exec"), found)
-        assert printed.getvalue() == expected
-    return found
-
-
-def test_python_prints_what_the_page_shows(namespace: dict[str, Any], numbers: ModuleType) -> None:
+def test_the_neuron_of_the_page_is_the_projects(numbers: ModuleType) -> None:
     from srnn.export.checkpoint import Init, LayerConfig
 
-    # The page's own neuron is the project's.
+    names: dict[str, Any] = {}
+    first = next(block for block in blocks(f"docs/{PAGE.name}") if block.kind == "python")
+    exec(compile(first.code, PAGE, "exec"), names)
     config = LayerConfig(
         neuron="alif", size=1, threshold=0.5, adaptation=2.0,
         tau_mem=Init(mean=10.0), tau_adp=Init(mean=60.0),
     )  # fmt: skip
     current = 2 * np.random.default_rng(0).random(300)
-    shown = namespace["alif"](torch.from_numpy(current).float())
+    shown = names["alif"](torch.from_numpy(current).float())
     assert shown.tolist() == numbers.run_neuron(config, current)["s"].tolist()
     assert 10 < shown.sum() < 200
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..export.checkpoint import read_model, write_model
+from ..export.compiling import clock
 from ..export.console import (
     EXIT_FAULT,
     EXIT_NO,
@@ -262,7 +262,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     )
     if processes.size > 1:
         output.line(f"{name}: {processes.size} processes share every batch")
-    started = time.perf_counter()
+    started = clock()
     display = _Display(output, recipe.training.epochs)
     with display if processes.first else nullcontext():
         model, state = fit(
@@ -283,7 +283,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     metrics |= {"best_epoch": state.best_epoch + 1, "epochs": state.epoch}
     if processes.first:
         write_model(folder / MODEL, float_model(model, task, recipe, metrics))
-    seconds = time.perf_counter() - started
+    seconds = clock() - started
     output.table(
         f"{name}: epoch {state.best_epoch + 1} of {state.epoch} was best on validation",
         (

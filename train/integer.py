@@ -26,7 +26,7 @@ from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
 from .engine.stack import StackLayer
-from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, scaled
+from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, prepare, scaled
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
@@ -202,7 +202,7 @@ class ReplayedLayer:
     initial_adaptation: float
 
     def _state(self, name: str) -> npt.NDArray[np.int32]:
-        return self.trace.states[name]
+        return np.ascontiguousarray(self.trace.states[name], np.int32)
 
     def _parameter(self, name: str) -> npt.NDArray[np.int64]:
         values = np.asarray(getattr(self.layer.neuron, name), np.int64)
@@ -219,13 +219,13 @@ class ReplayedLayer:
                 initial_adaptation=self.initial_adaptation,
             )  # fmt: skip
         elif isinstance(neuron, CubaLIF):
-            keep_cuba(
+            keep_cuba.call(
                 kept, low, high, self._state("v"), self._state("u"),
                 grid.DECAY_ONE - self._parameter("v_decay"), self._parameter("bias"),
                 self._parameter("v_threshold"), scale,
             )  # fmt: skip
         else:
-            keep_scaled(kept, low, high, self._state("v"), scale)
+            keep_scaled.call(kept, low, high, self._state("v"), scale)
 
     def _trace_scale(self) -> npt.NDArray[np.float64]:
         """Return what turns d into b (n,), 0 where a neuron does not adapt."""
@@ -237,7 +237,7 @@ class ReplayedLayer:
         """Return the real membranes (batch, time, n)."""
         v = self._state("v")
         out = np.empty(v.shape, np.float32)
-        scaled(v, self.layer.state_scale, out)
+        scaled.call(v, self.layer.state_scale, out)
         return out
 
     def spikes(self) -> Floats | None:
@@ -250,7 +250,7 @@ class ReplayedLayer:
             return None
         batch, _, n = self.trace.spikes.shape
         counts = np.zeros((batch, n), np.float32)
-        count_spikes(self.trace.spikes, counts)
+        count_spikes.call(np.ascontiguousarray(self.trace.spikes), counts)
         return counts
 
     def final(self) -> list[Floats]:
@@ -270,6 +270,7 @@ class ReplayedLayer:
 
 def replayed(frozen: Frozen, trace: Trace) -> Sequence[ReplayedLayer]:
     """Return the layers of a run for the engine."""
+    prepare(type(layer.neuron) for layer in frozen.network.layers)
     made = []
     for real, layer, recorded in zip(
         frozen.layers, frozen.network.layers, trace.layers, strict=True

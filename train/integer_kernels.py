@@ -13,13 +13,16 @@ threshold.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import float32, float64, int32, int64, types, uint8
 
 from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
+from ..export.kernel import Kernel, ready
+from ..export.neurons import AdaptiveLIF, CubaLIF, Neuron
 from .engine.memory import aligned
 from .engine.simd import LANES, floor, from_int32, load, load_part, splat, stream
 from .engine.sources import source_digest
@@ -51,7 +54,6 @@ class Adaptive(NamedTuple):
 
 
 def _compile(digest: int):
-    @njit(cache=True, nogil=True)
     def keep_adaptive(places, low, high):
         """Keep ``AdaptiveLIF``: ``(v - B) scale`` and, given a second plane, ``b = d trace_scale``.
 
@@ -86,7 +88,12 @@ def _compile(digest: int):
     return keep_adaptive
 
 
-_keep_adaptive = _compile(source_digest())
+_NAME = "training on the grid"
+_ADAPTIVE = types.NamedUniTuple(int64, len(Adaptive._fields), Adaptive)
+_KEPT, _STATES = float32[:, :, :, :, ::1], int32[:, :, ::1]
+# The records of a network are read-only; other arrays may be given in their place.
+_INTEGERS, _REALS = (types.Array(kind, 1, "C", readonly=True) for kind in (int64, float64))
+_keep_adaptive = Kernel(_compile(source_digest()), _NAME, (_ADAPTIVE, int64, int64))
 
 
 def keep_adaptive(
@@ -117,14 +124,14 @@ def keep_adaptive(
         row[:n] = values
     arrays = [np.ascontiguousarray(x, np.int32) for x in (v, d)]
     where = (kept.ctypes.data, *(x.ctypes.data for x in arrays), parameters.ctypes.data)
-    _keep_adaptive(Adaptive(*where, batch, steps, n, planes, samples, width), low, high)
+    _keep_adaptive.call(Adaptive(*where, batch, steps, n, planes, samples, width), low, high)
     if planes > 1 and not trace_scale.min() > 0:
         weak = np.flatnonzero(trace_scale <= 0)
-        _follow_spikes(kept, low, high, weak, rho, np.float32(initial_adaptation))
+        ready(_follow_spikes)
+        _follow_spikes.call(kept, low, high, weak, rho, np.float32(initial_adaptation))
 
 
-@njit(cache=True, nogil=True)
-def _follow_spikes(kept, low, high, neurons, rho, initial_adaptation):
+def _follow(kept, low, high, neurons, rho, initial_adaptation):
     """Set b of the neurons that do not adapt from their spikes of the step before."""
     for block in range(low, high):
         for t in range(kept.shape[1]):
@@ -137,8 +144,10 @@ def _follow_spikes(kept, low, high, neurons, rho, initial_adaptation):
                     kept[block, t, 1, r, i] = fired + rho[i] * (before - fired)
 
 
-@njit(cache=True, nogil=True)
-def count_spikes(spikes, counts):
+_follow_spikes = Kernel(_follow, _NAME, (_KEPT, int64, int64, int64[::1], float32[::1], float32))
+
+
+def _count(spikes, counts):
     """Add the spikes uint8 (batch, time, n) over time to ``counts`` float32 (batch, n)."""
     batch, steps, n = spikes.shape
     for b in range(batch):
@@ -147,8 +156,10 @@ def count_spikes(spikes, counts):
                 counts[b, i] += np.float32(spikes[b, t, i])
 
 
-@njit(cache=True, nogil=True)
-def scaled(values, scale, out):
+count_spikes = Kernel(_count, _NAME, (uint8[:, :, ::1], float32[:, ::1]))
+
+
+def _scale(values, scale, out):
     """Write int32 (batch, time, n) times float64 (n,) to float32."""
     batch, steps, n = values.shape
     for b in range(batch):
@@ -157,8 +168,10 @@ def scaled(values, scale, out):
                 out[b, t, i] = np.float32(values[b, t, i] * scale[i])
 
 
-@njit(cache=True, nogil=True)
-def keep_cuba(kept, low, high, v, u, keep, bias, threshold, scale):
+scaled = Kernel(_scale, _NAME, (_STATES, _REALS, float32[:, :, ::1]))
+
+
+def _keep_cuba(kept, low, high, v, u, keep, bias, threshold, scale):
     """Keep ``CubaLIF``: the membrane before its reset minus the threshold, and the current."""
     batch, steps, n = v.shape
     samples = kept.shape[3]
@@ -180,8 +193,14 @@ def keep_cuba(kept, low, high, v, u, keep, bias, threshold, scale):
                     current[i] = np.float32(u[b, t, i] * scale[i])
 
 
-@njit(cache=True, nogil=True)
-def keep_scaled(kept, low, high, v, scale):
+keep_cuba = Kernel(
+    _keep_cuba,
+    _NAME,
+    (_KEPT, int64, int64, _STATES, _STATES, *[_INTEGERS] * 3, _REALS),
+)
+
+
+def _keep_scaled(kept, low, high, v, scale):
     """Keep a leaky integrator: its membrane."""
     batch, steps, n = v.shape
     samples = kept.shape[3]
@@ -195,3 +214,13 @@ def keep_scaled(kept, low, high, v, scale):
                     continue
                 for i in range(n):
                     row[i] = np.float32(v[b, t, i] * scale[i])
+
+
+keep_scaled = Kernel(_keep_scaled, _NAME, (_KEPT, int64, int64, _STATES, _REALS))
+
+
+def prepare(neurons: Iterable[type[Neuron]]) -> None:
+    """Make ready what the layers of a run need: to be called before any of these kernels."""
+    keeping = {AdaptiveLIF: _keep_adaptive, CubaLIF: keep_cuba}
+    kinds = dict.fromkeys(neurons)
+    ready(*(keeping.get(kind, keep_scaled) for kind in kinds), count_spikes, scaled)

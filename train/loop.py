@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ..export.checkpoint import FloatModel, ModelConfig, write_model
+from ..export.compiling import clock
 from ..export.errors import InputError
 from ..export.network import READOUTS, Network
 from ..export.trace import Trace
@@ -152,7 +152,7 @@ def fit(  # noqa: PLR0912, PLR0915
         stop_requests() as stopping,
     ):
         while state.epoch < training.epochs:
-            started = time.perf_counter()
+            started = clock()
             rate = learning_rate(training, state.epoch)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
@@ -175,7 +175,7 @@ def fit(  # noqa: PLR0912, PLR0915
                 )  # fmt: skip
             if not math.isfinite(check.loss):
                 watch.validation(validation, check.loss, state)
-            row = _epoch_row(state, check, rate, time.perf_counter() - started)
+            row = _epoch_row(state, check, rate, clock() - started)
             state.history.append(row)
             # Among epochs of equal accuracy the one with the smaller loss is the safer choice.
             score = (check.metrics["accuracy"], -check.loss)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Implementation(NamedTuple):
-    """A row of the table: what is shown, ``MODULE`` and way of its worker, and its environment.
+    """A row of the table: its title, ``MODULE`` and variant of its worker, and its environment.
 
     ``environment``: a folder of a virtual environment, None for the one that runs the benchmark.
     """
@@ -60,7 +60,7 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     def make(self, shape: Shape) -> dict[str, Any]:
-        """Build a network; the worker's answer, with ``failed`` where it cannot."""
+        """Build a network; return the worker's answer, with ``failed`` if it cannot."""
         return self._ask({"make": shape._asdict()})
 
     def step(self) -> float:
@@ -100,7 +100,7 @@ class Worker:
     def _last_words(self) -> str:
         self._log.seek(0)
         lines = [line.strip() for line in self._log if line.strip()]
-        return lines[-1] if lines else "ended without a word"
+        return lines[-1] if lines else "ended without a message"
 
     def close(self) -> None:
         """End the process."""

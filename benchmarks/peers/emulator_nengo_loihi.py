@@ -63,7 +63,7 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     spikes = np.zeros((shape.steps, size), np.float32)
 
     def step() -> Sequence[np.ndarray]:
-        # Back to the first step's inputs; building the emulator anew is no part of a run.
+        # Back to the first step's inputs; building the emulator again is not part of a run.
         emulator.t = 0
         for t in range(shape.steps):
             emulator.step()

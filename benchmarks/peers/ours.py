@@ -24,7 +24,7 @@ DISTRIBUTIONS = ("torch", "numba")
 GAINS = {"shd": (3.0, 0.05), "ecg": (5.0, 0.3), "smnist": (1.0, 0.2)}
 """Gain of the input weights, and the bias, of the hidden layers: they set the firing rates."""
 UNROLLED = 10
-"""At most so many steps in one compiled function."""
+"""Largest number of steps in one compiled function."""
 
 
 def network(shape: Shape, engine: str) -> SRNN:
@@ -133,7 +133,7 @@ def unrolled(model: SRNN, steps: int, limit: int) -> Callable[[Tensor], Output]:
 
 
 def engine(model: SRNN, inputs: Tensor | Events) -> Output:
-    """Run the network as training does: how often neurons fired is wanted, not when."""
+    """Run the network as training does: it needs how often neurons fired, not when."""
     result = model(inputs, spikes=False)
     steps = inputs.shape[1]
     return result.output, [counts / steps for counts in result.counts[:-1] if counts is not None]
@@ -144,14 +144,14 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     parts.prepare(threads, device)
     fast = way in {"engine", "events"}
     if fast and device == "cpu":
-        # torch's OpenMP threads would turn idly on the engine's cores.
+        # torch's OpenMP threads would spin on the engine's cores.
         torch.set_num_threads(1)
         set_threads(threads)
     model = network(shape, "events" if fast else "loop").to(device)
     inputs, targets = parts.data(shape, device, time_first=False)
     if way == "events":
         if device != "cpu":
-            raise UnavailableError("event lists lie in the CPU's memory")
+            raise UnavailableError("event lists are in the CPU's memory")
         if shape.density is None:
             raise UnavailableError("analog inputs")
         events = Events.from_dense(draw(shape)[0])

@@ -41,7 +41,7 @@ def step(
     criterion: Callable[[Tensor], Tensor],
     device: str,
 ) -> Callable[[], Sequence[Tensor]]:
-    """Return a function that takes a step of ``forward``, which returns outputs and spikes."""
+    """Return a function that takes a step with ``forward``, which returns outputs and spikes."""
 
     def take() -> Sequence[Tensor]:
         for module in modules:

@@ -18,7 +18,7 @@ from .shapes import Floats, Gains, Shape, Training, UnavailableError, draw, weig
 DISTRIBUTIONS = ("lava-nc", "numpy")
 GAINS = {"N128": Gains(3.0, 1.0, 0.0), "N512": Gains(3.6, 1.0, 0.0), "ecg": Gains(3.0, 1.0, 0.0)}
 DECAY = 205
-"""Of the membrane, in 1/4096 a step: a time constant of 20 steps."""
+"""Decay of the membrane, in 1/4096 per step: a time constant of 20 steps."""
 NO_MEMORY, NEVER = 4095, 1 << 17
 
 
@@ -27,7 +27,7 @@ def _integers(weight: Floats, unit: float) -> npt.NDArray[np.int64]:
 
 
 def make(way: str, shape: Shape, threads: int, device: str) -> Training:
-    """Return a run of one sample as a step. Processes are built once and run on from there."""
+    """Return a run of one sample as a step. Processes are built once and continue from there."""
     del way, threads, device
     if shape.batch != 1:
         raise UnavailableError("no batch")
@@ -45,13 +45,13 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     (size,) = shape.hidden
     largest = max(np.abs(layer.inputs).max(), np.abs(layer.recurrent).max())
     unit = float(254 / largest)
-    below, lateral = _integers(layer.inputs, unit), _integers(layer.recurrent, unit)
+    below, loop = _integers(layer.inputs, unit), _integers(layer.recurrent, unit)
     above = _integers(readout, float(254 / np.abs(readout).max()))
     threshold = int(unit)
     inputs = draw(shape)[0]
 
     source = RingBuffer(data=inputs[0].T.astype(np.int64))
-    dense, recurrent, output = Dense(weights=below), Dense(weights=lateral), Dense(weights=above)
+    dense, recurrent, output = Dense(weights=below), Dense(weights=loop), Dense(weights=above)
     hidden = LIF(shape=(size,), du=NO_MEMORY, dv=DECAY, vth=threshold)
     last = LIF(shape=(shape.classes,), du=NO_MEMORY, dv=DECAY, vth=NEVER)
     source.s_out.connect(dense.s_in)
@@ -63,9 +63,9 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     config = Loihi2SimCfg(select_tag="fixed_pt")
     atexit.register(hidden.stop)
 
-    # The same integers give the same spikes in the simulator, which costs Lava no probe.
+    # The simulator gives the same spikes for the same integers, so Lava needs no probe.
     neurons = CubaLIF(size, NO_MEMORY + 1, DECAY, threshold)  # type: ignore[arg-type]
-    one = Layer("hidden", Synapses(below), neurons, Synapses(lateral))
+    one = Layer("hidden", Synapses(below), neurons, Synapses(loop))
     two = Layer("readout", Synapses(above), LeakyIntegrator(shape.classes, DECAY))  # type: ignore[arg-type]
     spikes = run(Network((one, two)), inputs.astype(np.uint8)).layers[0].spikes
     assert spikes is not None

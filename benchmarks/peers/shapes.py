@@ -1,6 +1,6 @@
 """What every implementation trains: the sizes, inputs, targets and initial weights of a task.
 
-NumPy alone, since it runs in every environment.
+Only NumPy is used, since it runs in every environment.
 """
 
 from __future__ import annotations

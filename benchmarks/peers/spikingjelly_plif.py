@@ -1,7 +1,7 @@
-"""SpikingJelly: ``ParametricLIFNode`` step by step, with a recurrent product of our own.
+"""SpikingJelly: ``ParametricLIFNode`` step by step, with our own recurrent product.
 
 The library's multi-step containers index the sequence at every step, which makes their backward
-pass quadratic in time; this loop takes the sequence apart once.
+pass quadratic in time; this loop splits the sequence once.
 """
 
 # pyright: reportMissingImports=false
@@ -79,4 +79,4 @@ def make(way: str, shape: Shape, threads: int, device: str) -> Training:
     step = parts.step(
         [network], lambda: network(inputs), lambda out: parts.loss(shape, out, targets), device
     )
-    return Training("PLIF, no adaptation, one time constant a layer", step)
+    return Training("PLIF, no adaptation, one time constant per layer", step)

@@ -1,7 +1,7 @@
-"""A process that takes the training steps of one implementation, when told to.
+"""A process that takes training steps of one implementation on request.
 
-Started as ``python -m peers.worker MODULE WAY THREADS DEVICE``. It reads one JSON object a line and
-answers each with one, ``{"failed": reason}`` where it cannot:
+Started as ``python -m peers.worker MODULE WAY THREADS DEVICE``. It reads one JSON object per line
+and answers each with one, ``{"failed": reason}`` if it fails:
 
 - ``{"make": shape}``, the fields of a ``Shape``: builds the network and takes two steps, of which
   the first may compile. Answers ``neuron``, ``rates`` of the hidden layers, ``seconds`` of each of
@@ -25,7 +25,7 @@ from .shapes import Shape, Training, UnavailableError
 
 
 def limit_threads(threads: int) -> None:
-    """Keep this process to so many processors, before any library counts them."""
+    """Restrict this process to ``threads`` processors, before any library counts them."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -54,7 +54,7 @@ def prepare(training: Training) -> dict[str, Any]:
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of what is imported, by distribution."""
+    """Return the versions of imported distributions."""
     return {name: importlib.metadata.version(name) for name in names}
 
 
@@ -84,7 +84,7 @@ def serve(module: str, way: str, threads: int, device: str, answers: TextIO) -> 
 def main() -> None:
     """Serve until the standard input ends."""
     module, way, threads, device = sys.argv[1:]
-    # What the libraries print must not come between the answers.
+    # What the libraries print must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
 """From a network of integers and one sample to connected Lava processes.
 
 ``RingBuffer -> Dense -> neurons -> Dense -> ...``, with a second Dense from a recurrent layer to
-itself. Stock processes where choice.py finds that they compute the same bits, ours elsewhere.
+itself. Stock processes where choice.py finds that they compute the same bits, our own elsewhere.
 """
 
 from __future__ import annotations

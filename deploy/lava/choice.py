@@ -1,6 +1,6 @@
 """Which Lava process each layer runs on, and why: stock ones where they compute the same bits.
 
-Only integers are looked at here; Lava is not imported.
+Only integers are read here; Lava is not imported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ...export.network import (
 )
 from ...export.netx_stock import spikes_before
 from ...export.synapses import largest_sum
-from ..plan import LayerPlan
+from ..plan import LayerDescription
 
 INT32_MAX = int(np.iinfo(np.int32).max)
 BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX = -(1 << 12), (1 << 12) - 1
@@ -45,13 +45,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a neuron stands: its lag, and the largest sum that its synapses can deliver."""
+    """A neuron's position: its lag, and the largest sum that its synapses can deliver."""
 
     lag: int
     largest_sum: int
 
 
-def describe(network: Network) -> list[LayerPlan]:
+def describe(network: Network) -> list[LayerDescription]:
     """Return for each layer the processes that ``builder.build`` makes, with the reason."""
     largest = (1 << network.message_bits) - 1 if network.message_bits else 1
     rows = []
@@ -62,7 +62,7 @@ def describe(network: Network) -> list[LayerPlan]:
         position = Position(index + 1, layer.largest_sum(largest if index == 0 else 1))
         choice = CHOICES[type(layer.neuron)](layer.neuron, position)
         rows.append(
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process=choice.process,
@@ -91,7 +91,7 @@ def check_convolutions(network: Network, inputs: npt.NDArray[np.int32]) -> None:
     Raises
     ------
     InputError
-        A layer, what it has and what would mend it.
+        Names the layer, what it has and how to fix it.
     """
     largest = int(np.abs(inputs.astype(np.int64)).max(initial=0))
     for index, layer in enumerate(network.layers):
@@ -100,10 +100,10 @@ def check_convolutions(network: Network, inputs: npt.NDArray[np.int32]) -> None:
             continue
         where, exponent = f"layer {layer.name}: a convolution", connection.weight_exp
         if connection.delay is not None:
-            raise InputError(f"{where} with delays, which Lava's Conv has not; run the simulator")
+            raise InputError(f"{where} with delays, which Lava's Conv lacks; run the simulator")
         if exponent < 0 and (connection.kernel % (1 << -exponent)).any():
             raise InputError(
-                f"{where} with weight_exp {exponent}, which its weights do not absorb, and Lava's "
+                f"{where} with weight_exp {exponent}, which its weights cannot absorb, and Lava's "
                 "Conv has none; run the simulator"
             )
         bound = largest_sum(connection, largest if index == 0 else 1)
@@ -200,7 +200,7 @@ CHOICES: dict[type[Neuron], Callable[[Any, Position], Choice]] = {
 
 
 def bias_parts(bias: IntArray) -> tuple[IntArray, IntArray] | None:
-    """Split a bias in mantissas (13 bits) and exponents (0 to 7); None where it cannot be."""
+    """Split a bias into mantissas (13 bits) and exponents (0 to 7); None if impossible."""
     exponent = np.zeros_like(bias)
     mantissa = bias.astype(np.int64)
     for _ in range(BIAS_EXP_MAX):

@@ -1,11 +1,11 @@
-"""Which Lava is installed, and the mends that newer Pythons and NumPys need.
+"""Which Lava is installed, and the patches that newer Pythons and NumPys need.
 
 lava-nc 0.10.0 is the last release and asks for Python 3.10. On 3.11 and later it fails while
 ``lava.magma.compiler.var_model`` is imported: eight dataclass fields there have a mutable default,
 ``ByteEncoder()``, which Python 3.11 refuses. The file is LGPL and is not copied; its defaults
 become ``default_factory`` while it is imported. Its ports that reshape what they carry, which
-convolutions need, call ``np.reshape`` with a name that NumPy 2.4 has no longer. Nothing else is in
-the way.
+convolutions need, call ``np.reshape`` with a name that NumPy 2.4 has removed. Nothing else needs a
+patch.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def available() -> tuple[bool, str]:
             f"lava-nc {found} lacks {', '.join(missing)} ({pip_install(*missing)})",
         )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    how = "mended at import" if needs_patch() else "unmodified"
+    how = "patched at import" if needs_patch() else "unmodified"
     return True, f"lava-nc {found} on Python {python}, {how}"
 
 
@@ -63,9 +63,9 @@ def needs_patch() -> bool:
 
 
 def prepare() -> None:
-    """Make ``import lava...`` work: import the module that needs the mend, with it in place.
+    """Make ``import lava...`` work: import the module that needs the patch, with it in place.
 
-    Does nothing where no mend is needed or that module is already there.
+    Does nothing if no patch is needed or that module is already imported.
     """
     if not needs_patch() or PATCHED_MODULE in sys.modules:
         return
@@ -88,7 +88,7 @@ def mutable_defaults_as_factories(module: str) -> Iterator[None]:
     """Let dataclasses of ``module`` have defaults that are instances of dataclasses.
 
     Inside the block each such default becomes ``field(default_factory=type(default))``; classes of
-    other modules are made as ever. ``dataclasses.dataclass`` is restored at the end.
+    other modules are not changed. ``dataclasses.dataclass`` is restored at the end.
     """
     original = dataclasses.dataclass
 

@@ -1,8 +1,8 @@
 """Recording and guarding variants of the stock and own process models.
 
-Reading states through ``Var.get`` or a Monitor costs about 30 microseconds an element. These models
-run ``run_spk`` of the model they extend, unchanged, and then copy states and spikes into files that
-are mapped into memory: one array (sample, step, neuron) a quantity, shared by every sample's run.
+Reading states through ``Var.get`` or a Monitor costs about 30 microseconds per element. These
+models run ``run_spk`` of the model they extend, unchanged, and then copy states and spikes into
+memory-mapped files: one array (sample, step, neuron) per quantity, shared by every sample's run.
 
 An exception in a process that others wait for is never shown by Lava's runtime, which then hangs;
 the guard writes it to a file first, where the watchdog finds it.
@@ -49,11 +49,12 @@ MODELS: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingWindow:
     """What one neuron process records: its window of Lava steps, and the files.
 
     ``first`` is the time step (counted from 1) of step 0 of the sample. ``states`` maps a quantity
-    to the model's attribute. ``reports`` is set for the last layer, whose step is the progress.
+    to the model's attribute. ``reports`` is set for the last layer, whose step is reported as
+    progress.
     """
 
     run: RunDirectory
@@ -85,7 +86,7 @@ class Guarded:
 class Recording(Guarded):
     """Mixin: keeps states and spikes of every step of the sample."""
 
-    plan: ClassVar[Plan]
+    window: ClassVar[RecordingWindow]
     _files: dict[str, npt.NDArray[Any]] | None = None
 
     def run_spk(self) -> None:
@@ -93,23 +94,23 @@ class Recording(Guarded):
         if self._files is None:
             self._open()
         super().run_spk()
-        step = self.time_step - self.plan.first  # type: ignore[attr-defined]
-        if 0 <= step < self.plan.steps:
+        step = self.time_step - self.window.first  # type: ignore[attr-defined]
+        if 0 <= step < self.window.steps:
             assert self._files is not None
-            for quantity, attribute in self.plan.states.items():
-                self._files[quantity][self.plan.sample, step] = getattr(self, attribute)
-            if self.plan.spikes:
-                self._files["spikes"][self.plan.sample, step] = self._sent
-        if self.plan.reports:
+            for quantity, attribute in self.window.states.items():
+                self._files[quantity][self.window.sample, step] = getattr(self, attribute)
+            if self.window.spikes:
+                self._files["spikes"][self.window.sample, step] = self._sent
+        if self.window.reports:
             self._progress[1] = self.time_step  # type: ignore[attr-defined]
 
     def _open(self) -> None:
-        plan = self.plan
-        quantities = [*plan.states, *(["spikes"] if plan.spikes else [])]
-        self._files = {q: plan.run.record(plan.layer, q) for q in quantities}
-        self._progress = plan.run.progress()
+        window = self.window
+        quantities = [*window.states, *(["spikes"] if window.spikes else [])]
+        self._files = {q: window.run.record(window.layer, q) for q in quantities}
+        self._progress = window.run.progress()
         self._sent: Any = 0
-        if plan.spikes:
+        if window.spikes:
             self._keep_what_is_sent()
 
     def _keep_what_is_sent(self) -> None:
@@ -140,7 +141,7 @@ def run_configuration(graph: Graph, run: RunDirectory, sample: int) -> Loihi2Sim
     layers = len(graph.stages)
     for index, stage in enumerate(graph.stages):
         model = MODELS[type(stage.neuron).__name__]
-        plan = Plan(
+        window = RecordingWindow(
             run=run,
             sample=sample,
             layer=index,
@@ -153,6 +154,6 @@ def run_configuration(graph: Graph, run: RunDirectory, sample: int) -> Loihi2Sim
         models[stage.neuron] = type(
             f"Recording{type(stage.neuron).__name__}_{stage.layer.name}",
             (Recording, model),
-            {"plan": plan, "run_directory": run},
+            {"window": window, "run_directory": run},
         )
     return Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)

@@ -4,7 +4,7 @@
 
     job.pickle             network, inputs (batch, time, channel), lengths (batch,)
     layer-0.v.npy ...      int32 (batch, time, n), zero where nothing ran; spikes uint8
-    progress.npy           int64: samples done, Lava steps done of the sample in work
+    progress.npy           int64: samples done, Lava steps done of the current sample
     failure.txt            the first traceback of any process of the run
     log.txt                what the worker and Lava print
 """
@@ -40,12 +40,12 @@ class RunDirectory:
 
     @property
     def log(self) -> Path:
-        """The file that takes the worker's standard output and error."""
+        """The file for the worker's standard output and error."""
         return self.path / "log.txt"
 
     def write(self, job: Job) -> None:
         """Write the job, and empty records for all that will be computed."""
-        # Both ends are the same code on the same machine, and nobody else can write here.
+        # Both ends run the same code on the same machine, and nobody else can write here.
         (self.path / "job.pickle").write_bytes(pickle.dumps(job))
         np.save(self.path / "progress.npy", np.zeros(2, dtype=np.int64))
         batch, steps, _ = job.inputs.shape
@@ -73,7 +73,7 @@ class RunDirectory:
             np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
 
     def record(self, layer: int, quantity: str) -> npt.NDArray[Any]:
-        """Map a record (batch, time, n) for writing; what is written is seen by all processes."""
+        """Map a record (batch, time, n) for writing; all processes see what is written."""
         return np.load(self._record_path(layer, quantity), mmap_mode="r+")
 
     def recorded(self, layer: int, quantity: str) -> npt.NDArray[Any]:
@@ -81,11 +81,11 @@ class RunDirectory:
         return np.load(self._record_path(layer, quantity))
 
     def progress(self) -> npt.NDArray[np.int64]:
-        """Map (samples done, Lava steps done of the sample in work)."""
+        """Map (samples done, Lava steps done of the current sample)."""
         return np.load(self.path / "progress.npy", mmap_mode="r+")
 
     def report_failure(self, text: str) -> None:
-        """Keep the first failure of the run; later ones are its consequences."""
+        """Keep the first failure of the run; later ones are consequences of it."""
         draft = self.path / f"failure.{os.getpid()}"
         draft.write_text(text, encoding="utf-8")
         try:
@@ -93,7 +93,7 @@ class RunDirectory:
         except FileExistsError:
             return
         finally:
-            # The failure is this very file; a second report of the process must not write into it.
+            # The draft is the same file as the link; a second report must not write into it.
             draft.unlink()
 
     def failure(self) -> str | None:

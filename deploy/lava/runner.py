@@ -1,4 +1,4 @@
-"""The near side of a Lava run: start the worker, watch it, end it, read its records."""
+"""The parent's side of a Lava run: start the worker, watch it, end it, read its records."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from .rundir import Job, RunDirectory
 from .session import dead_children, end_session
 
 DEFAULT_TIMEOUT = 60.0
-"""Seconds without a step."""
+"""Seconds without a finished step after which a run is ended."""
 
 _POLL_SECONDS = 0.05
 _TRACEBACK_LINES = 12
 _SOCKET_FOLDER_LENGTH = 60
-"""A socket's path has at most 104 bytes, of which multiprocessing needs some 40."""
+"""A socket's path has at most 104 bytes, of which multiprocessing needs about 40."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A far side: its module, its name in messages, and what it finishes in between (its unit).
+    """A worker: its module, its name in messages, and its unit of progress.
 
     ``stopping_seconds``: how long it gets to end by itself after SIGTERM, before it is killed.
     """
@@ -58,8 +58,8 @@ def run(
 ) -> Trace:
     """Run a network on Lava's CPU runtime, every sample from the initial state.
 
-    Layer l of Lava lags l steps; the trace holds the aligned windows [l, l + T) of each layer, so
-    it compares step by step with the simulator's.
+    Layer l on Lava lags l steps; the trace holds the aligned windows [l, l + T) of each layer, so
+    it can be compared step by step with the simulator's.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def run(
     timeout
         Seconds without a finished step after which the run is ended.
     progress
-        Called every now and then with (samples done, steps done of the sample in work).
+        Called from time to time with (samples done, steps done of the current sample).
 
     Raises
     ------
@@ -139,12 +139,13 @@ def _let_stop(started: subprocess.Popen[bytes], seconds: float) -> None:
 
 def _worker_environment(directory: RunDirectory) -> dict[str, str]:
     environment = dict(os.environ)
-    # The worker's folder is another one; and each Lava process would start a pool of BLAS threads.
+    # The worker runs in another folder; each Lava process would start a pool of BLAS threads.
     entries = environment.get("PYTHONPATH", "").split(os.pathsep)
     environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(e) for e in entries if e)
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     if len(os.fsencode(directory.path)) <= _SOCKET_FOLDER_LENGTH:
-        # Python's multiprocessing makes a folder with a socket, which a killed run would leave.
+        # Python's multiprocessing makes a folder with a socket, which a killed run would leave
+        # behind.
         environment["TMPDIR"] = str(directory.path)
     return environment
 

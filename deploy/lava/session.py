@@ -1,8 +1,8 @@
-"""Ending a session of processes whole: no child and no shared memory stays behind.
+"""Ending a whole session of processes: no child and no shared memory stays behind.
 
-Lava starts one process for each of its own and gives them shared memory. When they are killed,
-Python's resource tracker, one more process of the session, unlinks that memory once every other
-process is gone; it is therefore the last to end.
+Lava starts an OS process for each of its processes and gives them shared memory. When they are
+killed, Python's resource tracker, one more process of the session, unlinks that memory once every
+other process is gone; it is therefore the last to end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHARED_MEMORY_PREFIX = "psm_"
 
 
 def members(session: int) -> list[int]:
-    """Return the living processes of a session (zombies are not), on systems with /proc."""
+    """Return the live processes of a session (zombies excluded), on systems with /proc."""
     found = []
     for entry in PROC.iterdir() if PROC.is_dir() else ():
         if entry.name.isdigit():
@@ -30,7 +30,7 @@ def members(session: int) -> list[int]:
 
 
 def dead_children(parent: int) -> int:
-    """Return how many children of a process have ended and were not waited for."""
+    """Return how many children of a process have ended without being waited for."""
     count = 0
     for entry in PROC.iterdir() if PROC.is_dir() else ():
         if entry.name.isdigit():
@@ -74,7 +74,7 @@ def end_session(session: int, patience: float = 5.0) -> None:
         Seconds that the resource tracker gets to clean up by itself.
     """
     if not PROC.is_dir():
-        # Without /proc the session's members cannot be told apart; they form one process group.
+        # Without /proc the session's members cannot be listed; they form one process group.
         try:
             os.killpg(session, signal.SIGKILL)
         except ProcessLookupError:
@@ -92,7 +92,7 @@ def end_session(session: int, patience: float = 5.0) -> None:
 
 
 def end_others(session: int, spare: int | None = None) -> None:
-    """Kill a session's processes, save its resource tracker and ``spare``, until none is left."""
+    """Kill a session's processes, except its resource tracker and ``spare``, until none is left."""
     for _ in range(50):
         others = [p for p in members(session) if p != spare and not _is_tracker(p)]
         if not others:
@@ -105,7 +105,7 @@ def end_others(session: int, spare: int | None = None) -> None:
 def is_orphan(parent: int, patience: float = 1.0) -> bool:
     """Return whether this process has lost its parent, or loses it within ``patience`` seconds.
 
-    The signal of a parent's death comes when the thread that started this process ends, which may
+    The parent-death signal comes when the thread that started this process ends, which may
     be before the parent itself has.
     """
     deadline = time.monotonic() + patience

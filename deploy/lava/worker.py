@@ -1,8 +1,8 @@
 """The Lava side of a run: ``python -m srnn.deploy.lava.worker RUNDIR``.
 
-Lava hangs for ever when one of its processes fails while others wait, and leaves processes behind
+Lava hangs forever when one of its processes fails while others wait, and leaves processes behind
 when it is killed. It therefore runs in a process and session of its own, which runner.py watches
-and ends. Each sample is built and run in fresh processes, so that nothing of one reaches the next.
+and ends. Each sample is built and run in fresh processes, so that nothing carries over to the next.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run_job(run: RunDirectory) -> None:
             last = graph.stages[-1].neuron
             last.run(condition=RunSteps(num_steps=graph.steps), run_cfg=configuration)
             last.stop()
-            # Lava keeps every process ever made, and adds a log handler for each.
+            # Lava keeps every process it ever made, and adds a log handler for each.
             ProcessServer().reset_server()
             VarServer().reset_server()
             logging.getLogger().handlers.clear()
@@ -67,7 +67,7 @@ def run_job(run: RunDirectory) -> None:
 
 
 def _end_with_parent(run: RunDirectory) -> None:
-    """End this session when the parent dies without a word, on Linux, and clear up after it."""
+    """End this session when the parent dies without notice, on Linux, and clean up after it."""
     worker, parent = os.getpid(), os.getppid()
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 """From a network and one stretch of inputs to Lava processes that run on a Loihi 2 board.
 
-``RingBuffer -> PyToNxAdapter -> Dense -> LIF -> Dense -> ...``, and where a run is recorded a
+``RingBuffer -> PyToNxAdapter -> Dense -> LIF -> Dense -> ...``, and, where a run is recorded, a
 ``NxToPyAdapter`` into a sink for the spikes of each layer and a ``StateProbe`` for each state. The
 adapters and probes are the extension's, as Intel's lava-dl and lava-optimization use them.
 """
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ...export.network import CubaLIF, Layer, Network
 from ..lava import builder, compat
-from .native import native_form, plans
+from .native import describe_layers, native_form
 from .options import BoardOptions
 
 compat.prepare()
@@ -55,7 +55,7 @@ class Graph:
     options: BoardOptions
 
     def configuration(self, callbacks: list[Any]) -> Any:
-        """Return the run configuration: models of the chip, of the computer for source and sinks.
+        """Return the run configuration: the chip's models, and the computer's for source and sinks.
 
         No tag is given: it would choose the models of the CPU for the neurons too.
         """
@@ -96,9 +96,9 @@ def recording(network: Network, sample: npt.NDArray[np.int32], options: BoardOpt
 
 
 def repeating(network: Network, stretch: npt.NDArray[np.int32], options: BoardOptions) -> Graph:
-    """Return the processes that run a stretch (time, channel) again and again, recording nothing.
+    """Return the processes that run a stretch (time, channel) repeatedly, recording nothing.
 
-    Probes and adapters for spikes would be measured with the network.
+    Probes and adapters for spikes would be measured together with the network.
     """
     data = np.ascontiguousarray(stretch.T)
     return _build(network, data, options.measured_steps, options, record=False)
@@ -112,15 +112,15 @@ def _build(
     *,
     record: bool,
 ) -> Graph:
-    described = plans(network, options)
+    described = describe_layers(network, options)
     source = RingBuffer(data=data)
     first = PyToNxAdapter(shape=(network.input_size,), num_message_bits=network.message_bits)
     source.s_out.connect(first.inp)
     port, stages = first.out, []
-    for index, (layer, plan) in enumerate(zip(network.layers, described, strict=True)):
+    for index, (layer, found) in enumerate(zip(network.layers, described, strict=True)):
         form = native_form(layer.neuron)
         assert form is not None
-        neuron = _neuron(form, plan.process, plan.lag + 1, steps)
+        neuron = _neuron(form, found.process, found.lag + 1, steps)
         builder.connect(port, layer.synapses, neuron, network.message_bits if index == 0 else 0)
         if layer.recurrent is not None:
             builder.connect(neuron.s_out, layer.recurrent, neuron, 0)
@@ -128,7 +128,7 @@ def _build(
         if record:
             probes = {name: StateProbe(getattr(neuron, name)) for name in layer.neuron.STATES}
             sink = _sink(neuron, layer, steps) if layer.neuron.SPIKING else None
-        stages.append(Stage(layer, plan.lag, neuron, probes, sink))
+        stages.append(Stage(layer, found.lag, neuron, probes, sink))
         port = neuron.s_out
     return Graph(first, tuple(stages), steps, options)
 

@@ -1,4 +1,4 @@
-"""What the two sides of a board's run exchange beside the records: options, and the measurement."""
+"""What the two sides of a board run exchange besides the records: options and the measurement."""
 
 from __future__ import annotations
 

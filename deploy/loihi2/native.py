@@ -1,6 +1,6 @@
-"""What a Loihi 2 board can run with the programs of stock Lava, and what it is called there.
+"""What a Loihi 2 board can run with stock Lava's neuron models, and what they are called there.
 
-Only integers are looked at here; Lava is not imported.
+Only integers are read here; Lava is not imported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...export.network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 from ..boards import read_boards
 from ..lava import compat
 from ..lava.choice import CHOICES, Position, describe
-from ..plan import LayerPlan
+from ..plan import LayerDescription
 from ..programs import NATIVE, support
 from .options import BoardOptions
 
@@ -24,11 +24,11 @@ EXTENSION = "lava.utils.loihi2_profiler"
 """The module by which ``lava.utils.loihi.is_installed`` knows the extension."""
 
 THRESHOLD_MAX = (1 << 17) - 1
-"""Largest threshold mantissa of the chip; a membrane passes it within 63 of saturation alone."""
+"""Largest threshold mantissa of the chip; only v within 63 of saturation exceeds it."""
 
 
 def available() -> tuple[bool, str]:
-    """Return whether lava-nc and the extension are installed, and what to do without them."""
+    """Return whether lava-nc and the extension are installed, and what to do if not."""
     ok, reason = compat.available()
     if ok and find_spec(EXTENSION) is not None:
         return True, f"{reason}, with lava-loihi"
@@ -56,13 +56,13 @@ def native_form(neuron: Neuron) -> CubaLIF | None:
     return None
 
 
-def plans(network: Network, options: BoardOptions) -> list[LayerPlan]:
+def describe_layers(network: Network, options: BoardOptions) -> list[LayerDescription]:
     """Return for each layer the stock process that runs it, with its lag on the board.
 
     Raises
     ------
     InputError
-        Layers that stock programs cannot run, all of them, each with the reason.
+        Layers that stock neuron models cannot run, all of them, each with the reason.
     """
     rows, problems = [], []
     for index, (layer, synapses) in enumerate(zip(network.layers, describe(network), strict=True)):
@@ -74,14 +74,14 @@ def plans(network: Network, options: BoardOptions) -> list[LayerPlan]:
             continue
         readout = isinstance(layer.neuron, LeakyIntegrator)
         rows.append(
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process=process,
                 stock=True,
                 lag=lag,
                 synapses=synapses.synapses,
-                reason="a threshold out of reach" if readout else "native",
+                reason="an unreachable threshold" if readout else "native",
             )
         )
     if problems:

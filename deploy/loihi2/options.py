@@ -19,13 +19,13 @@ MEASURED_STEPS = 10_000
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Where the board is, and how its run is read and measured.
+    """Where the board is, and how its run is recorded and measured.
 
     With ``slurm``, a ``partition`` or a ``board``, ``use_slurm_host`` is called; with an
-    ``ethernet_host``, ``use_ethernet_host``; with none of them Lava's environment variables stay as
-    they are. ``host_binary`` None is Lava's default path. ``input_lag`` and ``output_lag`` are the
-    steps that the adapters between the computer and the chip add. ``measured_steps`` 0 measures
-    nothing.
+    ``ethernet_host``, ``use_ethernet_host``; with none of them Lava's environment variables are
+    left unchanged. ``host_binary`` None is Lava's default path. ``input_lag`` and ``output_lag``
+    are the steps that the adapters between the computer and the chip add. ``measured_steps`` 0
+    measures nothing.
 
     Raises
     ------
@@ -45,27 +45,29 @@ class BoardOptions:
 
     def __post_init__(self) -> None:
         if self.partition is not None and self.board is not None:
-            raise InputError("--partition and --slurm-board: a board is in a partition; give one")
+            raise InputError(
+                "--partition, --slurm-board: a board belongs to a partition; give only one"
+            )
         if self.uses_slurm and self.ethernet_host is not None:
             raise InputError(
-                "--ethernet-host: a board is reached by SLURM or by Ethernet; give one"
+                "--ethernet-host: a board is reached by SLURM or by Ethernet; give only one"
             )
         if self.host_binary is not None and self.ethernet_host is None:
-            raise InputError("--host-binary: needs --ethernet-host ADDRESS, where it lies")
+            raise InputError("--host-binary: needs --ethernet-host ADDRESS, the host that has it")
         check_known("chip generation", self.chip_generation, CHIP_GENERATIONS, "--chip-generation")
         if min(self.input_lag, self.output_lag) < 0:
-            raise InputError("--adapter-lags: a lag is negative")
+            raise InputError("--adapter-lags: a lag is negative; give 0 or more")
         if self.measured_steps < 0:
             raise InputError(f"--measured-steps: {self.measured_steps} is below 0")
 
     @property
     def uses_slurm(self) -> bool:
-        """Whether the board is asked of SLURM."""
+        """Whether the board is requested from SLURM."""
         return self.slurm or self.partition is not None or self.board is not None
 
     @property
     def where(self) -> str:
-        """The place in words, for reports."""
+        """The board's location in words, for reports."""
         if self.ethernet_host is not None:
             place = f"host {self.ethernet_host}"
         elif self.board is not None:
@@ -73,7 +75,7 @@ class BoardOptions:
         elif self.uses_slurm:
             place = f"SLURM partition {self.partition or 'of any name'}"
         else:
-            return "the environment's board"
+            return "the board that the environment names"
         return f"{place}, {self.chip_generation}"
 
 

@@ -1,4 +1,4 @@
-"""The probes of the extension's profiler, and what they say as a ``Measurement``."""
+"""The probes of the extension's profiler, and their results as a ``Measurement``."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def probes(steps: int) -> Probes:
 
 
 def measurement(ran: Probes, source: str, steps: int, steps_per_sample: float) -> Measurement:
-    """Return what the probes say after their run.
+    """Return the results of the probes after their run.
 
     The profiler gives powers in watt, as series over the run, static ones as one number each, the
-    mean time of a step in microseconds, and counts core by core.
+    mean time per step in microseconds, and counts core by core.
     """
     powers = {}
     for name in [*RAILS, *(f"static_{rail}" for rail in RAILS)]:

@@ -1,4 +1,4 @@
-"""The near side of a board's run: start the worker, watch it, let it stop, read its records."""
+"""The parent's side of a board run: start the worker, watch it, let it stop, read its records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_TIMEOUT = 900.0
 """Seconds for one sample or the measured run, compilation and waiting for the board included."""
 
 STOPPING_SECONDS = 20.0
-"""How long a worker gets to stop its processes, so that the board is free, before it is killed."""
+"""How long a worker gets to stop its processes, which frees the board, before it is killed."""
 
 WORKER = Worker("srnn.deploy.loihi2.worker", "Loihi 2", "sample", STOPPING_SECONDS)
 
@@ -47,7 +47,7 @@ def run(
         The extension is missing, the board cannot be reached, a run failed, or nothing finished for
         ``timeout`` seconds; with the cause.
     """
-    native.plans(network, options)
+    native.describe_layers(network, options)
     messages = check_inputs(network, inputs)
     ran = check_lengths(lengths, *messages.shape[:2])
     check_sums(network, messages)

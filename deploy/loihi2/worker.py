@@ -1,8 +1,8 @@
-"""The board's side of a run: ``python -m srnn.deploy.loihi2.worker RUNDIR``.
+"""The worker's side of a board run: ``python -m srnn.deploy.loihi2.worker RUNDIR``.
 
-A process and session of its own, so that Lava's environment variables and processes stay in it. The
-processes of every run are stopped, which releases the board: when it succeeds, when it fails, and
-when the parent ends it (SIGTERM) or dies.
+It has a process and session of its own, which confine Lava's environment variables and processes.
+The processes of every run are stopped, which releases the board: when it succeeds, when it fails,
+and when the parent ends it (SIGTERM) or dies.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from .options import use_host
 
 
 class Stopped(BaseException):
-    """The parent asked for the end, or is gone."""
+    """The parent asked this process to end, or is gone."""
 
 
 class Ending:
-    """SIGTERM as an exception, put off while processes are stopped, which is not to be cut off."""
+    """SIGTERM as an exception, deferred while processes are stopped (not to be interrupted)."""
 
     def __init__(self) -> None:
         self._worker = os.getpid()
         self._asked = self._held = False
 
     def take_signals(self) -> None:
-        """Take SIGTERM from now on; on Linux it also comes where the parent dies without a word."""
+        """Handle SIGTERM from now on; on Linux it also comes when the parent dies silently."""
         signal.signal(signal.SIGTERM, self._signalled)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def _signalled(self, _signal: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._worker:
-            # One of Lava's processes, which inherited this.
+            # One of Lava's processes, which inherited this handler.
             os._exit(128 + signal.SIGTERM)
         first, self._asked = not self._asked, True
         if first and not self._held:
@@ -57,7 +57,7 @@ class Ending:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Put a signal off to the end of the block."""
+        """Defer a signal to the end of the block."""
         before, self._held = self._asked, True
         try:
             yield
@@ -115,7 +115,7 @@ def run_job(run: RunDirectory, ending: Ending) -> None:
 
 @contextmanager
 def _running(made: Any, callbacks: list[Any], ending: Ending) -> Iterator[None]:
-    """Run the processes to their last step, yield, and stop them whatever happens."""
+    """Run the processes to their last step, yield, and stop them in any case."""
     from lava.magma.core.run_conditions import RunSteps
 
     try:

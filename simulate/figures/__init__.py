@@ -1,6 +1,6 @@
 """The figures of a report, each a function from measured data to a matplotlib figure.
 
-Beside each figure stands a function of its name with ``_series`` behind it, which returns the
+Each figure has a second function, named like it with the suffix ``_series``, which returns the
 numbers that the figure draws. matplotlib (the extra ``report``) is imported when a figure
 is drawn; ``docs/report_figures.py`` shows the use.
 """

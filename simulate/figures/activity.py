@@ -18,7 +18,7 @@ BINS = 25
 
 
 def layer_operations_series(activity: Activity) -> tuple[Series, ...]:
-    """Return effective ACs and MACs and dense operations of a step, a value for each layer."""
+    """Return effective ACs and MACs and dense operations per step, one value per layer."""
     steps = max(activity.steps, 1)
     names = variable("layer", [short(layer.name) for layer in activity.layers])
     return tuple(
@@ -42,7 +42,7 @@ def layer_operations_series(activity: Activity) -> tuple[Series, ...]:
 
 
 def layer_operations(activity: Activity) -> Figure:
-    """Draw the synaptic operations of a step by layer, effective beside dense ones.
+    """Draw the synaptic operations per step by layer, effective next to dense ones.
 
     Terms and counting are NeuroBench's; see ``simulate/activity.py``.
     """

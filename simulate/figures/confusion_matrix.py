@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""The confusion matrix."""
 
 from __future__ import annotations
 
@@ -92,5 +92,5 @@ def confusion(counts: npt.ArrayLike, classes: Sequence[str] = ()) -> Figure:
 
 
 def _tint(share: float) -> tuple[str, float]:
-    """Return a colour on which text of either theme can be read."""
+    """Return a text colour that is legible on a cell in either theme."""
     return BLUE, 0.62 * float(share) ** 0.6

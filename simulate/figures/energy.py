@@ -1,4 +1,4 @@
-"""Estimated energy of a network beside the dense networks that could take its place."""
+"""Estimated energy of a network and of the dense networks that could replace it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def energy_bars_series(energy: EnergyReport) -> tuple[Series, ...]:
-    """Return the joules an inference of every option, a series for each energy model.
+    """Return the joules per inference of every option, one series per energy model.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def energy_bars_series(energy: EnergyReport) -> tuple[Series, ...]:
 
 
 def energy_bars(energy: EnergyReport) -> Figure:
-    """Draw the estimated joules an inference: a group for each energy model, a bar for each option.
+    """Draw the estimated joules per inference: a group per energy model, a bar per option.
 
     The scale is logarithmic; whiskers are the range that a model's constants leave open. The first
     option, the network itself, has a colour of its own.
@@ -128,7 +128,7 @@ def energy_bars(energy: EnergyReport) -> Figure:
         axes.set_yticks(places, labels=labels)
         log_axis(axes, "J")
         axes.set(xlim=(floor, max(highs) * 12), ylim=(at - 0.4, -0.6))
-        axes.set_xlabel("estimated energy an inference")
+        axes.set_xlabel("estimated energy per inference")
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=True, axis="x")
     return figure

@@ -1,4 +1,4 @@
-"""How soon a network is right."""
+"""How soon a network answers correctly."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def early_exit(curve: EarlyExitCurve, exits: Sequence[ConfidentExit] = ()) -> Fi
 
 
 def decision_delays_series(latency: DecisionLatency) -> tuple[Series, ...]:
-    """Return the share of changes of label that are recognised within so many steps.
+    """Return the share of changes of label that are recognised within a number of steps.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def decision_delays_series(latency: DecisionLatency) -> tuple[Series, ...]:
     """
     found = np.sort(latency.delays[latency.delays != NOT_FOUND])
     if not len(found):
-        raise InputError("latency: no change of label that a right and stable answer followed")
+        raise InputError("latency: no change of label was followed by a correct and stable answer")
     delays, counts = np.unique(found, return_counts=True)
     share = np.cumsum(counts) / latency.changes
     return (
@@ -105,7 +105,7 @@ def decision_delays_series(latency: DecisionLatency) -> tuple[Series, ...]:
 
 
 def decision_delays(latency: DecisionLatency) -> Figure:
-    """Draw which share of changes of label is recognised within so many steps.
+    """Draw which share of changes of label is recognised within a number of steps.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Outputs over time, of the float model and of the integers."""
+"""Outputs over time, of the float model and of the integer network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def outputs_series(
 
 
 def outputs(real: npt.ArrayLike, integer: npt.ArrayLike, classes: Sequence[str] = ()) -> Figure:
-    """Draw the outputs of one sample of the float model and of its integers, in real units.
+    """Draw the outputs of one sample, of the float model and of the integer network, in real units.
 
     Parameters
     ----------

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOGARITHMIC = 10.0
-"""Ratio of costs from which the axis is logarithmic."""
+"""Ratio of costs above which the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network to choose: ``accuracy`` 0 to 1, ``cost`` above 0."""
+    """A network to choose from: ``accuracy`` 0 to 1, ``cost`` above 0."""
 
     name: str
     accuracy: float
@@ -43,7 +43,7 @@ class Candidate:
 
 
 def front(candidates: Sequence[Candidate]) -> list[int]:
-    """Return who is on the Pareto front, cheapest first: nobody is both better and no dearer."""
+    """Return who is on the Pareto front, cheapest first: no other is better at no higher cost."""
     order = sorted(
         range(len(candidates)), key=lambda i: (candidates[i].cost, -candidates[i].accuracy)
     )

@@ -1,4 +1,4 @@
-"""Raster plots: who spikes when."""
+"""Raster plots: which neuron spikes when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS_MAX = 1040
-"""Columns of pixels of a raster; longer samples share them, a column is dark where one step is."""
+"""Pixel columns of a raster; longer samples share them, a column is dark where any step is."""
 
 
 def raster_series(trace: Trace, layer: int = 0, sample: int = 0) -> tuple[Series, ...]:
@@ -27,7 +27,7 @@ def raster_series(trace: Trace, layer: int = 0, sample: int = 0) -> tuple[Series
     Raises
     ------
     InputError
-        The trace holds no such sample or layer, or not its spikes.
+        The trace has no such sample or layer, or does not hold its spikes.
     """
     spikes = _spikes(trace, layer, sample)
     times = tuple(tuple(np.flatnonzero(spikes[:, n]).tolist()) for n in range(spikes.shape[1]))
@@ -36,7 +36,7 @@ def raster_series(trace: Trace, layer: int = 0, sample: int = 0) -> tuple[Series
             "spikes",
             (
                 variable("neuron", np.arange(spikes.shape[1])),
-                # Rows of different lengths are no array.
+                # Rows of different lengths do not make an array.
                 Variable("spike times", times, "step"),
                 variable("steps", [len(spikes)]),
             ),
@@ -119,7 +119,7 @@ def draw_times(axes: Axes, series: Series) -> None:
 
 
 def _image(axes: Axes, values: npt.NDArray[np.float64]) -> None:
-    """Draw values (row, step) as an image whose opacity is the value, on a transparent ground."""
+    """Draw values (row, step) as an image with the value as opacity and no background."""
     rows, steps = values.shape
     pooled = -(-steps // COLUMNS_MAX) if steps else 1
     padded = np.pad(values, ((0, 0), (0, -steps % pooled)))
@@ -127,7 +127,7 @@ def _image(axes: Axes, values: npt.NDArray[np.float64]) -> None:
     most = columns.max(initial=0.0)
     image = np.zeros((*columns.shape, 4))
     image[..., :3] = [int(BLUE[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    # The faintest value still shows.
+    # The smallest value is still visible.
     image[..., 3] = np.where(columns > 0, 0.25 + 0.75 * columns / (most or 1.0), 0.0)
     axes.imshow(
         image,

@@ -52,7 +52,7 @@ class Series:
 
 
 def variable(name: str, values: npt.ArrayLike, unit: str = "", digits: int = 6) -> Variable:
-    """Return a variable with plain values; floats keep so many significant digits, NaN is None."""
+    """Return a variable with plain values: floats cut to ``digits`` digits, NaN as None."""
     return Variable(name, tuple(_plain(np.asarray(values), digits)), unit)
 
 

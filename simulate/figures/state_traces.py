@@ -26,7 +26,7 @@ LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
 def telling_neurons(trace: Trace, layer: int, sample: int, count: int = NEURONS_SHOWN) -> list[int]:
     """Return neurons to show: the busiest, the median and the rarest of those that spike.
 
-    Counted over the first steps, which are shown. Where none spikes there, the first ones.
+    Counted over the first steps, which are shown. If none spikes there, the first neurons.
     """
     spikes = trace.layers[layer].spikes
     if spikes is not None:
@@ -105,10 +105,10 @@ def states(
 ) -> Figure:
     """Draw membrane, adaptive threshold and spikes of chosen neurons of one sample.
 
-    Both are in real units, the state times ``state_scale`` of the neuron. The threshold of an
+    All are in real units: the state times ``state_scale`` of the neuron. The threshold of an
     adaptive neuron is ``v_threshold + (d >> b_exp)`` (docs/FIXED_POINT.md), and constant where a
-    neuron does not adapt; what it rises by is drawn below on a scale of its own. A spike is marked
-    at the membrane that crossed; the reset follows a step later.
+    neuron does not adapt; its rise is drawn below on a scale of its own. A spike is marked at the
+    membrane potential that crossed the threshold; the reset follows one step later.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def states(
     neurons
         Which; None: the busiest, the median and the rarest of those that spike.
     steps
-        First step and the one behind the last; None: the first 400.
+        First step and the one after the last; None: the first 400.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """How the figures look: colours that colour-blind readers tell apart, text as text, no globals.
 
-Figures are drawn on a transparent ground in the colours below. ``report/svg.py`` replaces each by a
-variable of the page's style, so that one drawing serves the light and the dark theme.
+Figures are drawn on a transparent background in the colours below. ``report/svg.py`` replaces each
+by a variable of the page's style, so that one drawing works in the light and the dark theme.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#cc79a7",
     "#56b4e9",
 )
-"""Okabe and Ito's colours (jfly.uni-koeln.de/color), the yellow and the black left out."""
+"""Okabe and Ito's colours (jfly.uni-koeln.de/color), without yellow and black."""
 
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -40,13 +40,13 @@ _PREFIXES = (
 )
 
 NARROW, WIDE = 6.0, 9.6
-"""Widths in inches: half and all of a page."""
+"""Widths in inches: half a page and a full page."""
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     # Without the salt, two runs differ in their bytes.
     "svg.hashsalt": "srnn",
-    # Class names come from a file: a dollar sign in one is no formula.
+    # Class names come from a file: a dollar sign in them does not start a formula.
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.size": 10.0,
@@ -77,7 +77,7 @@ SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw or save in this style; matplotlib's settings are as before afterwards."""
+    """Draw or save in this style; matplotlib's settings are restored afterwards."""
     import matplotlib as mpl
 
     with mpl.rc_context(SETTINGS):
@@ -87,7 +87,7 @@ def styled() -> Iterator[None]:
 def new_figure(
     rows: int = 1, *, width: float = NARROW, height: float = 3.2, ratios: tuple[float, ...] = ()
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of the Agg canvas and its axes, one above the other with a common x axis."""
+    """Return a figure with an Agg canvas and its axes, stacked with a common x axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -119,12 +119,12 @@ def log_axis(axes: Axes, unit: str) -> None:
 
 
 def colour(index: int) -> str:
-    """Return the colour of the series of that number; they repeat after six."""
+    """Return the colour of the series with that number; colours repeat after six."""
     return SERIES[index % len(SERIES)]
 
 
 def short(name: str, length: int = 24) -> str:
-    """Return a name that fits beside an axis: control characters gone, the middle left out."""
+    """Return a name that fits next to an axis: without control characters, the middle left out."""
     clean = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name
     )

@@ -1,4 +1,4 @@
-"""Time constants: what training made of them."""
+"""Time constants before and after training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def expected_counts(
     ``initial`` is the distribution of a recipe, clipped to the range of time constants.
     """
     below = np.array([_distribution(initial)(min(max(edge, 0.0), 1e30)) for edge in edges])
-    # Clipping moves what lies outside to the ends.
+    # Clipping moves what is outside to the ends.
     below = np.where(edges <= TAU_MIN * (1 - 1e-9), 0.0, np.where(edges > TAU_MAX, 1.0, below))
     return count * np.diff(below)
 
@@ -103,7 +103,7 @@ def time_constants_series(
 def time_constants(
     learned: npt.ArrayLike, initial: Init | None = None, name: str = "time constant"
 ) -> Figure:
-    """Draw the histogram of learned time constants against the distribution they began with.
+    """Draw the histogram of learned time constants against their initial distribution.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Labels over time beside what the network saw: for readouts that answer at every step."""
+"""Labels over time next to the inputs: for readouts that answer at every step."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _draw(axes: Axes, series: Series, colour: str, width: float, name: str) -> N
 
 
 def _runs(name: str, steps: npt.NDArray[np.int64], counts: npt.NDArray[np.bool_]) -> Series:
-    """Return runs of equal classes, those steps left out that do not count."""
+    """Return runs of equal classes, without the steps that do not count."""
     marked = np.where(counts, steps, -1)
     firsts = np.flatnonzero(np.diff(marked, prepend=-2))
     lasts = np.append(firsts[1:], len(marked)) - 1

@@ -1,4 +1,4 @@
-"""The section on answers: accuracy, what is taken for what, labels over time."""
+"""The section on answers: accuracy, confusion matrix, labels over time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def answers(evidence: Evidence) -> Section:
         items.append(metrics_table(evidence))
     else:
         items.append(
-            Text("no-labels", "The data has no labels for these answers: no accuracy.", "warning")
+            Text(
+                "no-labels",
+                "The data has no labels for these answers, so there is no accuracy.",
+                "warning",
+            )
         )
     if evidence.confusion is not None:
         items += [_confusion(evidence), class_table(evidence)]
@@ -51,7 +55,7 @@ def metrics_table(evidence: Evidence) -> Table:
             Column("samples", "samples", "integer"),
         ),
         tuple(rows),
-        ("Steps without a label count as the first class in the first. " if per_step else "")
+        ("In the first row, steps without a label count as the first class. " if per_step else "")
         + "The standard error is that of the mean over samples, taken as independent draws. "
         + (
             f"The first {evidence.data.skip_steps} steps of a sample are not counted."
@@ -91,8 +95,8 @@ def class_table(evidence: Evidence) -> Table:
             Column("f1", "F1", "percent"),
         ),
         tuple(rows),
-        "Precision: of the answers with this class, those that are right. Recall: of the labels, "
-        "those that were found. F1: their harmonic mean. Counted on labelled steps or samples.",
+        "Precision: share of the answers of a class that are correct. Recall: share of the labels "
+        "of a class that were found. F1: their harmonic mean. Of labelled steps or samples.",
         half=True,
     )
 
@@ -105,13 +109,14 @@ def _confusion(evidence: Evidence) -> Item:
     if wrong.any():
         row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
         caption = (
-            f"Most often mistaken: {names[row]} for {names[column]}, {int(wrong[row, column]):,} "
+            f"Most frequent mistake: {names[row]} answered as {names[column]}, "
+            f"{int(wrong[row, column]):,} "
             f"times ({wrong[row, column] / max(int(counts[row].sum()), 1):.1%} of {names[row]})."
         )
     return drawing(
         "confusion",
-        "What is taken for what",
-        f"Confusion matrix of {len(names)} classes.",
+        "Confusion matrix",
+        f"Confusion matrix of {len(names)} classes: labels in rows, answers in columns.",
         confusion,
         confusion_series,
         counts,
@@ -126,11 +131,11 @@ def _timeline(evidence: Evidence, number: int, shown: Shown) -> Item:
     if targets is not None and targets.ndim != 1:
         targets = None
     valid = None if data.valid is None else data.valid[shown.index, :length]
-    score = "" if evidence.scores is None else f", {evidence.scores[shown.index]:.1%} right"
+    score = "" if evidence.scores is None else f", {evidence.scores[shown.index]:.1%} correct"
     return drawing(
         f"timeline-{number}",
         f"Sample {shown.index} ({shown.why}{score})",
-        "Input events over time, and below the label of every step beside the network's answer.",
+        "Input events over time; below, the label of every step and the network's answer.",
         timeline,
         timeline_series,
         shown.inputs[:length],
@@ -170,6 +175,8 @@ def predictions_table(evidence: Evidence) -> Table:
             Column("right", "right"),
         ),
         tuple(rows),
-        f"And {more:,} more; srnn-simulate --json on a file of inputs prints all." if more else "",
+        f"And {more:,} more; srnn-simulate --json with a file of inputs prints all."
+        if more
+        else "",
         half=True,
     )

@@ -1,4 +1,4 @@
-"""The report on several networks side by side."""
+"""The report that compares several networks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .parity import stored_table
 def comparison_report(
     evidences: tuple[Evidence, ...], command: str, models: EnergyModels | None = None
 ) -> Report:
-    """Return the report on several networks, the first of which the others are compared with."""
+    """Return the report on several networks, all compared with the first."""
     names = _names(evidences)
     sources = list(dict.fromkeys(one.data.source.removesuffix(", whole") for one in evidences))
     items: list[Item] = []
     if len(sources) > 1:
-        text = "The networks ran on different data, so that their accuracies do not compare: "
+        text = "The networks ran on different data, so their accuracies are not comparable: "
         items.append(Text("other-data", text + "; ".join(sources), "warning"))
     estimates = [_estimate(one, models) for one in evidences]
     candidates = _candidates(evidences, names, estimates)
@@ -52,7 +52,7 @@ def comparison_report(
 
 
 def _names(evidences: tuple[Evidence, ...]) -> list[str]:
-    """Return names that tell the networks apart: of files, with folders where those are equal."""
+    """Return names that distinguish the networks: of files, with folders where those are equal."""
     for names in ([one.path.name for one in evidences], [str(one.path) for one in evidences]):
         if len(set(names)) == len(names):
             return names
@@ -60,13 +60,13 @@ def _names(evidences: tuple[Evidence, ...]) -> list[str]:
 
 
 def operations(evidence: Evidence) -> float:
-    """Return the effective synaptic operations of a step, ACs and MACs together."""
+    """Return the effective synaptic operations per step, ACs and MACs together."""
     step = evidence.activity.per_step()
     return step["Effective_ACs"] + step["Effective_MACs"]
 
 
 def _estimate(evidence: Evidence, models: EnergyModels | None) -> Range | None:
-    """Return the joules of an inference by the chip's model."""
+    """Return the joules per inference by the chip's model."""
     energy = estimate_energy(evidence, models)
     found = None if energy is None else find(energy, CHIP)
     return None if found is None else found.per_inference
@@ -91,7 +91,7 @@ def _facts(candidates: list[Candidate]) -> Item:
         (
             Fact("Most accurate", best.accuracy, format="percent", note=best.name),
             Fact(
-                "Least energy an inference",
+                "Least energy per inference",
                 least.cost,
                 "J",
                 "si",
@@ -112,10 +112,10 @@ def _pareto(candidates: list[Candidate]) -> Item:
         pareto_series,
         candidates,
         "J",
-        f"energy of an inference, estimated by {CHIP}",
+        f"energy per inference, estimated by {CHIP}",
         own=(candidates, "J"),
         caption=f"Up and to the left is better. On the front, cheapest first: {', '.join(kept)}. "
-        "The range of the model's constants, which all networks share, is in the table.",
+        "The uncertainty of the model's constants, common to all networks, is in the table.",
         wide=True,
     )
 
@@ -124,9 +124,9 @@ _COLUMNS = (
     Column("network", "network"),
     Column("accuracy", "accuracy", "percent"),
     Column("standard-error", "± standard error", "percent"),
-    Column("training", "as training measured it", "percent"),
-    Column("on-grid", "trained on its grid"),
-    Column("energy", f"an inference, {CHIP}, estimated", "si", "J"),
+    Column("training", "measured in training", "percent"),
+    Column("on-grid", "trained on the grid"),
+    Column("energy", f"per inference, {CHIP}, estimated", "si", "J"),
     Column("energy-low", "low", "si", "J"),
     Column("energy-high", "high", "si", "J"),
     Column("operations", "operations", "number", "1/step"),
@@ -183,7 +183,7 @@ def difference_table(
         rows.append((name, points, same, *(_ratio(row[at], first[at]) for at in (4, 7, 8, 10, 11))))
     return Table(
         "differences",
-        f"Beside {names[0]}",
+        f"Compared with {names[0]}",
         (
             Column("network", "network"),
             Column("accuracy", "accuracy", "points"),
@@ -225,7 +225,7 @@ def settings_table(evidences: tuple[Evidence, ...], names: list[str]) -> Table |
         "Settings in which they differ",
         (Column("setting", "setting"), *columns),
         tuple(rows),
-        "Of the recipes and the quantization that the files store.",
+        "From the recipes and quantization settings stored in the files.",
     )
 
 

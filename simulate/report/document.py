@@ -1,6 +1,6 @@
 """A report as a document: sections of facts, texts, tables and figures.
 
-JSON, CSV and HTML are renderings of it; none of them shows what the document lacks.
+JSON, CSV and HTML are renderings of it; none of them shows anything that is not in the document.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ID = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 @dataclass(frozen=True)
 class Fact:
-    """One number to decide by: ``value`` in ``unit``, written by ``format``.
+    """A key figure for a decision: ``value`` in ``unit``, written by ``format``.
 
     ``estimated``: it comes from a model, not from a measurement; ``note`` says which.
     """
@@ -42,7 +42,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts side by side."""
+    """Facts, shown next to each other."""
 
     KIND: ClassVar[str] = "facts"
 
@@ -82,7 +82,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of plain values, one a column; ``half``: half of the page is wide enough."""
+    """Rows of plain values, one per column; ``half``: half the page width is enough."""
 
     KIND: ClassVar[str] = "table"
 
@@ -106,9 +106,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: ``series`` are the numbers that it draws, ``alt`` says in words what to see.
+    """A figure: ``series`` are the numbers that it draws, ``alt`` describes it in words.
 
-    ``wide``: it wants the page's width. ``svg``: the drawing, for HTML alone.
+    ``wide``: it needs the full page width. ``svg``: the drawing, for HTML alone.
     """
 
     KIND: ClassVar[str] = "figure"
@@ -184,7 +184,7 @@ def _check_format(where: str, name: str) -> None:
 
 def _check_value(where: str, value: Value) -> None:
     if not isinstance(value, (str, bool, int, float, type(None))):
-        raise InputError(f"report: {where}: {type(value).__name__} is no plain value")
+        raise InputError(f"report: {where}: {type(value).__name__} is not a plain value")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(
             f"report: {where}: {value} is not a finite number; None where there is none"

@@ -1,4 +1,4 @@
-"""From a figure's function to the item of a report."""
+"""From a figure function to an item of a report."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def drawing(
     name, title, alt, caption, wide
         As ``Drawing`` has them.
     draw, series
-        A figure's function and the one beside it.
+        A figure function and its ``_series`` function.
     arguments
         What both take.
     own
-        What ``series`` takes where that is something else.
+        What ``series`` takes, where it differs.
     """
     figure = draw(*arguments)
     values = series(*(arguments if own is None else own))

@@ -1,4 +1,4 @@
-"""The sections on energy, on what a pilot costs, and on how soon the answer is there."""
+"""The sections on energy, on the cost of a pilot, and on how soon the answer is available."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .evidence import Evidence
 from .values import Value, shown
 
 CHIP, PAPER = "loihi1", "cmos-45nm"
-"""The models of the summary: the chip that the integers are for, and the paper's accounting."""
+"""The models of the summary: the chip of the integer format, and the paper's accounting."""
 
 LSTM = "LSTM"
-"""How the name of the option begins that the summary compares with."""
+"""Beginning of the name of the option that the summary compares with."""
 
 
 def estimate_energy(
@@ -39,7 +39,7 @@ def estimate_energy(
     models: EnergyModels | None = None,
     baselines: Sequence[Baseline] = (),
 ) -> EnergyReport | None:
-    """Return the estimates for a network and its dense rivals; None where no step ran."""
+    """Return the estimates for a network and its dense alternatives; None where no step ran."""
     if evidence.activity.steps == 0:
         return None
     accuracy = evidence.metrics.get("accuracy")
@@ -66,9 +66,9 @@ def energy_section(energy: EnergyReport) -> Section:
     items: list[Item] = [
         Text(
             "energy-estimated",
-            "The joules of the bars and of the table of estimates are estimated: counted "
-            "operations times published constants. Nothing was measured on a chip. Every model "
-            "leaves out other things (memory, leakage, the host): compare within a model, not "
+            "The bars and the table show estimates: counted "
+            "operations times published constants. Nothing was measured on a chip. Each model "
+            "leaves out different things (memory, leakage, the host): compare within a model, not "
             "between models.",
             "warning",
         )
@@ -77,15 +77,15 @@ def energy_section(energy: EnergyReport) -> Section:
         items.append(
             drawing(
                 "energy-bars",
-                "Estimated energy an inference, by energy model",
-                "Bars on a logarithmic scale: the network and dense networks of its shape, in a "
-                "group for each energy model.",
+                "Estimated energy per inference, by energy model",
+                "Bars on a logarithmic scale: the network and dense networks of its shape, one "
+                "group per energy model.",
                 energy_bars,
                 energy_bars_series,
                 energy,
                 caption="Blue: counted operations of this run. Orange: by the paper's formula, at "
-                "the measured firing rates. Logarithmic scale. Whiskers: what the constants "
-                "leave open; what a model excludes is not in them.",
+                "the measured firing rates. Logarithmic scale. Whiskers: the uncertainty of "
+                "the constants, without what a model excludes.",
                 wide=True,
             )
         )
@@ -120,18 +120,18 @@ def estimates_table(energy: EnergyReport) -> Table:
             Column("option", "network"),
             Column("basis", "operations"),
             Column("accuracy", "accuracy", "percent"),
-            Column("per-step", "a step", "si", "J"),
-            Column("per-inference", "an inference", "si", "J"),
+            Column("per-step", "per step", "si", "J"),
+            Column("per-inference", "per inference", "si", "J"),
             Column("low", "low", "si", "J"),
             Column("high", "high", "si", "J"),
-            Column("per-correct", "a right answer", "si", "J"),
-            Column("times", "times this network", "number"),
+            Column("per-correct", "per correct", "si", "J"),
+            Column("times", "ratio", "number"),
         ),
         tuple(rows),
         "Estimated. Operations: counted in this run, or by the paper's formula from sizes and "
-        "firing rates. A right answer: joules of all answers, divided by the right ones; only "
-        "where the accuracy is known. The accuracy of a trained baseline is what its training "
-        "recorded on the same split.",
+        "firing rates. Per correct (answer): joules of all answers, divided by the correct ones; "
+        "only where the accuracy is known. Ratio: to this network's energy. The accuracy of a "
+        "trained baseline is what its training recorded on the same split.",
     )
 
 
@@ -164,7 +164,7 @@ def constants_table(energy: EnergyReport) -> Table:
     ]
     return Table(
         "energy-constants",
-        "Their constants",
+        "Constants of the energy models",
         (
             Column("model", "model"),
             Column("operation", "operation"),
@@ -190,7 +190,7 @@ def references_table(energy: EnergyReport) -> Table:
         "Measured by others, on other tasks",
         (
             Column("system", "system"),
-            Column("per-inference", "an inference", "si", "J"),
+            Column("per-inference", "per inference", "si", "J"),
             Column("low", "low", "si", "J"),
             Column("high", "high", "si", "J"),
             Column("accuracy", "accuracy", "percent"),
@@ -199,29 +199,30 @@ def references_table(energy: EnergyReport) -> Table:
             Column("source", "source"),
         ),
         tuple(rows),
-        "Measured, with their conditions: points to hold an estimate against.",
+        "Measured, with their conditions: reference points for an estimate.",
     )
 
 
 def pilot_section(report: PilotReport) -> Section:
-    """Return what a pilot needs a year by each option, estimates and measurements apart."""
+    """Return what a pilot needs per year by each option, estimates and measurements separately."""
     pilot = report.pilot
     battery = pilot.battery_watt_hours
     text = (
-        f"{pilot.sensors:,} sensors, {pilot.inferences_per_day:,.0f} inferences a day each, "
-        f"{pilot.hours_per_day:g} hours a day, {pilot.electricity_price:g} {pilot.currency} a kWh"
+        f"{pilot.sensors:,} sensors, {pilot.inferences_per_day:,.0f} inferences per day each, "
+        f"{pilot.hours_per_day:g} hours per day, "
+        f"{pilot.electricity_price:g} {pilot.currency} per kWh"
         + ("" if battery is None else f", a battery of {battery:g} Wh each")
         + "."
     )
     items: list[Item] = [Text("pilot-settings", text)]
     for kind, title in (
         (ESTIMATED, "Estimated, by energy model"),
-        (MEASURED, "Measured, as the pilot's file says"),
+        (MEASURED, "Measured, from the pilot's file"),
     ):
         options = report.of_kind(kind)
         if options:
             items.append(_pilot_table(kind, title, options, pilot.currency))
-    return Section("pilot", "What a pilot costs", tuple(items))
+    return Section("pilot", "Cost of a pilot", tuple(items))
 
 
 def _pilot_table(kind: str, title: str, options: Sequence[PilotOption], currency: str) -> Table:
@@ -233,8 +234,8 @@ def _pilot_table(kind: str, title: str, options: Sequence[PilotOption], currency
             one.joules_per_inference.value,
             *_values(one.mean_watts),
             *((None,) * 3 if one.battery_days is None else _values(one.battery_days)),
-            *_values(one.kilowatt_hours_a_year),
-            *_values(one.cost_a_year),
+            *_values(one.kilowatt_hours_per_year),
+            *_values(one.cost_per_year),
             one.idle_included,
         )
         for one in options
@@ -246,16 +247,16 @@ def _pilot_table(kind: str, title: str, options: Sequence[PilotOption], currency
             Column("option", "network"),
             Column("model", "energy model" if kind == ESTIMATED else "source"),
             Column("accuracy", "accuracy", "percent"),
-            Column("joules", "an inference", "si", "J"),
+            Column("joules", "per inference", "si", "J"),
             *_ranged("watts", "mean power", "si", "W"),
             *_ranged("battery", "battery", "number", "days"),
-            *_ranged("energy", "energy a year", "number", "kWh"),
+            *_ranged("energy", "energy per year", "number", "kWh"),
             *_ranged("cost", "cost a year", "number", currency),
             Column("idle", "idle power included"),
         ),
         tuple(rows),
         "Power and battery of one sensor; energy and cost of all of them. "
-        + ("Estimated." if kind == ESTIMATED else "Measured by whom the source names."),
+        + ("Estimated." if kind == ESTIMATED else "The source says who measured."),
     )
 
 
@@ -282,7 +283,7 @@ def latency_of(evidence: Evidence) -> DecisionLatency | None:
 
 
 def latency_section(evidence: Evidence, energy: EnergyReport | None) -> Section | None:
-    """Return how soon the answer is there; None where that cannot be told."""
+    """Return how soon the answer is available; None where that is unknown."""
     if evidence.network.readout.per_step:
         latency = latency_of(evidence)
         return None if latency is None else _decision_section(evidence, latency)
@@ -316,12 +317,12 @@ def _decision_section(evidence: Evidence, latency: DecisionLatency) -> Section:
         (
             drawing(
                 "decision-delays",
-                "From a change of label to the right answer",
-                "Share of changes of label that are recognised within so many steps.",
+                "From a change of label to the correct answer",
+                "Share of changes of label that are recognised within a number of steps.",
                 decision_delays,
                 decision_delays_series,
                 latency,
-                caption=f"Right for {latency.hold} steps in a row, or to the end of a shorter "
+                caption=f"Correct for {latency.hold} steps in a row, or to the end of a shorter "
                 "stretch. Step time: "
                 + (
                     "not known, the file gives no dt."
@@ -341,7 +342,7 @@ def _decision_section(evidence: Evidence, latency: DecisionLatency) -> Section:
                     Column("percentile-95", "95 %", "number", "steps"),
                 ),
                 tuple(rows),
-                "Missed: no right and stable answer before the next change; they are not in the "
+                "Missed: no correct and stable answer before the next change; they are not in the "
                 "delays.",
                 half=True,
             ),
@@ -377,8 +378,8 @@ def _exit_section(evidence: Evidence, energy: EnergyReport | None) -> Section:
                 early_exit_series,
                 curve,
                 exits,
-                caption="Line: all samples cut off after so many steps. Dots: every sample stops "
-                "when it is confident, over the mean of its steps.",
+                caption="Line: all samples cut off at that step. Dots: every sample stops "
+                "when the answer is confident, over the mean number of steps.",
                 wide=True,
             ),
             Table(
@@ -387,14 +388,14 @@ def _exit_section(evidence: Evidence, energy: EnergyReport | None) -> Section:
                 (
                     Column("confidence", "confidence", "number"),
                     Column("accuracy", "accuracy", "percent"),
-                    Column("steps", "mean until then", "number", "steps"),
+                    Column("steps", "mean steps until then", "number", "steps"),
                     Column("early", "stopped early", "percent"),
                     Column("joules", f"energy, {CHIP}", "si", "J"),
                     Column("joules-low", "low", "si", "J"),
                     Column("joules-high", "high", "si", "J"),
                 ),
                 tuple(rows),
-                "Energy until the answer, estimated by the model that heads the column.",
+                "Energy until the answer, estimated by the model in the column title.",
             ),
         ),
     )

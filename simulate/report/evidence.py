@@ -1,4 +1,4 @@
-"""What a report rests on: a network's run over data, and the traces of a few samples."""
+"""The evidence for a report: a network's run over data, and the traces of a few samples."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SAMPLES_SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a network runs on.
+    """The data that a network runs on.
 
-    ``source``: in words. ``inputs`` (N, T, C), ``lengths`` (N,) or None, as ``simulator.run`` takes
-    them. ``targets`` (N,) or (N, T) and ``valid`` (N, T), None where they are not known.
-    ``expected`` (N, T, n_out): the outputs that a file says must come. ``skip_steps``: first steps
-    that accuracy leaves out.
+    ``source``: description in words. ``inputs`` (N, T, C), ``lengths`` (N,) or None, as
+    ``simulator.run`` takes them. ``targets`` (N,) or (N, T) and ``valid`` (N, T), None where they
+    are not known. ``expected`` (N, T, n_out): the outputs that a file says are correct.
+    ``skip_steps``: first steps that accuracy leaves out.
     """
 
     source: str
@@ -48,7 +48,7 @@ class Data:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A sample in detail: its index, why it was chosen, its inputs (T, C) and its trace of one."""
+    """A sample in detail: its index, why it was chosen, its inputs (T, C) and its trace."""
 
     index: int
     why: str
@@ -60,10 +60,10 @@ class Shown:
 class Evidence:
     """A run: the network, its file, the data, what came out and what was counted.
 
-    ``outputs`` int (N, T, n_out) as ``Trace.output``. ``scores`` float (N,): share of right answers
-    of each sample, of labelled steps where there is one a step; None without labels. ``errors``:
-    the standard error of each of ``metrics`` over samples. ``different``: outputs that are not what
-    the file expects, None where it expects none.
+    ``outputs`` int (N, T, n_out) as ``Trace.output``. ``scores`` float (N,): share of correct
+    answers of each sample, of its labelled steps if labels are per step; None without labels.
+    ``errors``: the standard error of each of ``metrics`` over samples. ``different``: number of
+    outputs that differ from the file's, None where it has none.
     """
 
     path: Path
@@ -109,7 +109,7 @@ def gather(
     Parameters
     ----------
     path, network
-        The file and what is in it.
+        The file and the network in it.
     data
         What to run.
     batch_size, threads, progress
@@ -167,7 +167,7 @@ def gather(
 def standard_errors(
     predictions: npt.NDArray[np.int64], split: Split, skip_steps: int
 ) -> dict[str, float]:
-    """Return ``std(share of right answers of a sample) / sqrt(samples)`` of each accuracy.
+    """Return ``std(share of correct answers of a sample) / sqrt(samples)`` of each accuracy.
 
     Samples are taken as independent draws. Empty where there is one sample.
     """
@@ -182,7 +182,7 @@ def standard_errors(
 
 
 def choose(scores: npt.NDArray[np.float64] | None, count: int) -> list[tuple[int, str]]:
-    """Return samples to show and why: the first, the best and the worst answered."""
+    """Return samples to show and why: the first, and those with the best and the worst answers."""
     if scores is None or len(np.unique(scores)) == 1:
         return [(index, "one of the first") for index in range(min(count, SAMPLES_SHOWN))]
     found = {0: "the first"}

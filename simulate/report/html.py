@@ -11,8 +11,8 @@ from .values import Value, clean, shown
 def to_html(report: Report) -> str:
     """Return the page.
 
-    Every text is escaped, since class and file names are whatever a file says; a policy in the head
-    forbids the page to fetch anything.
+    Every text is escaped, since class and file names come from files; a policy in the head forbids
+    the page to fetch anything.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -40,7 +40,7 @@ def _kind(item: Item) -> str:
 
 
 def _raw(value: Value) -> str:
-    """Write a value as JSON does, for the attribute that sorting reads."""
+    """Write a value as JSON, for the attribute that sorting reads."""
     if value is None:
         return ""
     if isinstance(value, bool):

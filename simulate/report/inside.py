@@ -1,4 +1,4 @@
-"""The sections on what goes on inside: rasters, membranes, time constants, activity."""
+"""The sections on the inside of a network: rasters, membranes, time constants, activity."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..measures import measure_network
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 from .drawing import drawing
 from .evidence import Evidence, Shown
+from .values import shown as written
 
 TIME_CONSTANTS = {
     "v_decay": ("tau_mem", "membrane time constant"),
@@ -90,8 +91,9 @@ def _states(evidence: Evidence, shown: Shown, index: int) -> Item:
     spiking = layer.neuron.SPIKING
     return drawing(
         f"states-layer-{index}",
-        f"Sample {shown.index}: membrane{' and threshold' if spiking else ''}, layer {layer.name}",
-        "Membrane of three neurons over time"
+        f"Sample {shown.index}: membrane potential{' and threshold' if spiking else ''}, "
+        f"layer {layer.name}",
+        "Membrane potential of three neurons over time"
         + (", the threshold that rises with every spike, and the spikes." if spiking else "."),
         states,
         states_series,
@@ -142,10 +144,10 @@ def time_constants_section(evidence: Evidence) -> Section:
             )
     text = (
         "Learned values are those of the network's 12-bit decays, -1 / ln(1 - code / 4096). "
-        "Initial ones are the distribution that the recipe in the file draws them from; a run that "
-        "started from another model began with that model's."
+        "Initial values follow the distribution in the file's recipe; a run that "
+        "started from another model began with the values of that model."
         if known
-        else "The file stores no recipe, so that only learned values are shown: those of the "
+        else "The file stores no recipe, so only learned values are shown: those of the "
         "network's 12-bit decays, -1 / ln(1 - code / 4096)."
     )
     table = Table(
@@ -186,7 +188,7 @@ def initial_time_constants(network: Network, index: int, name: str) -> Init | No
             return None
         return getattr(build(LayerConfig, layers[index], "recipe"), name)
     except (InputError, KeyError, TypeError, AttributeError):
-        # Provenance is whatever a file says; what is no recipe tells nothing.
+        # Provenance is whatever a file says; what is not a recipe is ignored.
         return None
 
 
@@ -198,7 +200,7 @@ def activity_section(evidence: Evidence) -> Section:
         drawing(
             "operations",
             "Synaptic operations by layer",
-            "Bars of effective and of dense synaptic operations a step, for each layer.",
+            "Bars of effective and dense synaptic operations per step, for each layer.",
             layer_operations,
             layer_operations_series,
             activity,
@@ -240,7 +242,7 @@ def _facts(evidence: Evidence) -> list[Fact]:
         facts.append(Fact("Model Execution Rate", measures.execution_rate, "Hz", "si", note))
     if evidence.seconds > 0:
         rate = activity.steps / evidence.seconds
-        note = "measured: this simulator on this machine; a chip has its own"
+        note = "measured: this simulator on this machine, not a chip"
         facts.append(Fact("Simulation speed", rate, "steps/s", "si", note))
     return facts
 
@@ -287,7 +289,7 @@ def unusual_table(evidence: Evidence) -> Table | None:
 
 
 def layers_table(evidence: Evidence) -> Table:
-    """Return the counts of each layer, of one step."""
+    """Return the counts per step of each layer."""
     steps = max(evidence.activity.steps, 1)
     rows = []
     for layer in evidence.activity.layers:
@@ -329,7 +331,7 @@ def layers_table(evidence: Evidence) -> Table:
 
 
 def counts_table(evidence: Evidence) -> Table:
-    """Return how the counts of the network spread over samples, and their mean of a step."""
+    """Return how the counts of the network spread over samples, and their mean per step."""
     activity = evidence.activity
     step = activity.per_step()
     rows = [
@@ -352,24 +354,25 @@ def counts_table(evidence: Evidence) -> Table:
     ]
     return Table(
         "counts",
-        "Of the whole network",
+        "The whole network",
         (
             Column("count", "count"),
-            Column("per-step", "a step, mean", "number"),
-            Column("per-sample", "a sample, mean", "number"),
+            Column("per-step", "per step, mean", "number"),
+            Column("per-sample", "per sample, mean", "number"),
             Column("deviation", "standard deviation", "number"),
             Column("percentile-5", "5 %", "number"),
             Column("median", "median", "number"),
             Column("percentile-95", "95 %", "number"),
         ),
         tuple(rows),
-        f"Over {activity.samples:,} samples and {activity.steps:,} steps. Names and counting are "
+        f"Over {written(activity.samples, 'integer', 'samples')} and "
+        f"{written(activity.steps, 'integer', 'steps')}. Names and counting are "
         "NeuroBench's; neuron updates are neurons times steps.",
     )
 
 
 def measures_table(evidence: Evidence) -> Table:
-    """Return what each layer stores: weights, bytes, and how many weights are 0."""
+    """Return what each layer stores: weights, bytes, and the number of weights that are 0."""
     measures = measure_network(evidence.network)
     rows = [
         (one.name, one.weights, one.connection_sparsity, one.parameters, one.footprint)
@@ -378,7 +381,7 @@ def measures_table(evidence: Evidence) -> Table:
     total = ("all", measures.weights, measures.connection_sparsity, measures.parameters)
     return Table(
         "measures",
-        "What is stored",
+        "Stored parameters",
         (
             Column("layer", "layer"),
             Column("weights", "weights", "integer"),
@@ -387,5 +390,5 @@ def measures_table(evidence: Evidence) -> Table:
             Column("footprint", "Footprint", "integer", "B"),
         ),
         (*rows, (*total, measures.footprint)),
-        "Footprint in the integer format: 1 byte a weight, 2 a decay, 3 a 24-bit state.",
+        "Footprint in the integer format: 1 byte per weight, 2 per decay, 3 per 24-bit state.",
     )

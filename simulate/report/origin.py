@@ -1,4 +1,4 @@
-"""The section on where everything comes from: files, versions, commit, seeds, recipe."""
+"""The section on the origin of the results: files, versions, commit, seeds, recipe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PACKAGES = ("srnn", "numpy", "scipy", "numba", "h5py", "matplotlib")
 
 
 def created() -> str:
-    """Return the time in UTC, ISO 8601; SOURCE_DATE_EPOCH sets it, for files of equal bytes."""
+    """Return the time in UTC, ISO 8601; SOURCE_DATE_EPOCH sets it, for reproducible files."""
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     seconds = float(given) if given.isdigit() else time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that this package runs from, None outside of one."""
+    """Return the commit of the checkout that this package runs from, None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists() or not (root / "pyproject.toml").exists():
         return None
@@ -113,7 +113,7 @@ def flat(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def in_words(value: Any) -> str | None:
-    """Write a setting, cut where it is long."""
+    """Write a setting, shortened if it is long."""
     if value is None:
         return None
     text = value if isinstance(value, str) else str(value)

@@ -1,4 +1,4 @@
-"""The section on quantization: the integers beside the float model they come from."""
+"""The section on quantization: the integer network compared with its float model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .evidence import Evidence
 
 
 def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | None) -> Section:
-    """Return what the file stores about its float model, and the comparison where that is given."""
+    """Return what the file stores about its float model, and the comparison with a given one."""
     items: list[Item] = []
     grid = evidence.network.provenance.get("trained_on_grid") is True
     if grid:
@@ -29,7 +29,7 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
             Text(
                 "trained-on-grid",
                 "Trained on the integer grid: training computed these integers, so that no "
-                "accuracy is lost by quantization.",
+                "accuracy is lost to quantization.",
             )
         )
     stored = stored_table(evidence)
@@ -48,11 +48,11 @@ def parity_section(evidence: Evidence, model: FloatModel | None, file: Path | No
                 "Give the model.pt with --float-model to compare spikes and answers.",
             )
         )
-    return Section("parity", "Float and integers", tuple(items))
+    return Section("parity", "Float model and integers", tuple(items))
 
 
 def stored_table(evidence: Evidence) -> Table | None:
-    """Return the stored metrics beside the measured ones, or None where the file stores none."""
+    """Return the stored metrics next to the measured ones, or None where the file stores none."""
     metrics = evidence.network.provenance.get("metrics")
     if not isinstance(metrics, Mapping):
         return None
@@ -73,7 +73,7 @@ def stored_table(evidence: Evidence) -> Table | None:
         return None
     return Table(
         "stored-metrics",
-        "As training measured it, and as it is here",
+        "Metrics in training and here",
         (
             Column("split", "split"),
             Column("metric", "metric"),
@@ -116,8 +116,8 @@ def _against(evidence: Evidence, model: FloatModel, file: Path) -> list[Item]:
     items.append(
         drawing(
             "outputs",
-            "Output of a sample, float and integer",
-            "Real outputs of the float model and of the integers over time.",
+            "Output of one sample, float and integer",
+            "Outputs of the float model and of the integers over time, in real units.",
             outputs,
             outputs_series,
             samples["output"][0, :first].astype(np.float64),
@@ -157,7 +157,7 @@ def parity_table(parity: Parity, name: str) -> Table:
             Column("equal", "equal", "percent"),
         ),
         tuple(rows),
-        "Equal spikes: those that both have, of those that either has.",
+        "Equal spikes: spikes that both have, as a share of those that either has.",
     )
 
 

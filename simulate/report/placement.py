@@ -1,4 +1,4 @@
-"""The section on a board: what ``srnn-deploy --dry-run --json`` said."""
+"""The section on a board: the result of ``srnn-deploy --dry-run --json``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def read_placement(path: Path, network: Network) -> Placement:
             f"--placement: {path} is not what srnn-deploy --dry-run --json prints"
         ) from None
     if placed != [(layer.name, layer.size) for layer in network.layers]:
-        raise InputError(f"--placement: {path} places another network: its layers differ")
+        raise InputError(
+            f"--placement: {path} places another network: the layers differ; place this one"
+        )
     return placement
 
 
@@ -65,10 +67,10 @@ def _placement(content: dict[str, Any]) -> Placement:
         layers=_rows(
             content["layers"], "layer", "neuron", "program", "neurons", "cores", "bound_by"
         ),
-        violations=_rows(content["violations"], "limit_name", "layer", "value", "limit", "mend"),
+        violations=_rows(content["violations"], "limit_name", "layer", "value", "limit", "fix"),
         messages=()
         if traffic is None
-        else tuple((str(k), float(v)) for k, v in traffic["messages_a_step"].items()),
+        else tuple((str(k), float(v)) for k, v in traffic["messages_per_step"].items()),
         source=None if traffic is None else str(traffic["source"]),
         unchecked=tuple(map(str, content["not_checked"])),
         unverified=tuple(map(str, content["not_verified"])),
@@ -88,7 +90,7 @@ def placement_section(placement: Placement) -> Section:
             "placement-verdict",
             f"{'Fits' if placement.fits else 'Does not fit'} on {placement.board} "
             f"({placement.chip}). "
-            "Placed, not run: no such board was used.",
+            "Placed, not run: no board was used.",
             "good" if placement.fits else "warning",
         )
     ]
@@ -112,13 +114,13 @@ def placement_section(placement: Placement) -> Section:
         items.append(
             Table(
                 "violations",
-                "What keeps it off the board",
+                "What keeps the network off the board",
                 (
                     Column("limit-name", "what"),
                     Column("layer", "layer"),
                     Column("value", "value", "number"),
                     Column("limit", "limit", "number"),
-                    Column("mend", "what helps"),
+                    Column("fix", "how to fix it"),
                 ),
                 tuple((words(row[0]), *row[1:]) for row in placement.violations),
             )
@@ -130,7 +132,7 @@ def placement_section(placement: Placement) -> Section:
             (
                 Column("resource", "resource"),
                 Column("fullest", "fullest core", "integer"),
-                Column("limit", "limit of a core", "integer"),
+                Column("limit", "limit per core", "integer"),
                 Column("share", "share", "percent"),
                 Column("used", "used", "integer"),
                 Column("available", "of the board", "integer"),
@@ -163,7 +165,7 @@ def placement_section(placement: Placement) -> Section:
         items.append(
             Table(
                 "traffic",
-                "Messages a step",
+                "Messages per step",
                 (Column("between", "between"), Column("messages", "messages", "number", "1/step")),
                 tuple((words(name), value) for name, value in placement.messages),
                 f"Estimated from {placement.source}.",

@@ -79,7 +79,7 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def to_json(report: Report) -> str:
-    """Return the report as JSON text: indented, but for lists of values, which take a line each."""
+    """Return the report as JSON text: indented, but with one line per list of values."""
     return _written(as_dict(report), "\n") + "\n"
 
 
@@ -163,8 +163,8 @@ def _tuples(values: Any) -> Any:
 def to_csv(table: Table) -> str:
     """Return a table as CSV: a line of column titles with units, then raw values.
 
-    An empty cell stands for None. A text that a spreadsheet would take for a formula gets an
-    apostrophe in front.
+    An empty cell stands for None. A text that a spreadsheet would read as a formula is
+    prefixed with an apostrophe.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

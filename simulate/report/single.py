@@ -18,11 +18,12 @@ from .origin import origin
 from .parity import parity_section
 from .placement import Placement, placement_section
 from .summary import summary
+from .values import shown
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What a report on one network may have beside its run; None leaves its part out.
+    """Optional parts of a report on one network; None leaves the part out.
 
     ``command``: the line that asked for the report; ``models``: energy models, the bundled ones
     when None; ``baselines``: trained dense networks of the task.
@@ -67,7 +68,7 @@ def single_report(evidence: Evidence, extras: Extras) -> Report:
 
 
 def subtitle(evidence: Evidence) -> str:
-    """Return what ran on what, in a line."""
+    """Return what ran on which data, in one line."""
     sizes = "-".join(
         f"{layer.size}{'r' if layer.recurrent is not None else ''}"
         for layer in evidence.network.layers
@@ -75,5 +76,6 @@ def subtitle(evidence: Evidence) -> str:
     return (
         f"Spiking network {evidence.network.input_size}-{sizes} of 8-bit weights and 24-bit "
         f"states, simulated bit-accurately on {evidence.data.source.removesuffix(', whole')}: "
-        f"{evidence.activity.samples:,} samples, {evidence.activity.steps:,} steps."
+        f"{shown(evidence.activity.samples, 'integer', 'samples')}, "
+        f"{shown(evidence.activity.steps, 'integer', 'steps')}."
     )

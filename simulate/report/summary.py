@@ -1,4 +1,4 @@
-"""The summary: what to decide by, in a sentence and a few numbers."""
+"""The summary: the basis for a decision, in a sentence and a few numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .values import shown
 def summary(
     evidence: Evidence, energy: EnergyReport | None, pilot: PilotReport | None = None
 ) -> Section:
-    """Return the facts to decide by."""
+    """Return the key figures."""
     facts = [
         *_accuracy_facts(evidence),
         *([] if energy is None else _energy_facts(energy)),
@@ -27,7 +27,7 @@ def summary(
         Facts("facts", "Key figures", tuple(facts)),
     ]
     if evidence.different:
-        text = f"{evidence.different:,} outputs are not those in the file."
+        text = f"{evidence.different:,} outputs differ from those in the file."
         items.append(Text("summary-wrong", text, "warning"))
     return Section("summary", "Summary", tuple(items))
 
@@ -37,9 +37,9 @@ def _sentences(evidence: Evidence, energy: EnergyReport | None) -> list[str]:
     what = "steps" if evidence.network.readout.per_step else "samples"
     accuracy = evidence.metrics.get("accuracy")
     if accuracy is not None:
-        said.append(f"The network is right at {accuracy:.1%} of the {what}.")
+        said.append(f"The network is correct for {accuracy:.1%} of the {what}.")
     else:
-        said.append("The data has no labels, so that no accuracy can be given.")
+        said.append("The data has no labels, so no accuracy can be given.")
     if energy is None:
         return said
     own = find(energy, CHIP)
@@ -88,7 +88,7 @@ def _accuracy_facts(evidence: Evidence) -> list[Fact]:
             names.get(name, name.replace("_", " ")),
             value,
             format="percent",
-            note=f"{evidence.data.count:,} samples{spread.get(name, '')}",
+            note=shown(evidence.data.count, "integer", "samples") + spread.get(name, ""),
         )
         for name, value in evidence.metrics.items()
     ]
@@ -101,7 +101,7 @@ def _energy_facts(energy: EnergyReport) -> list[Fact]:
         joules = own.per_inference
         facts.append(
             Fact(
-                "Energy an inference",
+                "Energy per inference",
                 joules.value,
                 "J",
                 "si",
@@ -112,9 +112,9 @@ def _energy_facts(energy: EnergyReport) -> list[Fact]:
         )
         correct = own.per_correct_answer
         if correct is not None:
-            note = f"{own.model.name}; all answers' energy by the right ones"
+            note = f"{own.model.name}; energy of all answers divided by the correct ones"
             facts.append(
-                Fact("Energy a right answer", correct.value, "J", "si", note, estimated=True)
+                Fact("Energy per correct answer", correct.value, "J", "si", note, estimated=True)
             )
     times = _times_lstm(energy)
     if times is not None:
@@ -136,15 +136,15 @@ def _pilot_facts(report: PilotReport) -> list[Fact]:
     if own is None:
         return []
     note = f"{own.model}; " + ("idle power included" if own.idle_included else "no idle power")
-    facts = [Fact("Mean power of a sensor", own.mean_watts.value, "W", "si", note, estimated=True)]
+    facts = [Fact("Mean power per sensor", own.mean_watts.value, "W", "si", note, estimated=True)]
     if own.battery_days is not None:
         facts.append(
             Fact("Battery life", own.battery_days.value, "days", "number", note, estimated=True)
         )
     facts.append(
         Fact(
-            "Electricity a year",
-            own.cost_a_year.value,
+            "Electricity per year",
+            own.cost_per_year.value,
             report.pilot.currency,
             "number",
             f"all {report.pilot.sensors:,} sensors; {note}",
@@ -183,11 +183,11 @@ def _operation_facts(evidence: Evidence) -> list[Fact]:
     if effective:
         facts.append(
             Fact(
-                "Operations a step",
+                "Operations per step",
                 effective,
                 format="integer",
                 note=f"{step['Dense'] / effective:.1f} times fewer than the {step['Dense']:,.0f} "
-                "of every weight at every step",
+                "for every weight at every step",
             )
         )
     measures = measure_network(evidence.network)

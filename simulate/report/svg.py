@@ -1,4 +1,4 @@
-"""A matplotlib figure as inline SVG of a page: crisp, small, and in the page's own colours."""
+"""A matplotlib figure as inline SVG of a page: sharp, small, and in the page's own colours."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
     figure
         Drawn in the colours of ``figures/style.py``, which become variables of the page.
     prefix
-        Leads all identifiers, so that the figures of a page do not share any.
+        Prefix of all identifiers, so that the figures of a page do not share any.
     alt
-        What a reader who cannot see it is told.
+        Description for readers who cannot see it.
     """
     buffer = io.StringIO()
     with style.styled():
@@ -53,7 +53,7 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
     assert view
     assert start
     body = text[start.end() : text.rindex("</svg>")]
-    # Comments, metadata, and a style sheet that would hold for the whole page.
+    # Comments, metadata, and a style sheet that would apply to the whole page.
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)
     body = _TAG.sub(lambda found: _tag(found[0], prefix), body)

@@ -1,4 +1,4 @@
-"""How values are written for people; the raw ones stand in JSON and CSV."""
+"""How values are written for people; the raw ones are in JSON and CSV."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _CONTROL = re.compile(
 
 
 def clean(text: str) -> str:
-    """Return a text without control characters and marks that turn its direction."""
+    """Return a text without control characters and marks that change its direction."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def shown(value: Value, form: str = "text", unit: str = "") -> str:
-    """Write a value, its unit behind it where it has one; a dash stands for None."""
+    """Write a value, followed by its unit if it has one; a dash stands for None."""
     if value is None:
         return "–"
     if isinstance(value, bool):

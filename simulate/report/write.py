@@ -16,17 +16,17 @@ SUFFIXES = (".html", ".htm")
 
 
 def companions(target: Path) -> tuple[Path, Path]:
-    """Return where the JSON and the folder of CSV tables of ``report.html`` lie: beside it."""
+    """Return where the JSON and the folder of CSV tables of ``report.html`` are: next to it."""
     return target.with_suffix(".json"), target.with_name(f"{target.stem}-tables")
 
 
 def check_target(target: Path, overwrite: bool) -> None:
-    """Check where a report is to go, before a long run.
+    """Check the target of a report, before a long run.
 
     Raises
     ------
     InputError
-        Another suffix than .html, or files that are there and may not be replaced.
+        A suffix other than .html, or existing files that may not be replaced.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise InputError(f"--report: {target}: needs a name that ends in .html")
@@ -40,7 +40,7 @@ def check_target(target: Path, overwrite: bool) -> None:
     for path in (folder, *target.parents):
         if path.exists():
             if not path.is_dir():
-                raise InputError(f"--report: {path} is no folder, but files are to go there")
+                raise InputError(f"--report: {path} is not a folder; name another file")
             if path != folder and not os.access(path, os.W_OK):
                 raise InputError(f"--report: {path} cannot be written")
             if path != folder:

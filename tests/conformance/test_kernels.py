@@ -1,4 +1,4 @@
-"""The kernels against the reference over a billion neuron-steps, and all that was ever found."""
+"""The kernels against the reference over a billion neuron-steps, and all cases ever found."""
 
 from __future__ import annotations
 

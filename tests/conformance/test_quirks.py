@@ -1,4 +1,4 @@
-"""The minimal examples of what Lava and lava-dl do unexpectedly: each still shows what it says."""
+"""Minimal examples of unexpected behaviour of Lava and lava-dl: each shows what it says."""
 
 from __future__ import annotations
 

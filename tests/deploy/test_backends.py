@@ -125,9 +125,9 @@ class TestLava:
         checked = check(network(), LavaBackend(), inputs)
         assert (checked.target, checked.expected_from) == ("lava", "simulator")
         assert checked.mismatches == 0
-        assert [layer.plan.process for layer in checked.layers] == [
+        assert [layer.description.process for layer in checked.layers] == [
             "AdaptiveLIF",
             "LIF",
             "LeakyIntegrator",
         ]
-        assert [layer.plan.lag for layer in checked.layers] == [1, 2, 3]
+        assert [layer.description.lag for layer in checked.layers] == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""Boards: what the bundled ones say, what a user's file may say, and the page made of them."""
+"""Boards: the bundled ones, what a user's file may contain, and the page made from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from paths import ROOT
 from srnn.deploy.boards import LABELS, PER_CORE, Limits, read_boards
 from srnn.deploy.boards_page import EXAMPLE, main, page
-from srnn.deploy.programs import IMPOSSIBLE, MICROCODE, NATIVE, PROGRAM, support
+from srnn.deploy.programs import IMPOSSIBLE, MICROCODE, NATIVE, REQUIREMENTS, support
 from srnn.export.errors import InputError
 from srnn.export.network import NEURONS
 
@@ -155,11 +155,11 @@ def test_programs_by_target() -> None:
 
 def test_a_profile_holds_every_parameter_but_bias_and_start() -> None:
     for record in NEURONS.values():
-        program = PROGRAM[record]
+        needs = REQUIREMENTS[record]
         own = {"bias", "u_init", "v_init", "d_init"}
         rest = {parameter.name for parameter in record.PARAMETERS} - own
-        assert set(program.decays) | set(program.thresholds) == rest
-        assert set(program.counted_from_one) <= set(program.decays)
+        assert set(needs.decays) | set(needs.thresholds) == rest
+        assert set(needs.counted_from_one) <= set(needs.decays)
 
 
 def test_the_page_is_current(tmp_path: Path) -> None:

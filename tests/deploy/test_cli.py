@@ -1,4 +1,4 @@
-"""``srnn-deploy`` on real files: exit codes, tables, JSON, and what it says."""
+"""``srnn-deploy`` on real files: exit codes, tables, JSON, messages."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_outputs_that_differ_from_the_files_fail(
         (["--steps", "-3"], "--steps: -3 is below 1"),
         (["--timeout", "0"], "--timeout: 0 is not a number of seconds above 0"),
         (["--timeout", "nan"], "--timeout: nan is not"),
-        (["--data", "x"], "names no task; give one with --task"),
+        (["--data", "x"], "names no task; give one"),
         (["--task", "digitz"], "digitz"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_file_without_samples_or_that_is_none(
     path = tmp_path / "bare.net"
     write_net(path, network())
     assert main([str(path)]) == 2
-    assert "carries no samples; name a task" in capsys.readouterr().err
+    assert "holds no samples; name a task" in capsys.readouterr().err
     path.write_bytes(path.read_bytes()[:200])
     assert main([str(path)]) == 2
     assert str(path) in capsys.readouterr().err

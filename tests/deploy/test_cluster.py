@@ -1,4 +1,4 @@
-"""Clustered time constants: few profiles, the same steady response, and a cost that is measured."""
+"""Clustered time constants: few profiles, the same steady response, and a measured cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paths import ROOT
 from srnn.deploy.cluster import SHAPES, cluster
 from srnn.deploy.connectivity import weight_bits
 from srnn.deploy.loads import distinct, profiles
-from srnn.deploy.programs import PROGRAM
+from srnn.deploy.programs import REQUIREMENTS
 from srnn.export.errors import InputError
 from srnn.export.grid import THRESHOLD_MANTISSA_NEVER
 from srnn.export.network import (
@@ -45,8 +45,8 @@ def network(seed: int) -> Network:
 
 
 def count(neuron: Neuron) -> int:
-    program = PROGRAM[type(neuron)]
-    names = (*program.decays, *program.thresholds)
+    needs = REQUIREMENTS[type(neuron)]
+    names = (*needs.decays, *needs.thresholds)
     return distinct(profiles([getattr(neuron, name) for name in names], neuron.size))
 
 

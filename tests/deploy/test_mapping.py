@@ -1,4 +1,4 @@
-"""Placement: no neuron lost or doubled, no limit exceeded where it fits, counts that are true."""
+"""Placement: no neuron lost or doubled, no limit exceeded where it fits, correct counts."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_memory_of_nengo_loihi_on_loihi_1() -> None:
 
 def test_a_recurrent_layer_is_split_evenly_where_one_core_is_too_small() -> None:
     placed = place(dense_recurrent(100, 600), loihi())
-    # 150 synapses of 8 bits are 576 + 576 + 192 bits, times 700 axons: 940,800 bits a core.
+    # 150 synapses of 8 bits are 576 + 576 + 192 bits, times 700 axons: 940,800 bits per core.
     assert placed.used["synapse_bits_per_core"][:4].tolist() == [940_800] * 4
     assert placed.layer_cores(0) == 4
     assert placed.bound_by[0] == "synapse_bits_per_core"

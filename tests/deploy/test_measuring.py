@@ -1,4 +1,4 @@
-"""Targets that measure, and what the command prints of it."""
+"""Targets that measure, and what the command prints about it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_measurement_derives_energy_and_keeps_static_power_apart() -> None:
     assert found.dynamic_energy_per_sample_j == pytest.approx(0.3e-3)
     assert found.per_sample(found.syn_ops) == pytest.approx(150)
     assert json.loads(json.dumps(found.as_dict()))["measured"] is True
-    with pytest.raises(ValueError, match="measured vdd_power_w: inf is no such quantity"):
+    with pytest.raises(ValueError, match="measured vdd_power_w: inf is negative or not finite"):
         dataclasses.replace(found, vdd_power_w=float("inf"))
 
 
@@ -73,7 +73,7 @@ def test_any_target_may_measure_and_the_table_says_measured(
     print_measurement(checked.measurement, Output())
     out = capsys.readouterr().out
     assert "measured (a board), power in W over 1,000 steps" in out
-    assert "measured, for a sample of 50 steps, on 7 cores" in out
+    assert "measured, per sample of 50 steps, on 7 cores" in out
     rows = {line.split()[0]: line.split()[-3:] for line in out.splitlines() if line.strip()}
     assert rows["all"] == ["0.5", "0.2", "0.3"]
     assert rows["static"] == ["energy", "0.2", "mJ"]

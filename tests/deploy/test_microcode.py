@@ -1,4 +1,4 @@
-"""Neuron programs as listings: executed from their text they give the reference's bits."""
+"""Microcode programs as listings: executed from their text they give the reference's bits."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def small() -> str:
         ("listing 1", "listing 2", "listing version 2, this reads 1"),
         ("d1 u35 = mul", "d1 u34 = mul", r"operation 1, d1 u34 = .*u34 does not hold that"),
         ("d1 u35 = mul", "d1 u63 = mul", "width u63: needs s, u or w and 1 to 62 bits"),
-        ("= mul d dKeep", "= div d dKeep", "div is no operation; there are add, sub"),
+        ("= mul d dKeep", "= div d dKeep", "div is not one of add, sub"),
         ("= mul d dKeep", "= mul d", "mul takes 2 operands, not 1"),
         ("= mul d dKeep", "= mul d dkeep", "dkeep has no value here"),
         ("= mul d dKeep", "= mul d 1.5", "operand '1.5' is neither a name nor a whole number"),
@@ -197,7 +197,7 @@ def small() -> str:
         ("rtz d1 12", "rtz d 12", "d1 is never used"),
         ("add vTh b1", "add vTh vTh", "b1 is never used"),
         ("register s u1", "register s u2", "s is not one bit"),
-        ("spike s", "spike v", "the spike v is no register of u1|s is never used"),
+        ("spike s", "spike v", "the spike v is not a register of u1|s is never used"),
         ("counts add 4", "counts add 5", "counts .*'add': 5.*its step has .*'add': 4"),
         ("constant bExp u4", "constant bExp u6", r"shr: a shift by \(0, 63\)"),
         ("constant bExp u4", "", "bExp has no value here"),
@@ -208,12 +208,12 @@ def small() -> str:
         ("s all 0", "s all 2", r"layer l0: s: 2 is outside 0..1 \(u1\)"),
         ("s all 0", "s all 0 0", "'all' stands alone"),
         ("s all 0", "s all 99999999999999999999", "s: a value beyond 62 bits"),
-        ("s all 0", "", "layer l0: s: missing, or not of program SRNN_ALIF"),
+        ("s all 0", "", "layer l0: s: missing, or not in program SRNN_ALIF"),
         ('"l0" SRNN_ALIF 20', '"l0" SRNN_ALIF 21', "20 values of .* for 21 neurons"),
         ('"l0" SRNN_ALIF 20', '"l0" OTHER 20', "layer l0: program OTHER is not listed"),
         ('"l0" SRNN_ALIF 20', '"l0" SRNN_ALIF 0', "size 0 is outside 1"),
-        ("\nend", "", "ends where 'program', 'layer' or 'end' must stand"),
-        ("\nend", "\nend\nmore", "stands after the end"),
+        ("\nend", "", "ends where 'program', 'layer' or 'end' is expected"),
+        ("\nend", "\nend\nmore", "comes after the end"),
     ],
 )
 def test_the_parser_refuses_what_is_not_right(right: str, wrong: str, message: str) -> None:

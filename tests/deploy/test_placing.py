@@ -52,7 +52,9 @@ def test_what_fits_exits_0_and_says_what_was_not_checked(
 ) -> None:
     assert main([str(model), "--target", "loihi2", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "target loihi2: Oheo Gulch, 1 chip of Loihi 2, 120 cores. No such board is here" in out
+    assert (
+        "target loihi2: Oheo Gulch, 1 chip of Loihi 2, 120 cores. No such board is attached" in out
+    )
     assert "fits: 3 of 120 cores; bottleneck: cores, 2% of the board" in out
     assert "limits not known, so not checked: input axons, output axons" in out
     assert "limits not verified: cores per chip, neurons" in out
@@ -68,15 +70,15 @@ def test_what_does_not_fit_exits_1_with_every_violation(
     assert main([str(path), "--target", "kapoho-bay", "--dry-run"]) == 1
     out = capsys.readouterr().out
     assert "violation: network: graded payload bits 5, limit 0: encode" in out
-    assert "violation: layer l0: neuron program SRNN_ALIF, limit CUBA" in out
+    assert "violation: layer l0: neuron model SRNN_ALIF, limit CUBA" in out
     assert "DOES NOT FIT: " in out
-    assert "spike traffic: not estimated, the file carries no samples" in out
+    assert "spike traffic: not estimated, the file holds no samples" in out
     assert main([str(path), "--target", "kapoho-bay", "--dry-run", "--json"]) == 1
     found = result(capsys)
     assert found["fits"] is False
     assert found["traffic"] is None
     names = [row["limit_name"] for row in found["violations"]]
-    assert names[:2] == ["graded_payload_bits", "neuron_program"]
+    assert names[:2] == ["graded_payload_bits", "neuron_model"]
 
 
 def test_json_has_every_core_every_neuron_and_every_source(
@@ -126,7 +128,7 @@ def test_traffic_is_that_of_a_recorded_run(model: Path, capsys: pytest.CaptureFi
                 between += sent * len(reached - {home})
     steps = sum(LENGTHS)
     assert found["traffic"]["steps"] == steps
-    a_step = found["traffic"]["messages_a_step"]
+    a_step = found["traffic"]["messages_per_step"]
     assert a_step["between_cores"] == pytest.approx(between / steps)
     assert a_step["within_cores"] == pytest.approx(within / steps)
     assert a_step["from_host"] == pytest.approx(host / steps)
@@ -225,7 +227,7 @@ def test_clustering_needs_samples_and_spares_the_model(
     write_net(bare, network())
     arguments = ["--target", "loihi1", "--dry-run", "--cluster", "4"]
     assert main([str(bare), *arguments]) == 2
-    assert "carries no samples to measure its cost on; name a task" in capsys.readouterr().err
+    assert "holds no samples to measure the cost on; name a task" in capsys.readouterr().err
     content = model.read_bytes()
     assert main([str(model), *arguments, "-o", str(model)]) == 2
     assert "is the model itself" in capsys.readouterr().err

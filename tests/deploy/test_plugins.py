@@ -30,7 +30,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source") / "example"
     source.mkdir()
     for file in EXAMPLE.iterdir():
-        # A build writes beside the sources, and the repository stays as it is.
+        # A build writes next to the sources, and the repository must not change.
         if file.is_file():
             (source / file.name).write_bytes(file.read_bytes())
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
@@ -67,7 +67,7 @@ def test_the_example_runs_a_trained_network_to_the_same_bits(installed: Path) ->
     assert found["compared"] == 2 * 64 * (3 * 256 + 10)
     assert found["layers"][0]["spikes"] > 100
     assert found["reason"] == (
-        "example-chip of srnn-example-backend 0.3, as asked: NumPy plays the chip"
+        "example-chip of srnn-example-backend 0.3, as asked: NumPy emulates the chip"
     )
 
 
@@ -114,7 +114,7 @@ def declare(
         ("def make():\n    pass", r"calling acme_backend:make: TypeError"),
         (
             "def make(options):\n    return 7",
-            r"gives a int that lacks name, available, describe, r",
+            r"returns a int that lacks name, available, describe, r",
         ),
         (
             WORKING + "def make(options):\n    return ExampleBackend(options)",
@@ -137,10 +137,10 @@ def test_a_broken_plugin_is_one_line_with_its_distribution(
     why: str,
 ) -> None:
     declare(tmp_path, monkeypatch, code, "acme-chip")
-    message = rf"target acme-chip: the plug-in of acme 1\.2 is broken: .*{why}.*; mend or uninstall"
+    message = rf"target acme-chip: the plug-in of acme 1\.2 is broken: .*{why}.*; fix or uninstall"
     with pytest.raises(InputError, match=message):
         pick("acme-chip")
-    # It stands in nobody's way, and the command says it in one line.
+    # It does not affect the others, and the command reports it in one line.
     assert targets() == ("auto", *BACKENDS, "acme-chip")
     assert pick("simulator").backend.name == "simulator"
     model = str(ZOO / "digits.net")
@@ -189,8 +189,8 @@ def test_the_example_refuses_all_it_cannot_run_at_once() -> None:
     with pytest.raises(InputError) as refused:
         check(network, srnn_example_backend.make(RunOptions()), spikes(rng, 1, 9, 4))
     message = str(refused.value)
-    assert "layer l0: CUBA is no program of this chip" in message
-    assert "layer l2: ATRLIF is no program" in message
+    assert "layer l0: CUBA is not a neuron model of this chip" in message
+    assert "layer l2: ATRLIF is not a neuron model" in message
     assert "layer l1: delays, this chip has none" in message
 
 

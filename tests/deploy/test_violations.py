@@ -1,4 +1,4 @@
-"""Violations: each kind by the smallest network that has it, all of them at once, and mends."""
+"""Violations: each kind in the smallest network that has it, all at once, and how to fix them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def found(made: Network, target: Board) -> list[Violation]:
 
 
 @pytest.mark.parametrize(
-    ("made", "limits", "expected", "mend"),
+    ("made", "limits", "expected", "fix"),
     [
         (network(message_bits=6), {"graded_payload_bits": 0}, ("graded_payload_bits", None, 7, 0),
          "encode the inputs as spikes"),
@@ -65,14 +65,14 @@ def found(made: Network, target: Board) -> list[Violation]:
     ],
 )  # fmt: skip
 def test_each_violation(
-    made: Network, limits: dict, expected: tuple[str, str | None, int, int], mend: str
+    made: Network, limits: dict, expected: tuple[str, str | None, int, int], fix: str
 ) -> None:
     name, layer, value, limit = expected
     (row,) = [
         row for row in found(made, board(**limits)) if (row.limit_name, row.layer) == (name, layer)
     ]
     assert (row.value, row.limit) == (value, limit)
-    assert mend in row.mend
+    assert fix in row.fix
     assert f"limit {limit}" in str(row)
     relaxed = {key: bound + 200 for key, bound in limits.items()}
     wide = board(**relaxed) if name != "decay_bits" else board(decay_bits=None)
@@ -90,7 +90,7 @@ def test_all_violations_at_once() -> None:
         "fan_in", "fan_out", "input_axons_per_core",
     }  # fmt: skip
     assert {row.limit_name for row in rows if row.layer is None} == {"graded_payload_bits", "cores"}
-    assert all(row.mend for row in rows)
+    assert all(row.fix for row in rows)
 
 
 def test_an_unknown_limit_is_not_checked() -> None:
@@ -104,8 +104,8 @@ def test_adaptive_neurons_have_no_place_on_loihi_1() -> None:
         Readout("spike_count"),
     )
     (row,) = found(made, read_boards().find("loihi1"))
-    assert (row.limit_name, row.value, row.limit) == ("neuron_program", "SRNN_ALIF", "CUBA")
-    assert "microcode" in row.mend
+    assert (row.limit_name, row.value, row.limit) == ("neuron_model", "SRNN_ALIF", "CUBA")
+    assert "microcode" in row.fix
     assert found(made, read_boards().find("loihi2")) == []
 
 
@@ -121,7 +121,7 @@ def test_too_many_cores_name_the_clustering_that_helps() -> None:
     target = board(cores_per_chip=3, threshold_profiles_per_core=1)
     (row,) = found(replace(made, layers=layers), target)
     assert (row.limit_name, row.value, row.limit) == ("cores", 5, 3)
-    assert "layer in takes 4 cores, 1 with clustered time constants (--cluster 1)" in row.mend
+    assert "layer in takes 4 cores, 1 with clustered time constants (--cluster 1)" in row.fix
 
 
 @given(st.lists(st.integers(-(1 << 22), 1 << 22), min_size=1, max_size=20))

@@ -28,6 +28,8 @@ from srnn.simulate.reference import run
 from srnn.tasks import Split, Task
 from srnn.train import SRNN, float_model
 
+pytestmark = pytest.mark.extra("train")
+
 TARGETS = np.arange(20) % 3
 
 

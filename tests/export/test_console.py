@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from srnn.export.console import Output, make_parser, plain, run_command
+from srnn.export.console import Output, make_parser, on_terminal, plain, run_command
 from srnn.export.errors import InputError
 from srnn.export.extras import how_to_install
 from srnn.tasks import DataError
@@ -240,3 +240,15 @@ def test_a_machine_without_torch(words: list[str], tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
     assert "needs torch" in result.stderr
     assert result.stderr.endswith(f"run: {how_to_install('train')}\n")
+
+
+def test_a_notebooks_cell_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert not Output().progress().disable
+    assert on_terminal(sys.stdout)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # the kernel sets both
+    assert Output().progress().disable
+    assert not on_terminal(sys.stdout)

@@ -60,7 +60,7 @@ def test_refusing() -> None:
 def test_no_other_sentence_for_an_unknown_name() -> None:
     words = re.compile(
         r"is not one of (\{|\"$)|no such (setting|table|recipe|task|energy model)|"
-        r"choose from|known are"
+        r"; choose from|known are"
     )
     files = [
         path

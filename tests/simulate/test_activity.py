@@ -1,6 +1,6 @@
 """Operation counts against a count by hand and against a dense recount of the trace."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_counted_by_hand() -> None:
 
 
 def test_dense_operations_as_neurobench_counts_them() -> None:
-    # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 a sample.
+    # 20-32-5 with a recurrent layer over 30 steps: NeuroBench 2.3.0 gives 54 720 per sample.
     hidden = Layer(
         "hidden",
         Synapses(np.full((32, 20), 2)),
@@ -94,15 +94,15 @@ def test_recounted_from_the_trace(seed: int, bits: int, delays: bool) -> None:
         assert spikes is not None
         np.testing.assert_array_equal(counted.spikes, spikes.sum(axis=(0, 1)))
         below = int((messages @ (dense(layer.synapses).weight != 0).T.astype(int)).sum())
-        lateral = 0
+        recurrent = 0
         if layer.recurrent is not None:
             sent = spikes.copy()
             for sample, length in enumerate(lengths):
                 sent[sample, max(length - 1, 0) :] = 0
-            lateral = int((sent @ (layer.recurrent.weight != 0).T.astype(int)).sum())
+            recurrent = int((sent @ (layer.recurrent.weight != 0).T.astype(int)).sum())
             assert counted.events_recurrent == sent.sum()
         graded = bits > 0 and index == 0
-        assert counted.effective_acs == lateral + (0 if graded else below)
+        assert counted.effective_acs == recurrent + (0 if graded else below)
         assert counted.effective_macs == (below if graded else 0)
         assert counted.events_from_below == messages.sum()
         assert counted.neuron_updates == layer.size * 19
@@ -130,9 +130,9 @@ def test_convolutions_recounted_from_the_trace(seed: int, bits: int, delays: boo
     weights = convolved(convolution, identity).reshape(convolution.n_in, -1)
     expected = int(((inputs != 0) @ (weights != 0).astype(int)).sum())
     counted = activity.layers[0]
-    lateral = counted.effective_acs if bits else counted.effective_acs - expected
+    recurrent = counted.effective_acs if bits else counted.effective_acs - expected
     assert counted.effective_macs == (expected if bits else 0)
-    assert network.layers[0].recurrent is not None or lateral == 0
+    assert network.layers[0].recurrent is not None or recurrent == 0
     assert counted.events_from_below == np.count_nonzero(inputs)
 
 

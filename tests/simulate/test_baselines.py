@@ -1,4 +1,4 @@
-"""Trained dense baselines beside a network: read, refused, and shown with their accuracy."""
+"""Trained dense baselines next to a network: read, refused, and shown with their accuracy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_accuracy_that_is_none(tmp_path: Path, metrics: dict[str, Any]) -> No
 def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
     network = read_net(ZOO / "ecg.net")
     other = baseline(tmp_path / "other.pt", "lstm", task={"name": "digits"})
-    with pytest.raises(InputError, match="a baseline of task digits, the network is one of ecg"):
+    with pytest.raises(InputError, match="a baseline of task digits, the network is of ecg;"):
         read_baselines([other], network, "test")
     with pytest.raises(InputError, match=r"layers of alif, li; a baseline has layers of rnn, gru"):
         read_baselines([ZOO / "ecg.pt"], network, "test")
@@ -98,4 +98,4 @@ def test_the_report_shows_it_with_its_accuracy(
     capsys.readouterr()
     several = [str(ZOO / "ecg.net"), str(ZOO / "ecg.net"), "--baseline", str(path)]
     assert main([*several, "--report", str(tmp_path / "s.html")]) == 2
-    assert "--baseline: is about one network" in capsys.readouterr().err
+    assert "--baseline: applies to one network only" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command ``srnn-simulate``: what it prints, writes and answers."""
+"""The command ``srnn-simulate``: output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -159,7 +159,9 @@ def test_a_task_gives_its_accuracy(
 
     encoder = {**task.description(), "encoder": {"kind": "other"}}
     write_net(tmp_path / "old.net", replace(made, task=encoder))
-    assert "encodes its data otherwise" in refusal(capsys, tmp_path / "old.net", "--data", data_dir)
+    assert "encodes its data differently" in refusal(
+        capsys, tmp_path / "old.net", "--data", data_dir
+    )
 
 
 def test_mistakes_get_one_line(

@@ -68,7 +68,7 @@ def test_bundled_samples(files: tuple[Path, Path], capsys: pytest.CaptureFixture
     for name in names:
         assert f"{name}: " in text
     assert "idle power not given" in text
-    table = text[text.index("energy, estimated") : text.index("range: of an inference")]
+    table = text[text.index("energy, estimated") : text.index("range: per inference")]
     rows = [line for line in table.splitlines() if "J" in line and "RNN" in line]
     assert rows
     assert all(line.split()[0] in names for line in rows)
@@ -86,7 +86,7 @@ def test_a_task_tells_when_the_answer_comes(capsys: pytest.CaptureFixture[str]) 
     assert exits[-1]["estimated_joules"]["cmos-45nm"]["value"] == pytest.approx(
         whole["joules_per_step"]["value"] * steps[-1]
     )
-    assert "accuracy over the steps seen" in printed(capsys, *words)
+    assert "accuracy over the number of steps seen" in printed(capsys, *words)
 
 
 @pytest.mark.needs_data("qtdb_ecg")

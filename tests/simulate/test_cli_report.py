@@ -129,11 +129,11 @@ def test_what_cannot_be_written_leaves_nothing(
     target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = target.parent / "model.net"
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("not a folder")
     refusal(capsys, network, "--report", tmp_path / "file" / "r.html")
     (tmp_path / "r.html").mkdir()
     assert "is a folder" in refusal(capsys, network, "--report", tmp_path / "r.html", "--overwrite")
-    (tmp_path / "s-tables").write_text("no folder")
+    (tmp_path / "s-tables").write_text("not a folder")
     refusal(capsys, network, "--report", tmp_path / "s.html", "--overwrite")
     (tmp_path / "s-tables").unlink()
     # The last of the files cannot be opened.
@@ -189,7 +189,7 @@ def test_options_of_reports_need_one(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "2 networks" in refusal(capsys, path, path)
     assert "--trace" in refusal(capsys, path, "--report", goal, "--trace", tmp_path / "t.h5")
     several = refusal(capsys, path, path, "--report", goal, "--report-samples", "1")
-    assert "about one network" in several
+    assert "to one network only" in several
     assert "outside 0..5" in refusal(capsys, path, "--report", goal, "--report-samples", "6")
     assert "list of numbers" in refusal(capsys, path, "--report", goal, "--report-samples", "a")
     assert not goal.exists()

@@ -1,4 +1,4 @@
-"""``srnn-simulate --stream`` as a user of a shell meets it."""
+"""``srnn-simulate --stream`` as seen from a shell."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_integers_of_a_network_without_encoder(tmp_path: Path, net: Path, shell:
         ('{"a": 1, "b": 2}\n{"a": 1, "c": 2}\n', "line 2: has ['a', 'c'], the lines before"),
         (b"1,2\n\xff\xfe\n", "line 2: is not UTF-8 text"),
         (b"1" * (1 << 21), "line 1: longer than 1,048,576 bytes"),
-        ("", "holds no sample; give a line of 2 numbers a step"),
+        ("", "holds no sample; give one line of 2 numbers per step"),
         ("a,b\n\n", "holds no sample"),
         ("1,2\n1,2\n", "line 2: slope encoder: a recording of 2 samples is shorter"),
     ],
@@ -184,15 +184,15 @@ def test_what_came_before_a_bad_line_is_printed(net: Path, shell: Shell) -> None
 
 
 def test_options_that_do_not_go_together(net: Path, tmp_path: Path, shell: Shell) -> None:
-    assert "--limit: not with --stream" in shell.refusal("", net, "--limit", 1)
-    assert "--energy: not with --stream" in shell.refusal("", net, "--energy")
-    assert "--window: is of --monitor" in shell.refusal("", net, "--window", 1)
+    assert "--limit: cannot be combined with --stream" in shell.refusal("", net, "--limit", 1)
+    assert "--energy: cannot be combined with --stream" in shell.refusal("", net, "--energy")
+    assert "--window: needs --monitor" in shell.refusal("", net, "--window", 1)
     assert "--window: 0 is below 1" in shell.refusal("", net, "--window", 0, "--monitor", "-")
     assert "--columns: unknown column 'x' (known: 1..2" in shell.refusal(
         "1,2\n", net, "--columns", "x,1"
     )
     assert main([str(net), "--encoded"]) == 2
-    assert "--encoded: is for --stream" in shell.capsys.readouterr().err
+    assert "--encoded: needs --stream" in shell.capsys.readouterr().err
     loud = MelLevels(bands=2, span=6.0)
     network = replace(slope_network(), task={"encoder": loud.plain()})
     write_net(tmp_path / "mel.net", network)

@@ -1,6 +1,6 @@
 """The reference's convolutions against independent formulations of the same sums."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

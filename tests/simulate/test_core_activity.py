@@ -1,6 +1,6 @@
 """Counts by core against counts by hand, and sums over cores against those of the run."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

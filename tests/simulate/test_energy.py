@@ -73,8 +73,12 @@ def test_users_add_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("synaptic_acs", "synaptic_ac", "joules: unknown operation 'synaptic_ac'; did you mean"),
-        ('"our laboratory"', '" "', "every constant names its source"),
+        (
+            "synaptic_acs",
+            "synaptic_ac",
+            "unknown kind of operation 'synaptic_ac'; did you mean",
+        ),
+        ('"our laboratory"', '" "', "source: is empty; name the source"),
         ("value = 2e-12", "value = 9e-12", "outside its range"),
         ("low = 1e-12", "low = -1e-12", "a cost is not negative"),
         ("value = 2e-12", "value = nan", "is not a finite number"),

@@ -1,4 +1,4 @@
-"""Networks side by side: the paper's ratios from worked numbers, and a run with its baselines."""
+"""Networks compared: the paper's ratios from worked numbers, and a run with its baselines."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_chip_for_events_takes_no_dense_network() -> None:
     with pytest.raises(KeyError):
         report.find("loihi1", trained.name)
     with pytest.raises(KeyError):
-        # The trained one has this shape: it takes the place of the formula without an accuracy.
+        # The trained one has this shape: it replaces the formula without an accuracy.
         report.find("gpu", "GRU, same shape")
     written = plain(report.as_dict())
     assert json.loads(json.dumps(written)) == written
@@ -112,7 +112,7 @@ def test_the_ecg_network_of_the_zoo_is_an_order_below_its_lstm() -> None:
     report = energy_report(network, activity, accuracy=0.868)
     assert 20 < report.ratio("cmos-45nm", "LSTM, same shape") < 200
     own = report.find("cmos-45nm", "SRNN")
-    # A label a step: an answer is a step.
+    # A label per step: an answer is a step.
     assert own.per_answer.value == pytest.approx(own.per_step.value)
     by_formula = report.find("cmos-45nm", "SRNN by formula")
     assert own.per_step.value == pytest.approx(by_formula.per_step.value, rel=0.05)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from simulate_networks import random_inputs, random_network
+from srnn.export import compiling
 from srnn.export.errors import InputError
+from srnn.export.kernel import Kernel, ready
 from srnn.export.network import Network
 from srnn.export.readout import predictions
+from srnn.simulate import simulator
 from srnn.simulate.evaluate import evaluate, stream
 from srnn.simulate.simulator import run, run_with_activity
 from srnn.tasks.base import Split
@@ -55,7 +59,7 @@ def test_batches_change_nothing(readout: str, batch_size: int) -> None:
 
 def test_labels_of_another_kind_are_refused() -> None:
     network = random_network(7, ["SRNN_LI"], [4], 9, readout="last_membrane")
-    with pytest.raises(InputError, match="answers once a sample, but the labels are every step"):
+    with pytest.raises(InputError, match="answers once per sample, but the labels are every step"):
         evaluate(network, split_of(network, True))
 
 
@@ -99,3 +103,20 @@ def test_lazy_windows_are_taken_batch_by_batch(data_dir: Path) -> None:
     again = stream(network, inputs[np.arange(5)])
     np.testing.assert_array_equal(result.predictions, again.predictions)
     assert result.activity.effective_macs > 0
+
+
+def test_compiling_is_not_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network(7, ["SRNN_ALIF", "SRNN_LI"], [20, 4], 9)
+    now = [0.0]
+    monkeypatch.setattr(compiling, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def slowly_ready(*kernels: Kernel) -> None:
+        with compiling.untimed():
+            now[0] += 20
+            ready(*kernels)
+
+    monkeypatch.setattr(simulator, "ready", slowly_ready)
+    now[0] += 1
+    result = stream(network, random_inputs(7, network, 3, 20))
+    assert now[0] == 21
+    assert result.seconds == 0

@@ -1,4 +1,4 @@
-"""The figures: what they draw is what was measured, without a trace in matplotlib's settings."""
+"""The figures: they draw what was measured, and leave matplotlib's settings unchanged."""
 
 from __future__ import annotations
 

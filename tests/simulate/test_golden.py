@@ -1,6 +1,6 @@
 """Recordings of lava-nc 0.10.0, in the reference and in the kernels, element by element."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from srnn.export.network import (
 from srnn.export.netx import read_net
 from srnn.export.trace import Trace
 from srnn.simulate import reference, simulator
-from srnn.simulate.plan import plan_of
+from srnn.simulate.plan import prepared_network
 
 GOLDEN = pytest.mark.needs_data("golden")
 Run = Callable[..., Trace]
@@ -152,7 +152,7 @@ def test_recurrent_network_of_netx(run: Run, data_dir: Path) -> None:
     with np.load(data_dir / "golden" / "recurrent_cuba.npz") as archive:
         recorded = {name: archive[name] for name in archive.files}
     # Biases act from Lava's first step on, before a layer's window; so each layer runs alone, on
-    # what the layer below gave, one step later.
+    # what the layer below sent, one step later.
     messages = recorded["input"].T.astype(np.uint8)
     for index, layer in enumerate(network.layers):
         ran = run(Network((layer,)), a_step_later(messages)[None]).layers[0]
@@ -197,7 +197,7 @@ def test_ntidigits_of_lava_dl_with_its_delays(data_dir: Path) -> None:
     inputs = np.load(folder / "input.npy").T.astype(np.uint8)
     expected = np.load(folder / "output.npy").T
     trace = simulator.run(network, inputs[None], record="output", threads=1)
-    assert plan_of(network, 1).wide == (False,) * 3
+    assert prepared_network(network, 1).wide == (False,) * 3
     # SLAYER adds a step for each of its four blocks, the input among them.
     lag = 4
     np.testing.assert_array_equal(trace.output[0, :-lag], expected[lag:])

@@ -1,6 +1,6 @@
 """The kernels against the executable specification, bit by bit, over random networks."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from srnn.export.network import (
 )
 from srnn.export.trace import Trace, compare
 from srnn.simulate import programs, reference, simulator
-from srnn.simulate.plan import PROGRAMS, plan_of
+from srnn.simulate.plan import NEURON_UPDATES, prepared_network
 
 
 def assert_equal(one: Trace, other: Trace) -> None:
@@ -55,7 +55,7 @@ def both_agree(network: Network, inputs: np.ndarray, lengths: np.ndarray) -> boo
         patch.setattr(programs, "NARROW_MAX", -1)
         same = replace(network)
         assert_equal(simulator.run(same, inputs, lengths), expected)
-        assert all(plan_of(same, 1).wide)
+        assert all(prepared_network(same, 1).wide)
     return True
 
 
@@ -130,20 +130,20 @@ def test_a_state_that_leaves_the_narrow_range_runs_wide() -> None:
     network = one_neuron(CubaLIF(1, 0, 4096, 262143))
     inputs = np.zeros((3, 10, 1), np.int64)
     inputs[1, :6] = 1 << 22
-    plan = plan_of(network, 1 << 22)
+    plan = prepared_network(network, 1 << 22)
     assert plan.wide == (False,)
     expected = reference.run(network, inputs)
     assert np.abs(expected.layers[0].states["u"]).max() > programs.NARROW_MAX
     for threads in (1, 2):
         assert_equal(simulator.run(network, inputs, threads=threads), expected)
-    assert plan_of(network, 1 << 22).wide == (True,)
+    assert prepared_network(network, 1 << 22).wide == (True,)
 
 
 def test_networks_of_a_usual_size_run_narrow() -> None:
     network = random_network(1, ["SRNN_ALIF", "CUBA", "ATRLIF", "SRNN_LI"], [512, 300, 90, 20], 700)
-    assert plan_of(network, 1).wide == (False,) * 4
-    assert plan_of(network, 255).wide == (False,) * 4
-    assert plan_of(network, (1 << 24) - 1).wide == (True, False, False, False)
+    assert prepared_network(network, 1).wide == (False,) * 4
+    assert prepared_network(network, 255).wide == (False,) * 4
+    assert prepared_network(network, (1 << 24) - 1).wide == (True, False, False, False)
 
 
 @pytest.mark.parametrize("low", [-256, -255, 0])
@@ -156,7 +156,7 @@ def test_sums_of_many_extreme_weights(low: int, channels: int) -> None:
     for exponent in (0, 3, -8):
         layer = Layer("one", Synapses(weight, exponent), LeakyIntegrator(70, 4096))
         network = Network((layer,))
-        assert plan_of(network, 1).wide == (False,)
+        assert prepared_network(network, 1).wide == (False,)
         inputs = np.ones((2, 3, channels), np.uint8)
         inputs[1] = rng.random((3, channels)) < 0.5
         assert_equal(simulator.run(network, inputs), reference.run(network, inputs))
@@ -215,16 +215,16 @@ def test_many_neuron_steps(kind: str) -> None:
 
 
 def test_every_neuron_has_a_reference_and_a_kernel() -> None:
-    assert set(reference.STEPS) == set(PROGRAMS) == set(NEURONS.values())
-    for record, program in PROGRAMS.items():
+    assert set(reference.STEPS) == set(NEURON_UPDATES) == set(NEURONS.values())
+    for record, update in NEURON_UPDATES.items():
         initial = {f"{state}_init" for state in record.STATES}
         needed = {p.name for p in record.PARAMETERS} - initial
         # The threshold of ATRLIF decays back to where it began.
-        assert set(program.parameters) - needed == (
+        assert set(update.parameters) - needed == (
             {"th_init"} if record.TYPE == "ATRLIF" else set()
         )
-        assert needed <= set(program.parameters)
-    assert len({program.code for program in PROGRAMS.values()}) == len(NEURONS)
+        assert needed <= set(update.parameters)
+    assert len({update.code for update in NEURON_UPDATES.values()}) == len(NEURONS)
 
 
 def test_a_readout_of_spikes_is_the_last_layers_spikes() -> None:

@@ -33,7 +33,7 @@ def test_delays_by_hand() -> None:
     assert loose.labels.tolist() == [1, 2, 0]
     assert (loose.changes, loose.missed) == (3, 1)
     strict = decision_latency(answers, targets, hold=2)
-    # One right answer in a stretch of 4 does not last; nor does the last step of another.
+    # One correct answer in a stretch of 4 does not last; nor does the last step of another.
     assert strict.delays.tolist() == [NOT_FOUND, NOT_FOUND, NOT_FOUND]
     assert strict.steps is None
     assert loose.steps is not None
@@ -136,7 +136,7 @@ def test_skipped_steps_have_no_answer() -> None:
 
 
 def test_exits_refuse_what_does_not_fit() -> None:
-    with pytest.raises(InputError, match=r"targets: shape \(2,\), needs one a sample, \(3,\)"):
+    with pytest.raises(InputError, match=r"targets: shape \(2,\), needs one per sample, \(3,\)"):
         early_exit_curve(answers(), [0, 1])
     with pytest.raises(InputError, match="confidence: 2 is outside"):
         confident_exits(answers(), [0, 2, 2], [2])

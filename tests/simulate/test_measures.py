@@ -1,6 +1,6 @@
 """Footprint, Connection Sparsity and rate of networks, against counts by hand."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations

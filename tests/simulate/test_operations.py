@@ -71,7 +71,7 @@ def test_bidirectional_layers_are_two_and_feed_both() -> None:
         ({"kind": "cnn"}, "unknown kind 'cnn' .known: lif, alif"),
         ({"size": 0}, "size: 0 is below 1"),
         ({"rate": 1.5}, "rate: 1.5 is outside"),
-        ({"kind": "li", "recurrent": True}, "a layer of kind li is not"),
+        ({"kind": "li", "recurrent": True}, "a layer of kind li cannot be recurrent"),
     ],
 )
 def test_layers_that_are_none(change: dict, text: str) -> None:

@@ -35,7 +35,7 @@ source = "power analyser"
 """
 
 REPORT = compare_energy([Option("SRNN", Operations(synaptic_acs=1e6), "formula", 1000)])
-"""A million accumulates a step, a thousand steps."""
+"""A million accumulates per step, a thousand steps."""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -49,12 +49,12 @@ def test_worked_by_hand(tmp_path: Path) -> None:
     report = pilot_report(pilot, REPORT)
     by_model = {option.model: option for option in report.of_kind("estimated")}
     cmos = by_model["cmos-45nm"]
-    # One inference a second of 1e9 accumulates at 0.9 pJ.
+    # One inference per second of 1e9 accumulates at 0.9 pJ.
     assert cmos.mean_watts.value == pytest.approx(0.9e-3)
     assert cmos.battery_days is not None
     assert cmos.battery_days.value == pytest.approx(2.4 / 0.9e-3 / 24)
-    assert cmos.kilowatt_hours_a_year.value == pytest.approx(0.9e-3 * 8.76 * 1000)
-    assert cmos.cost_a_year.value == pytest.approx(0.9e-3 * 8.76 * 1000 * 0.25)
+    assert cmos.kilowatt_hours_per_year.value == pytest.approx(0.9e-3 * 8.76 * 1000)
+    assert cmos.cost_per_year.value == pytest.approx(0.9e-3 * 8.76 * 1000 * 0.25)
     assert not cmos.idle_included
     loihi = by_model["loihi1"]
     assert loihi.idle_included
@@ -78,7 +78,7 @@ def test_without_a_battery(tmp_path: Path) -> None:
     report = pilot_report(read_pilot(write(tmp_path, text)), REPORT)
     assert all(option.battery_days is None for option in report.options)
     assert len(report.options) == len(read_energy_models().models)
-    assert report.options[0].cost_a_year.value == 0.0
+    assert report.options[0].cost_per_year.value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_without_a_battery(tmp_path: Path) -> None:
         ("hours_per_day = 12", "hours_per_day = 25", "outside 0..24"),
         ("electricity_price = 0.25", "electricity_price = -1", "is negative"),
         ("battery_watt_hours = 2.4", "battery_watt_hours = 0", "is not positive"),
-        ('source = "a guess"', 'source = ""', "every constant names its source"),
+        ('source = "a guess"', 'source = ""', "source: is empty; name the source"),
         ("joules_per_inference = 0.004", "joules_per_inference = -1", "is negative"),
         ("accuracy = 0.9", "accuracy = 90", "outside 0..1"),
         ('name = "LSTM on the controller"', 'name = ""', "name: is empty"),

@@ -1,4 +1,4 @@
-"""Packed weights: codes and sums of rows against the products that they stand for."""
+"""Packed weights: codes and sums of rows against the products that they represent."""
 
 # Compiled functions take their arguments by position.
 # ruff: noqa: PLR0917

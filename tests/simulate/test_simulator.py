@@ -1,4 +1,4 @@
-"""What ``run`` promises beside the bits: recording, batches, threads, refusals."""
+"""What ``run`` promises besides the bits: recording, batches, threads, refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_threads_and_chunks_change_nothing(threads: int, events: int) -> None:
         trace, activity = simulator.run_with_activity(
             same_network, inputs, lengths, threads=threads
         )
-    assert plan.plan_of(same_network, 1).chunk == max(events // 40, 1)
+    assert plan.prepared_network(same_network, 1).chunk == max(events // 40, 1)
     assert same(trace, expected)
     assert activity.as_dict() == counted.as_dict()
     assert activity.spikes > 0
@@ -82,11 +82,11 @@ def test_nothing_to_run_gives_nothing() -> None:
 def test_what_is_prepared_dies_with_its_network() -> None:
     network, inputs = network_and_inputs(1, 1)
     simulator.run(network, inputs)
-    kept = (plan._layers, plan._bounds, plan._plans, plan._chosen)
+    kept = (plan._layers, plan._bounds, plan._networks, plan._chosen)
     before = [len(x) for x in kept]
     layer = network.layers[0]
-    assert plan.prepare(layer, False) is plan.prepare(layer, False)
-    assert plan.plan_of(network, 1) is plan.plan_of(network, 1)
+    assert plan.prepared_network(layer, False) is plan.prepared_network(layer, False)
+    assert plan.prepared_network(network, 1) is plan.prepared_network(network, 1)
     del network, layer
     gc.collect()
     assert [len(x) for x in kept] == [before[0] - 3, before[1] - 3, before[2] - 1, before[3] - 1]

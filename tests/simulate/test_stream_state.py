@@ -1,4 +1,4 @@
-"""Files of a stream's state: whole, of this network, and refused in one line where they are not."""
+"""Files of a stream's state: whole, of this network, and refused in one line otherwise."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_damage_is_refused(data: st.DataObject, tmp_path_factory: pytest.TempPat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": "other"}, "not a state of srnn"),
+        ({"format": "other"}, "not a state file of srnn"),
         ({"format_version": 2}, "format version 2, this srnn reads 1"),
         ({"steps": -1}, "truncated or damaged"),
         ({"steps": True}, "steps True is not what a state holds"),

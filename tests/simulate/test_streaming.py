@@ -1,6 +1,6 @@
 """Step by step against the batch run: the same bits, with the state saved and restored between."""
 
-# The records take scalars and lists, and keep arrays.
+# The records take scalars and lists, and store arrays.
 # pyright: reportArgumentType=false
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from srnn.export.network import (
 from srnn.export.readout import predictions, scores
 from srnn.export.trace import Trace
 from srnn.simulate import StreamingSimulator, programs, reference, simulator
-from srnn.simulate.plan import plan_of
+from srnn.simulate.plan import prepared_network
 from stream_states import assert_same_state
 
 
@@ -76,7 +76,7 @@ def streams_the_same(network: Network, inputs: np.ndarray, split: int) -> bool:
 
 
 def moved(stream: StreamingSimulator) -> StreamingSimulator:
-    """Return another simulator, all layers wide, that goes on from the saved state."""
+    """Return another simulator, all layers wide, that continues from the saved state."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "some.state"
         stream.save(path)
@@ -159,9 +159,9 @@ def test_a_state_that_leaves_the_narrow_range_goes_on_wide() -> None:
     network = replace(network, message_bits=22)
     inputs[:6] -= 1
     expected = reference.run(network, inputs[None])
-    assert plan_of(network, (1 << 22) - 1).wide == (False,)
+    assert prepared_network(network, (1 << 22) - 1).wide == (False,)
     assert streams_the_same(network, inputs, 8)
-    assert plan_of(network, (1 << 22) - 1).wide == (True,)
+    assert prepared_network(network, (1 << 22) - 1).wide == (True,)
 
 
 def test_a_bad_input_changes_nothing() -> None:
@@ -214,7 +214,7 @@ def test_counts_and_peaks() -> None:
 
 
 def stream_steps(stream: StreamingSimulator, inputs: np.ndarray, steps: int) -> int:
-    """Take steps and return how much more memory Python's allocators hold at the end."""
+    """Take steps and return the growth of memory held by Python's allocators."""
     for sample in inputs:
         stream.step(sample)
     tracemalloc.start()

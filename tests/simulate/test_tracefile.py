@@ -1,4 +1,4 @@
-"""Trace files: what is written is read back, and nothing else is taken for one."""
+"""Trace files: what is written is read back, and other files are refused."""
 
 from __future__ import annotations
 

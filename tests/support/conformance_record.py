@@ -1,4 +1,4 @@
-"""Compare traces and keep count of what was compared with what."""
+"""Compare traces and count what was compared with what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the fused kernels, on a CUDA device or interpreted on the CPU.
+"""Requirements on the fused kernels, on a CUDA device or interpreted on the CPU.
 
 Every check takes the device and raises AssertionError. ``test_interpreted.py`` runs them
 under Triton's interpreter, ``test_device.py`` on a GPU. The reference is the plain loop
@@ -75,7 +75,7 @@ def agreeing(make: Callable[[int], Case], device: str) -> tuple[Case, Case, Outp
 
 
 def compare(mine: Outputs, theirs: Outputs, case: Case, exact: Case, *leaves: str) -> None:
-    """Go back from both and compare outputs, last states and gradients."""
+    """Run both backward and compare outputs, last states and gradients."""
     for a, b in zip((*mine[:2], *mine[2]), (*theirs[:2], *theirs[2]), strict=True):
         assert error(a.cpu(), b.cpu()) < LIMIT
     objective(mine).backward()
@@ -140,7 +140,7 @@ def silent_and_saturated(device: str, neuron: str) -> None:
 
 
 def chunks_equal_the_whole(device: str, neuron: str) -> None:
-    """Truncated sequences that hand on their state, with the gradient through it."""
+    """Truncated sequences that pass on their state, with the gradient through it."""
     recurrent = neuron != "li"
     case, exact, _, theirs = agreeing(
         lambda seed: draw(neuron, seed, **SMALL, recurrent=recurrent), device
@@ -166,7 +166,7 @@ def each_output_alone_has_its_gradient(device: str) -> None:
 
 
 def only_some_leaves_need_a_gradient(device: str) -> None:
-    """What is not asked for is not computed, the rest is the same bits."""
+    """What is not requested is not computed; the rest has the same bits."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     objective(mine).backward()
     for frozen in ("inputs", "weight", "weight_rec"):
@@ -214,7 +214,7 @@ def a_second_run_gives_the_same_bits(device: str) -> None:
 
 
 def a_graph_can_be_walked_twice(device: str) -> None:
-    """The way back leaves what was kept as it was."""
+    """The backward pass does not change what was kept."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     total = objective(mine)
     leaves = list(case.leaves().values())

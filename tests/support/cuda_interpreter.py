@@ -1,4 +1,4 @@
-"""Runs checks of ``cuda_cases.py`` by Triton's interpreter: a name a line in, an answer a line out.
+"""Runs checks of ``cuda_cases.py`` in Triton's interpreter: one name per line in, one answer out.
 
 A process of its own, since Triton decides when it is imported how kernels run. The answer is a JSON
 string: empty, or what went wrong.

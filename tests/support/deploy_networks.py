@@ -1,4 +1,4 @@
-"""Random small networks for the tests of deploy: every neuron program, any wiring."""
+"""Random small networks for the tests of deploy: every neuron model, any wiring."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def draw(  # noqa: PLR0917
     bias: float = 0.0,
     surrogate: str = "multi_gaussian",
 ) -> Case:
-    """Draw a layer whose neurons fire at some 5 to 40 % unless the bias drives them."""
+    """Draw a layer whose neurons fire at about 5 to 40 % unless the bias drives them."""
     g = torch.Generator().manual_seed(seed)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -163,7 +163,7 @@ def agreeing(make: Any, tries: int = 30) -> tuple[Case, Case]:
 
 
 def relative_errors(case: Case, exact: Case, inputs: Any = None) -> dict[str, float]:
-    """Run both forward and back; return the relative error of outputs and every gradient."""
+    """Run both forward and backward; return the relative error of outputs and every gradient."""
     mine, theirs = run_engine(case, inputs), run_loop(exact)
     errors = {
         name: error(a, b)

@@ -1,4 +1,4 @@
-"""Networks of every neuron program, with values at the ends of their range."""
+"""Networks of every neuron model, with values at the ends of their range."""
 
 # pyright: reportArgumentType=false
 

@@ -1,6 +1,6 @@
 """Networks, a board and its log for the tests of the target loihi2.
 
-Nobody here has a board: ``loihi_standin`` has the names of Intel's extension that srnn calls, over
+We have no board: ``loihi_standin`` has the names of Intel's extension that srnn calls, over
 the real lava-nc.
 """
 
@@ -23,7 +23,7 @@ FEW = BoardOptions(measured_steps=50)
 
 
 def network(seed: int = 0, *, bias: bool = True) -> Network:
-    """CUBA with and without a bias and a readout, one value a parameter and layer."""
+    """CUBA with and without a bias and a readout, one value per parameter and layer."""
     rng = np.random.default_rng(seed)
     neurons = [
         CubaLIF(7, i_decay=900, v_decay=300, v_threshold=400),

@@ -67,8 +67,10 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "needs": {
         "triton": modules("triton", how="extra cuda"),
+        "lightning": modules("lightning", how="pip install lightning"),
         "chromium": lambda: "" if chromium() else "no chromium on the PATH",
         "lava-dl": lava_dl,
+        "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),
     },
 }
 """By marker and name: why it is not there, empty if it is."""

@@ -46,9 +46,9 @@ class IntegerLayer(nn.Module):
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.below, self.exponents = module_of(layer.synapses), [layer.synapses.weight_exp]
-        self.lateral = None
+        self.recurrent = None
         if layer.recurrent is not None:
-            self.lateral = module_of(layer.recurrent)
+            self.recurrent = module_of(layer.recurrent)
             self.exponents.append(layer.recurrent.weight_exp)
         self.block = layer.synapses.shape_in if isinstance(layer.synapses, Convolution) else None
         self.neurons = (IntegerNeurons if layer.neuron.SPIKING else Integrators)(layer)
@@ -57,8 +57,8 @@ class IntegerLayer(nn.Module):
         if self.block is not None:
             messages = messages.reshape(-1, *self.block)
         drive = shifted(self.below(messages).flatten(1), self.exponents[0])
-        if self.lateral is not None:
-            drive += shifted(self.lateral(spiked), self.exponents[1])
+        if self.recurrent is not None:
+            drive += shifted(self.recurrent(spiked), self.exponents[1])
         return self.neurons(drive)
 
 

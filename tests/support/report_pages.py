@@ -47,7 +47,7 @@ def write_network(path: Path, readout: str = "membrane", **options: Any) -> Path
 
 @dataclass
 class Page(HTMLParser):
-    """The facts, tables and texts of a page: raw values beside what is shown."""
+    """The facts, tables and texts of a page: raw values next to what is shown."""
 
     facts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     tables: dict[str, list[list[tuple[str, str]]]] = field(default_factory=dict)

@@ -131,23 +131,23 @@ def random_network(
     below = channels
     for index, convolution in enumerate(convolutions or []):
         kind = str(rng.choice(SPIKING))
-        lateral = None
+        loop = None
         if recurrent and convolution.n_out < 200 and rng.random() < 0.5:
             shape = (convolution.n_out, convolution.n_out)
-            lateral = random_synapses(rng, shape, extreme, delays)
+            loop = random_synapses(rng, shape, extreme, delays)
         neuron = random_neuron(rng, kind, convolution.n_out, extreme)
-        layers.append(Layer(f"convolution{index}", convolution, neuron, lateral))
+        layers.append(Layer(f"convolution{index}", convolution, neuron, loop))
         below = convolution.n_out
     for index, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
-        lateral = None
+        loop = None
         if recurrent and NEURONS[kind].SPIKING and rng.random() < 0.8:
-            lateral = random_synapses(rng, (size, size), extreme, delays and rng.random() < 0.5)
+            loop = random_synapses(rng, (size, size), extreme, delays and rng.random() < 0.5)
         layers.append(
             Layer(
                 f"layer{index}",
                 random_synapses(rng, (size, below), extreme, delays and rng.random() < 0.7),
                 random_neuron(rng, kind, size, extreme),
-                lateral,
+                loop,
                 rng.uniform(0.1, 2.0, size),
             )
         )

@@ -53,8 +53,10 @@ def test_splits_of_their_own_are_kept(tmp_path: Path) -> None:
     assert [len(split) for split in task.splits().values()] == [30, 9, 12]
 
 
+@pytest.mark.extra("train")
 def test_tensors_are_taken_and_other_data_are_told() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     table = arrays()
     real = torch.tensor(table["inputs"], requires_grad=True)
     pair = (real, torch.tensor(table["labels"]))

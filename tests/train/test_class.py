@@ -188,7 +188,7 @@ print(model.engine, tuple(model(torch.ones(2, 5, 3)).output.shape))
 print(*[one.message for one in told if "engine" in str(one.message)], sep="|")
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
     first, second = done.stdout.splitlines()
     assert first == "loop (2, 5, 2)"

@@ -4,15 +4,19 @@ import csv
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from srnn.export import compiling
 from srnn.export.checkpoint import read_model
 from srnn.export.errors import InputError
+from srnn.export.kernel import Kernel, ready
 from srnn.tasks import Split, Task
 from srnn.train.batches import make_batch
+from srnn.train.engine import function, losses
 from srnn.train.evaluate import batch_loss, evaluate
 from srnn.train.faults import DivergedError
 from srnn.train.loop import fit, learning_rate, make_optimizer
@@ -211,6 +215,22 @@ def test_columns_of_the_metrics_and_tensorboard(tmp_path: Path) -> None:
     events = list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
     assert len(events) == 1
     assert b"validation_accuracy" in events[0].read_bytes()
+
+
+def test_compiling_is_not_part_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(compiling, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def slowly_ready(*kernels: Kernel) -> None:
+        with compiling.untimed():
+            now[0] += 40
+            ready(*kernels)
+
+    for module in (function, losses):
+        monkeypatch.setattr(module, "ready", slowly_ready)
+    _, state = fit(recipe("membrane", epochs=1), task(per_step=True), tmp_path)
+    assert now[0] > 40
+    assert state.history[0]["seconds"] == 0
 
 
 @pytest.mark.parametrize(

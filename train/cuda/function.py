@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...export.compiling import late_report
 from ..engine.surrogates import Encoded
+from .choice import INTERPRETED
 from .kernels import backward_kernel, forward_kernel
 from .plan import STREAMED, Plan
 
@@ -30,6 +33,18 @@ class Call:
     layout: Plan
     membranes: bool
     needs_back: bool
+
+
+_LAUNCHED: set[tuple[str, int, Plan, bool]] = set()
+
+
+def _first(name: str, call: Call) -> AbstractContextManager[None]:
+    """Return what to launch a kernel in: where it is the first of its kind, Triton may compile."""
+    kind = (name, call.number, call.layout, call.needs_back)
+    if INTERPRETED or kind in _LAUNCHED:
+        return nullcontext()
+    _LAUNCHED.add(kind)
+    return late_report(f"{name} on CUDA")
 
 
 class Layer(torch.autograd.Function):
@@ -58,12 +73,13 @@ class Layer(torch.autograd.Function):
         final = [states.new_empty(batch, n) if row in call.states else None for row in range(3)]
         # Types of a kernel's call are Triton's own.
         launch = cast(Any, forward_kernel)[batch, layout.blocks]
-        launch(
-            drive, None if weight_rec is None else weight_rec.t().contiguous(), parameters, states,
-            _exchange(layout, drive), kept, second_kept, membranes, spikes, *final,
-            batch, steps, n, PROGRAM=call.number, RECURRENCE=layout.recurrence,
-            WIDTH=layout.width, ROWS=layout.rows, num_warps=layout.warps,
-        )  # fmt: skip
+        with _first("forward pass", call):
+            launch(
+                drive, None if weight_rec is None else weight_rec.t().contiguous(), parameters,
+                states, _exchange(layout, drive), kept, second_kept, membranes, spikes, *final,
+                batch, steps, n, PROGRAM=call.number, RECURRENCE=layout.recurrence,
+                WIDTH=layout.width, ROWS=layout.rows, num_warps=layout.warps,
+            )  # fmt: skip
         if call.needs_back:
             ctx.save_for_backward(kept, second_kept, weight_rec, parameters, states)
             ctx.call = call
@@ -83,7 +99,7 @@ class Layer(torch.autograd.Function):
         d_states = torch.empty_like(states)
         given = [None if g is None else g.contiguous() for g in outside]
         launch = cast(Any, backward_kernel)[batch, layout.blocks]
-        with torch.cuda.device_of(kept):
+        with torch.cuda.device_of(kept), _first("backward pass", call):
             launch(
                 kept, second_kept, None if weight_rec is None else weight_rec.contiguous(),
                 parameters, states, _exchange(layout, kept), *given, dc, before, d_parameters,

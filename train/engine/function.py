@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...export.kernel import ready
 from . import fields
 from .events import Events
 from .kernels import MASK_BITS, Sizes, run_back, run_forward
@@ -124,13 +125,17 @@ class Stack(torch.autograd.Function):
             membranes = made.pop(0)
             outputs += made
         parts = shares(_blocks(sizes), threads)
+        ready(
+            *[run_forward] * (call.replay is None),
+            *[run_back] * call.needs_back,
+        )
         if call.replay is None:
             stack, inputs = np.stack(rows), _inputs(values, call.events, None)
             rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
 
             def run(number: int, low: int, high: int) -> None:
                 of_thread, line, _ = rooms[number]
-                run_forward(sizes, _address(of_thread), _address(line), low, high)
+                run_forward.call(sizes, _address(of_thread), _address(line), low, high)
 
             run_shares(run, parts)
         elif call.needs_back:
@@ -180,7 +185,7 @@ class Stack(torch.autograd.Function):
 
         def run(number: int, low: int, high: int) -> None:
             of_thread, line, _ = rooms[number]
-            run_back(sizes, _address(of_thread), _address(line), kind, factors, low, high)
+            run_back.call(sizes, _address(of_thread), _address(line), kind, factors, low, high)
 
         run_shares(run, parts)
         gradients: list[Tensor | None] = []

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
+from numba import int64, njit, types
 
+from ...export.kernel import Kernel
 from .delays import FROM_BELOW, FROM_ITSELF, hold_back, nothing_waits
 from .fields import (
     BITS,
@@ -381,7 +382,6 @@ def _back_to_itself(layer, samples, rows, t, turn, before, dc):
 
 
 def _compile(digest: int):
-    @njit(nogil=True, cache=True)
     def forward(sizes, stack, inputs, low, high):
         """Run blocks ``low`` to ``high``; returns the digest, which is part of the cache's key."""
         layers, batch, steps, samples, _ = sizes
@@ -432,7 +432,6 @@ def _compile(digest: int):
                 _write_states(layer, FINAL, batch, samples, b0, rows, states)
         return digest
 
-    @njit(nogil=True, cache=True)
     def back(sizes, stack, inputs, kind, f, low, high):
         """Run blocks ``low`` to ``high`` from the last step to the first."""
         layers, batch, steps, samples, _ = sizes
@@ -492,6 +491,9 @@ def _compile(digest: int):
     return forward, back
 
 
-run_forward, run_back = _compile(source_digest())
+_FORWARD, _BACK = _compile(source_digest())
+_SIZES = types.NamedUniTuple(int64, len(Sizes._fields), Sizes)
+run_forward = Kernel(_FORWARD, "training, forward pass", (_SIZES, *[int64] * 4))
+run_back = Kernel(_BACK, "training, backward pass", (_SIZES, *[int64] * 6))
 """The kernels; numba's cache looks at this file's time stamp alone, so the digest of all files that
 are compiled into them is a variable of theirs, and an edit of any of them compiles anew."""

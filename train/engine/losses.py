@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
+from numba import float64, int64, njit, types
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...export.errors import InputError
+from ...export.kernel import Kernel, ready
 from ...export.suggest import check_known
 from .memory import aligned
 from .simd import (
@@ -91,7 +92,6 @@ def _softmax(places, row, rows, room):
 
 
 def _compile(digest: int):
-    @njit(nogil=True, cache=True)
     def membrane(places, weight, low, high, room):
         """Return the sum of the loss of samples ``low`` to ``high`` and the digest."""
         steps, classes = places.steps, places.classes
@@ -121,7 +121,6 @@ def _compile(digest: int):
                     product = 1.0
         return loss + math.log(product), digest
 
-    @njit(nogil=True, cache=True)
     def mean_softmax(places, weight, low, high, room, means):
         """Return the sum of the loss of samples ``low`` to ``high`` and the digest."""
         steps, classes = places.steps, places.classes
@@ -195,7 +194,10 @@ def _log_share(places, row, target):
     return np.float64(get_float(places.output, at + target)) - top - math.log(total)
 
 
-_run_membrane, _run_mean_softmax = _compile(source_digest())
+_MEMBRANE, _MEAN_SOFTMAX = _compile(source_digest())
+_ARGUMENTS = (types.NamedUniTuple(int64, len(_Places._fields), _Places), float64, *[int64] * 3)
+_run_membrane = Kernel(_MEMBRANE, "training, loss", _ARGUMENTS)
+_run_mean_softmax = Kernel(_MEAN_SOFTMAX, "training, loss", (*_ARGUMENTS, float64[::1]))
 
 
 @not_compiled
@@ -267,6 +269,7 @@ class _ReadoutLoss(torch.autograd.Function):
             scores.data_ptr(), steps, classes,
         )  # fmt: skip
         per_step = kind == "membrane"
+        ready(_run_membrane if per_step else _run_mean_softmax)
         total = max(int(counted.sum()) if per_step else batch, 1)
         parts = shares(batch, get_threads())
         sums = [0.0] * len(parts)
@@ -275,10 +278,10 @@ class _ReadoutLoss(torch.autograd.Function):
             room = aligned((_TILE * (classes + 2) + LANES,))
             where = room.ctypes.data
             if per_step:
-                sums[number] = _run_membrane(places, 1 / total, low, high, where)[0]
+                sums[number] = _run_membrane.call(places, 1 / total, low, high, where)[0]
             else:
                 means = np.zeros(classes)
-                sums[number] = _run_mean_softmax(places, 1 / total, low, high, where, means)[0]
+                sums[number] = _run_mean_softmax.call(places, 1 / total, low, high, where, means)[0]
 
         run_shares(run, parts)
         ctx.save_for_backward(gradient)

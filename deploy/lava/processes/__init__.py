@@ -1,8 +1,9 @@
-"""Lava processes for the neuron programs that stock Lava lacks.
+"""Lava processes for the neuron models that stock Lava lacks.
 
 The package holds ``process.py`` and ``models.py`` and nothing else: Lava finds the models of a
-process by executing every file beside it. With it a plain
-``Loihi2SimCfg(select_tag="fixed_pt")``, or ``"floating_pt"``, runs these processes like Lava's own.
+process by executing every file next to it. So a plain
+``Loihi2SimCfg(select_tag="fixed_pt")``, or ``"floating_pt"``, runs these processes as it runs
+Lava's own.
 """
 
 from ..compat import prepare

@@ -1,12 +1,12 @@
 """Behavior of the neuron processes on a CPU: fixed-point models and floating-point ones.
 
-The fixed-point models are written from docs/FIXED_POINT.md, not from the simulator: that two
-independent readings of it give the same bits is what the conformance tests show. States are int32
-as in Lava's own models; products are taken in 64 bits, since a 24-bit state times a 12-bit factor
-does not fit 32.
+The fixed-point models are written from docs/FIXED_POINT.md, not from the simulator: the
+conformance tests show that two independent readings of it give the same bits. States are int32
+as in Lava's own models; products are computed in 64 bits, since a 24-bit state times a 12-bit
+factor does not fit 32.
 """
 
-# Lava's models annotate members with what the builder puts there, and assign its type record.
+# Lava's models annotate members with the types the builder assigns, and assign its type record.
 # pyright: reportAssignmentType=false
 
 from typing import Any
@@ -64,7 +64,7 @@ class AbstractWakingModel(PyLoihiProcessModel):
 
     def integrate(self, a_in):  # noqa: ARG002
         """Update the states by one step and return the spikes, or None without an output port."""
-        raise TypeError(f"{type(self).__name__} is no neuron model")
+        raise TypeError(f"{type(self).__name__} is not a neuron model")
 
     def run_spk(self):
         """Receive, integrate once awake, and send."""

@@ -1,4 +1,4 @@
-"""netx: an excitatory matrix with a weight above 255 becomes all zero, without a word.
+"""netx: an excitatory matrix with a weight above 255 becomes all zero without a message.
 
 A file of srnn holds weights up to 255.
 """

@@ -1,4 +1,4 @@
-"""The import-time mend: needed, sufficient, restored; and what importing deploy costs."""
+"""The import-time patch: needed, sufficient, restored; and the cost of importing deploy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_import_of_deploy_is_light() -> None:
         "print(*others)"
     )
     others = set(in_new_python(code).split()) & set(packages_distributions())
-    assert others - {"srnn", "lazy_loader"} == {"numpy"}
+    assert others <= {"srnn", "lazy_loader", "numpy"}
 
 
 def test_availability_is_told_without_importing_lava() -> None:

@@ -1,4 +1,4 @@
-"""Lava's runtime gives the reference's spikes and states, bit for bit, for every neuron program."""
+"""Lava's runtime gives the reference's spikes and states, bit for bit, for every neuron model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def assert_equal(lava: Trace, expected: Trace, least_spikes: int = 1) -> None:
 
 
 def processes(network: Network) -> list[str]:
-    return [plan.process for plan in describe(network)]
+    return [layer.process for layer in describe(network)]
 
 
 def test_own_processes_recurrent_and_stacked_over_several_samples() -> None:
@@ -89,7 +89,7 @@ def test_stock_processes_recurrent_and_stacked() -> None:
     ]
     network = stack(rng, 6, neurons)
     assert processes(network) == ["LIF", "LIFReset", "ATRLIF", "LIFReset"]
-    assert all(plan.stock for plan in describe(network))
+    assert all(layer.stock for layer in describe(network))
     assert_equal(*run_both(network, spikes(rng, 2, 80, 6)), least_spikes=10)
 
 

@@ -75,8 +75,8 @@ def test_the_table_names_the_process() -> None:
 @pytest.mark.parametrize(
     ("changes", "bits", "match"),
     [
-        ({"delay": [1, 0, 2, 3]}, 0, "with delays, which Lava's Conv has not"),
-        ({"weight_exp": -3}, 0, "with weight_exp -3, which its weights do not absorb"),
+        ({"delay": [1, 0, 2, 3]}, 0, "with delays, which Lava's Conv lacks"),
+        ({"weight_exp": -3}, 0, "with weight_exp -3, which its weights cannot absorb"),
         ({}, 20, "whose sums may reach .*; Lava's Conv wraps beyond 8388607"),
         ({"padding": (128, 0)}, 0, "above 127, which Lava's Conv keeps in 8 bits"),
     ],

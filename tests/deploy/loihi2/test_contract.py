@@ -1,4 +1,4 @@
-"""The target loihi2 without a board: what it says and refuses, its options, its way to end."""
+"""The target loihi2 without a board: what it says and refuses, its options, how it ends."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ class TestWhatItRefuses:
         with pytest.raises(InputError, match=f"target loihi2: layer l0: {why}"):
             backend().describe(made)
 
-    def test_plans_name_stock_processes_and_the_lag_of_the_board(self) -> None:
-        plans = backend().describe(network())
-        assert [plan.process for plan in plans] == ["LIF", "LIFReset", "LIFReset"]
-        # One step a layer, and one of the adapter from the computer.
-        assert [plan.lag for plan in plans] == [2, 3, 4]
-        assert [plan.reason for plan in plans][2] == "a threshold out of reach"
+    def test_descriptions_name_stock_processes_and_the_lag_of_the_board(self) -> None:
+        described = backend().describe(network())
+        assert [layer.process for layer in described] == ["LIF", "LIFReset", "LIFReset"]
+        # One step per layer, and one of the adapter from the computer.
+        assert [layer.lag for layer in described] == [2, 3, 4]
+        assert [layer.reason for layer in described][2] == "an unreachable threshold"
 
 
 class TestOptions:
@@ -113,7 +113,7 @@ class TestOptions:
         [
             (
                 ["--partition", "kp", "--slurm-board", "b1"],
-                "--partition and --slurm-board: a board",
+                "--partition, --slurm-board: a board",
             ),
             (["--slurm", "--ethernet-host", "10.0.0.1"], "--ethernet-host: a board is reached by"),
             (["--host-binary", "x"], "--host-binary: needs --ethernet-host"),
@@ -140,7 +140,7 @@ class TestOptions:
         self, where: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["none.net", "--partition", "kp", *where]) == 2
-        message = "--partition: is about running on a board; add --target loihi2"
+        message = "--partition: applies only to a run on a board; add --target loihi2"
         assert message in capsys.readouterr().err
 
     def test_other_boards_can_be_placed_on_and_not_run(

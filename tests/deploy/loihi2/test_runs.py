@@ -269,7 +269,7 @@ class TestOnTheStandIn:
         self, board: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("LOIHI_STANDIN_DO", "no power")
-        with pytest.raises(RunError, match="measured total_power_w: nan is no such quantity"):
+        with pytest.raises(RunError, match="measured total_power_w: nan is negative or not finite"):
             check(network(), backend(), inputs())
         assert names(board)[-1] == "stop"
 

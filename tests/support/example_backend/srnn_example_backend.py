@@ -1,7 +1,7 @@
 """A target for ``srnn-deploy`` in a distribution of its own; docs/BACKENDS.md explains it.
 
-The "chip" here is NumPy, and its two neuron programs are written from docs/FIXED_POINT.md, not
-taken from srnn's simulator: that the bits agree is what ``srnn-deploy`` then shows. A driver of a
+The "chip" here is NumPy, and its two neuron models are written from docs/FIXED_POINT.md, not
+taken from srnn's simulator: ``srnn-deploy`` then shows that the bits agree. A driver of a
 real chip has the same shape: say whether it is there, refuse by name what it cannot run, and give
 back spikes and states as a ``Trace``.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from srnn.deploy import Availability, LayerPlan, RunOptions
+from srnn.deploy import Availability, LayerDescription, RunOptions
 from srnn.export.errors import InputError
 from srnn.export.network import AdaptiveLIF, Layer, LeakyIntegrator, Network, Synapses, check_inputs
 from srnn.export.trace import LayerTrace, Trace
@@ -32,9 +32,9 @@ class ExampleBackend:
 
     def available(self) -> Availability:
         """A real driver looks for its board here, without opening it."""
-        return Availability(True, "NumPy plays the chip")
+        return Availability(True, "NumPy emulates the chip")
 
-    def describe(self, network: Network) -> list[LayerPlan]:
+    def describe(self, network: Network) -> list[LayerDescription]:
         """Say what computes each layer, or refuse all layers that cannot run, at once."""
         problems = [
             f"layer {layer.name}: {why}" for layer in network.layers for why in _unsupported(layer)
@@ -42,14 +42,14 @@ class ExampleBackend:
         if problems:
             raise InputError(f"{self.name}: {'; '.join(problems)}; run the simulator")
         return [
-            LayerPlan(
+            LayerDescription(
                 layer=layer.name,
                 neuron=layer.neuron.TYPE,
                 process="core",
                 stock=True,
                 lag=0,
                 synapses=f"{layer.synapses.n_in}x{layer.size}",
-                reason="a program of this chip",
+                reason="a neuron model of this chip",
             )
             for layer in network.layers
         ]
@@ -86,7 +86,7 @@ class ExampleBackend:
 
 
 Core = Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]
-"""One layer with its state: what reached it in a step, to its spikes and states."""
+"""One layer with its state: from the input of a step to its spikes and states."""
 
 
 def _core(layer: Layer) -> Core:
@@ -144,7 +144,7 @@ def _saturated(state: np.ndarray) -> np.ndarray:
 
 def _unsupported(layer: Layer) -> Iterator[str]:
     if not isinstance(layer.neuron, (AdaptiveLIF, LeakyIntegrator)):
-        yield f"{layer.neuron.TYPE} is no program of this chip, it has SRNN_ALIF and SRNN_LI"
+        yield f"{layer.neuron.TYPE} is not a neuron model of this chip; it has SRNN_ALIF, SRNN_LI"
     for connection in (layer.synapses, layer.recurrent):
         if connection is not None and not isinstance(connection, Synapses):
             yield "a convolution, this chip has dense synapses"

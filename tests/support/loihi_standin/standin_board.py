@@ -1,9 +1,8 @@
 """The board behind the stand-in for Intel's lava-loihi extension: steps, callbacks, a log.
 
-It takes the place of compiler and runtime for a graph of real Lava processes, and steps their
-integers in NumPy from what the processes hold (facts of lava-nc 0.10.0's models). It notes what it
-was asked, one JSON object a line, in the file LOIHI_STANDIN_LOG, and misbehaves as
-LOIHI_STANDIN_DO says.
+It replaces compiler and runtime for a graph of real Lava processes, and steps their integers in
+NumPy from what the processes hold (facts of lava-nc 0.10.0's models). It logs its calls, one JSON
+object per line, in the file LOIHI_STANDIN_LOG, and misbehaves as LOIHI_STANDIN_DO says.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def note(event: str, **details: Any) -> None:
 
 
 def misbehaves(how: str) -> bool:
-    """Whether the run of this number, counted from 1, is to go wrong in that way: ``hang 2``."""
+    """Whether the run with this number, counted from 1, is to fail in this way: ``hang 2``."""
     wanted = os.environ.get("LOIHI_STANDIN_DO", "")
     return wanted in {how, f"{how} {Board.made}"}
 

@@ -23,7 +23,7 @@ class _Probe(NxSdkCallbackFx):
 
 
 class Loihi2Power(_Probe):
-    """Power of the supplies: series in watt, and that of the idle board."""
+    """Power of the supplies: series in watts, and that of the idle board."""
 
     def __init__(self, num_steps: int) -> None:
         self.num_steps = num_steps
