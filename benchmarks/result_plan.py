@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srnn.export.errors import InputError
-from srnn.export.plain import build, suggest
+from srnn.export.plain import build
+from srnn.export.suggest import unknown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -111,7 +112,7 @@ class ResultPlan:
         every = [run for section in self.section for run in section.run]
         for name in names:
             if not any(run.name.startswith(name) for run in every):
-                raise InputError(f"{name}: no such run{suggest(name, [run.name for run in every])}")
+                raise InputError(unknown("run", name, [run.name for run in every]))
         return [run for run in every if not names or run.name.startswith(names)]
 
     def named(self, name: str) -> Run:

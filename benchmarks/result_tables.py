@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from result_plan import ResultPlan, Run, Section
-from srnn.export.errors import InputError
 from srnn.export.files import replace_file
-from srnn.export.plain import suggest
+from srnn.export.suggest import check_known
 
 Record = dict[str, Any]
 Records = Mapping[tuple[str, int], Record]
@@ -136,10 +135,7 @@ def table(section: Section, rows: Sequence[tuple[Run, list[Record]]]) -> str:
     labels = {label for run in section.run for label in run.labels}
     known = [*MEASURES, *WORDS, "seeds", *labels]
     for column in section.columns:
-        if column not in known:
-            raise InputError(
-                f"section {section.title!r}: no column {column!r}{suggest(column, known)}"
-            )
+        check_known("column", column, known, f"section {section.title!r}")
     body = [[cell(name, run, found) for name in section.columns] for run, found in rows]
     return markdown(section.columns, body)
 

@@ -33,8 +33,9 @@ from srnn.train.evaluate import evaluate
 from srnn.train.loop import fit
 from srnn.train.network import SRNN
 from srnn.train.neurons import NEURONS
-from srnn.train.recipe import make_recipe, override, read_plain
+from srnn.train.recipe import make_recipe, read_plain
 from srnn.train.save import float_model
+from srnn.train.settings import override
 
 Floats = npt.NDArray[np.float64]
 BITS = (8, 6, 4, 3)

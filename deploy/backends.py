@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.extras import pip_install
 from ..export.network import Network
+from ..export.suggest import unknown
 from ..export.trace import Trace
 from . import plugins
 from .loihi2.options import BoardOptions
@@ -309,7 +310,7 @@ def pick(target: str = AUTO, options: RunOptions | None = None) -> Pick:
     else:
         plugin = plugins.find(_taken()).plugins.get(target)
         if plugin is None:
-            raise InputError(f"target {target!r} is not one of {', '.join(targets())}")
+            raise InputError(unknown("target", target, targets(), "--target"))
         backend = plugin.make(options, Backend)
         found = plugin.asked("available", backend.available)
         whose = f" of {plugin.distribution}"

@@ -19,8 +19,10 @@ else:
     import tomli as tomllib
 
 from ..export.errors import InputError
+from ..export.filekind import BOARDS, check_kind
 from ..export.network import NEURONS
-from ..export.plain import build, shown, suggest
+from ..export.plain import build, shown
+from ..export.suggest import check_known, unknown
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -173,7 +175,7 @@ class Chip:
     def __post_init__(self) -> None:
         for index, name in enumerate(self.native_neurons):
             if name not in NEURONS:
-                raise InputError(f"native_neurons.{index}: {name!r}{suggest(name, NEURONS)}")
+                raise InputError(unknown("neuron", name, NEURONS, f"native_neurons.{index}"))
         for name in ("cores_per_chip", "neurons_per_core"):
             if getattr(self.limits, name).value is None:
                 raise InputError(f"limits.{name}: has no value, which placement needs; give one")
@@ -239,7 +241,7 @@ class Boards:
         """
         known = self.targets.get(name, name)
         if known not in self.boards:
-            raise InputError(f"no board {name!r}{suggest(name, self.names())}")
+            raise InputError(unknown("board", name, self.names()))
         return self.boards[known]
 
 
@@ -259,6 +261,7 @@ def read_boards(path: str | os.PathLike[str] | None = None) -> Boards:
     bundled = _parse(file.read_text("utf-8"), "boards.toml", {})
     if path is None:
         return bundled
+    check_kind(path, BOARDS)
     try:
         text = Path(path).read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -280,8 +283,7 @@ def _parse(text: str, where: str, chips: Mapping[str, Chip]) -> Boards:
 def _boards(values: dict[str, Any], chips: Mapping[str, Chip]) -> Boards:
     known = ("boards", "chips", "targets")
     for name in values:
-        if name not in known:
-            raise InputError(f"{name}: no such table{suggest(name, known)}")
+        check_known("table", name, known)
     own = {
         name: build(Chip, entry, f"chips.{name}") for name, entry in _table(values, "chips").items()
     }
@@ -290,17 +292,14 @@ def _boards(values: dict[str, Any], chips: Mapping[str, Chip]) -> Boards:
     for name, entry in _table(values, "boards").items():
         where = f"boards.{name}"
         read = build(_BoardEntry, entry, where)
-        if read.chip not in chips:
-            raise InputError(f"{where}.chip: no chip {read.chip!r}{suggest(read.chip, chips)}")
+        check_known("chip", read.chip, chips, f"{where}.chip")
         boards[name] = Board(name, read.title, chips[read.chip], read.chips)
     if not boards:
         raise InputError("boards: the file describes no board")
     targets = _table(values, "targets")
     for name, board in targets.items():
         if not isinstance(board, str) or board not in boards:
-            raise InputError(
-                f"targets.{name}: no board {shown(board)}{suggest(str(board), boards)}"
-            )
+            raise InputError(unknown("board", board, boards, f"targets.{name}"))
     return Boards(boards, chips, targets)
 
 

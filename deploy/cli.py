@@ -19,8 +19,10 @@ from ..export.console import (
     run_command,
 )
 from ..export.errors import InputError
+from ..export.filekind import BOARDS, NETWORK, check_kind
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
+from ..export.suggest import check_known
 from . import board_arguments
 from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
@@ -191,16 +193,30 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
-    if not arguments.dry_run and not emits:
-        target = arguments.target
-        if target is not None and target not in targets() and target in read_boards().names():
-            raise InputError(
-                f"--target: {target} is a board; add --dry-run to place the network on it, or run "
-                f"on one of {', '.join(targets())}"
-            )
+    if arguments.task is not None:
+        from ..tasks.registry import check_options
+
+        check_options(arguments.task, {})
+    if arguments.board is not None:
+        check_kind(arguments.board, BOARDS)
+    if arguments.target is not None:
+        _check_target(arguments.target, arguments.dry_run or emits, arguments.board)
     board_arguments.board_options(arguments, _on_computer(arguments))
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
+    check_kind(arguments.model, NETWORK)
+
+
+def _check_target(target: str, places: bool, boards: Path | None) -> None:
+    if places:
+        check_known("board", target, read_boards(boards).names(), "--target")
+    elif target not in targets():
+        known = read_boards().names()
+        check_known("target", target, (*targets(), *known), "--target")
+        raise InputError(
+            f"--target: {target} is a board; add --dry-run to place the network on it, or run "
+            f"on one of {', '.join(targets())}"
+        )
 
 
 def _on_computer(arguments: argparse.Namespace) -> bool:

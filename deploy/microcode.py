@@ -20,6 +20,7 @@ import numpy as np
 
 from ..export.errors import InputError
 from ..export.grid import STATE_BITS, STATE_MAX, IntArray
+from ..export.suggest import unknown
 
 Interval = tuple[int, int]
 """Smallest and largest value, both included."""
@@ -248,7 +249,7 @@ def derived_width(names: dict[str, Interval], operation: Operation) -> Interval:
     """
     kind = KINDS.get(operation.kind)
     if kind is None:
-        raise InputError(f"{operation.kind} is not one of {', '.join(KINDS)}")
+        raise InputError(unknown("operation", operation.kind, KINDS))
     if len(operation.operands) != kind.operands:
         raise InputError(
             f"{operation.kind} takes {kind.operands} operands, not {len(operation.operands)}"

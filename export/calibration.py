@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from .checkpoint import read_model
 from .errors import InputError
-from .plain import shown, suggest
+from .filekind import ARRAYS, MODEL, check_kind
+from .suggest import check_known, unknown
 
 _ENTRIES = ("inputs", "lengths", "targets", "valid")
 
@@ -30,12 +31,13 @@ def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
         Another kind of file, a damaged one, one without inputs, or inputs that are not integers of
         the right number of channels.
     """
+    check_kind(path, ARRAYS, MODEL)
     if path.suffix == ".pt":
         found = {n: v for n, v in read_model(path).samples.items() if n in _ENTRIES}
     elif path.suffix == ".npz":
         found = _read_npz(path)
     else:
-        raise InputError(f"{path}: not one of .npz, .pt")
+        raise InputError(unknown("ending", path.suffix, (".npz", ".pt"), f"{path}"))
     return _checked(found, str(path), channels)
 
 
@@ -60,10 +62,7 @@ def given_samples(samples: Any, channels: int) -> dict[str, npt.NDArray[Any]]:
     if isinstance(samples, Mapping):
         found = dict(samples)
         for name in found:
-            if name not in _ENTRIES:
-                raise InputError(
-                    f"samples: {shown(name)} is not known{suggest(str(name), _ENTRIES)}"
-                )
+            check_known("entry", name, _ENTRIES, "samples")
     elif hasattr(samples, "inputs"):
         found = {name: getattr(samples, name, None) for name in _ENTRIES}
     elif isinstance(samples, (tuple, list)) and len(samples) == 2:

@@ -50,9 +50,11 @@ from .config import (
     expected_weights,
 )
 from .errors import InputError
+from .filekind import MODEL, check_kind
 from .files import replacing
 from .grid import DELAY_MAX, MESSAGE_BITS_MAX
 from .plain import build, shown
+from .suggest import check_known
 
 __all__ = [
     "FLOAT_NEURONS",
@@ -198,8 +200,7 @@ def check_samples(config: ModelConfig, samples: Mapping[str, npt.NDArray[Any]]) 
         },
     }
     for name, values in samples.items():
-        if name not in wanted:
-            raise InputError(f"samples: {name} is not known")
+        check_known("entry", name, wanted, "samples")
         kinds, shapes = wanted[name]
         if values.dtype.kind not in kinds or values.shape not in shapes:
             needed = " or ".join(str(shape) for shape in shapes)
@@ -298,6 +299,7 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
     InputError
         Not such a file, truncated, of a newer format version, or with wrong entries.
     """
+    check_kind(path, MODEL)
     content = load_plain(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(

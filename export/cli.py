@@ -13,6 +13,7 @@ from .api import ExportReport, export_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
+from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, refusal
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .quantize import SCALES, Quantization
 
@@ -92,6 +93,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
             raise InputError(f"{option}: is for exporting a model; --inspect takes a file alone")
         return inspect(arguments.model, output)
     target = arguments.output or arguments.model.with_suffix(".net")
+    _check_files(arguments, target)
     if target.suffix == cli_nir.SUFFIX:
         return cli_nir.write(arguments, target, output)
     limit = arguments.max_accuracy_loss
@@ -115,6 +117,17 @@ def _export(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"Wrote {target}. Next: srnn-simulate {target}")
     output.result(report.plain())
     return EXIT_NO if failed else EXIT_OK
+
+
+def _check_files(arguments: argparse.Namespace, target: Path) -> None:
+    check_kind(arguments.model, NIR if arguments.model.suffix == cli_nir.SUFFIX else MODEL)
+    if arguments.calibrate is not None:
+        check_kind(arguments.calibrate, ARRAYS, MODEL)
+    if target.is_file() and not target.samefile(arguments.model):
+        # What it may replace is an export; anything else was swapped with the model.
+        replaced = refusal(target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
+        if replaced is not None:
+            raise InputError(f"--output: {replaced}; name another file")
 
 
 def _options(arguments: argparse.Namespace) -> Quantization | None:

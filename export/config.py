@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .dense import DENSE_LAYERS, dense_weights
 from .errors import InputError
 from .grid import DELAY_MAX
 from .network import READOUTS
+from .suggest import check_known
 
 FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
     "alif": ("tau_mem", "tau_adp", "threshold", "adaptation"),
@@ -30,16 +31,38 @@ TAU_MIN, TAU_MAX = 0.2, 4095.0
 """Range of time constants in steps: what a 12-bit decay code can represent."""
 TAU_SYN_NONE = 0.001
 """``tau_syn`` of a current without a filter: exp(-1 / tau_syn) is 0. It cannot be trained."""
+SURROGATES: dict[str, tuple[str, ...]] = {
+    "multi_gaussian": ("gamma", "width", "height", "scale"),
+    "gaussian": ("gamma", "width"),
+    "linear": ("gamma", "width"),
+    "exponential": ("gamma", "slope"),
+    "arctan": ("gamma", "slope"),
+    "fast_sigmoid": ("gamma", "slope"),
+}
+"""Surrogate gradients and their parameters; the formulas are in ``train/surrogate.py``."""
+INIT_KINDS = ("constant", "normal", "uniform", "log_uniform")
+WEIGHT_INITS = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
+RECURRENT_INITS = (*WEIGHT_INITS, "orthogonal", "zero")
 THRESHOLD_NEVER = float(np.finfo(np.float32).max)
 """Threshold of a ``cuba_lif`` that never spikes, a readout of its membrane."""
 
 
 @dataclass(frozen=True)
 class Init:
-    """Initial time constants of a population, in steps.
+    """Initial time constants of a population; values are clipped to the range of time constants.
 
-    ``kind``: ``constant`` (``mean``), ``normal`` (``mean``, ``std``), ``uniform`` or
-    ``log_uniform`` (``low``, ``high``). Values are clipped to the range of time constants.
+    Parameters
+    ----------
+    kind
+        Distribution over the neurons: constant, normal, uniform, log_uniform.
+    mean
+        Mean of constant and normal, in steps.
+    std
+        Standard deviation of normal, in steps.
+    low
+        Lowest of uniform and log_uniform, in steps.
+    high
+        Highest of uniform and log_uniform, in steps.
     """
 
     kind: str = "constant"
@@ -49,11 +72,7 @@ class Init:
     high: float = 200.0
 
     def __post_init__(self) -> None:
-        if self.kind not in {"constant", "normal", "uniform", "log_uniform"}:
-            raise InputError(
-                f"initial time constants: kind {self.kind!r} is not one of constant, normal, "
-                "uniform, log_uniform"
-            )
+        check_known("kind", self.kind, INIT_KINDS, "initial time constants")
         for name in ("mean", "low", "high"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
@@ -72,6 +91,13 @@ class Delay:
 
     A neuron has one delay for all its input synapses, and one for all its recurrent ones. Values
     are 0 to ``DELAY_MAX``, the limit of the chip's memory; they are not trained.
+
+    Parameters
+    ----------
+    low
+        Delay of the first neuron, in steps.
+    high
+        Delay of the last neuron, in steps; 0: no delays.
     """
 
     low: int = 0
@@ -89,7 +115,22 @@ class Delay:
 class SurrogateConfig:
     """The surrogate gradient by name; None means that surrogate's default.
 
-    The formulas, and which parameters each of them has, are in ``train/surrogate.py``.
+    The formulas are in ``train/surrogate.py``.
+
+    Parameters
+    ----------
+    name
+        One of multi_gaussian, gaussian, linear, exponential, arctan, fast_sigmoid.
+    gamma
+        Factor of the surrogate gradient.
+    width
+        Width of gaussian, linear and the middle one of multi_gaussian.
+    height
+        Height of the outer ones of multi_gaussian, relative to the middle one.
+    scale
+        Width of the outer ones of multi_gaussian, relative to the middle one.
+    slope
+        Steepness of exponential, arctan and fast_sigmoid.
     """
 
     name: str = "multi_gaussian"
@@ -99,19 +140,66 @@ class SurrogateConfig:
     scale: float | None = None
     slope: float | None = None
 
+    def __post_init__(self) -> None:
+        check_known("surrogate", self.name, SURROGATES)
+        parameters = SURROGATES[self.name]
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "name" or value is None:
+                continue
+            check_known("parameter", f.name, parameters, f"surrogate {self.name}")
+            if not value > 0:
+                raise InputError(f"surrogate {self.name}: {f.name} {value} is not above 0")
+
 
 @dataclass(frozen=True)
 class LayerConfig:
     """One layer of the float model.
 
-    ``threshold`` is b0 and ``adaptation`` beta of the paper, as initial values for all neurons;
-    ``train_threshold`` and ``train_adaptation`` let training choose them neuron by neuron.
-    ``initial_adaptation`` is the trace b before the first step. ``weight_init``:
-    ``xavier_uniform``, ``xavier_normal``, ``kaiming_normal`` or ``uniform`` (torch's default);
-    ``recurrent_init`` also ``orthogonal`` and ``zero``. ``weight_gain`` and ``recurrent_gain``
-    multiply the initial weights. ``delay`` delays the input from below, ``delay_rec`` the input
-    from the layer itself, in addition to the one step of recurrence. A dense layer, one of
-    ``DENSE_LAYERS`` of ``export/dense.py``, has only ``neuron`` and ``size``.
+    A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has nothing but its ``neuron``
+    and ``size``.
+
+    Parameters
+    ----------
+    neuron
+        Neuron model: alif, alif_relu, lif, cuba_lif, li; or rnn, gru, lstm, linear.
+    size
+        Number of neurons; of a last layer one per class where it is left out.
+    recurrent
+        Whether the layer's spikes come back to it one step later.
+    bidirectional
+        Whether a second half of the layer reads the sequence backwards.
+    threshold
+        Initial threshold, b0 of the paper.
+    adaptation
+        Initial strength of the adaptation, beta of the paper.
+    initial_adaptation
+        Adaptation trace before the first step.
+    tau_mem
+        Initial time constants of the membrane potential.
+    tau_adp
+        Initial time constants of the adaptation.
+    tau_syn
+        Initial time constants of the synaptic current, of cuba_lif.
+    train_time_constants
+        Train the time constants, neuron by neuron.
+    train_threshold
+        Train the thresholds, neuron by neuron.
+    train_adaptation
+        Train the strengths of the adaptation, neuron by neuron.
+    weight_init
+        One of xavier_uniform, xavier_normal, kaiming_normal, uniform. ``uniform`` is torch's
+        default.
+    weight_gain
+        Factor of the initial weights.
+    recurrent_init
+        Of recurrent weights: those of weight_init, or orthogonal, zero.
+    recurrent_gain
+        Factor of the initial recurrent weights.
+    delay
+        Delays of what comes from below, spread evenly over the neurons.
+    delay_rec
+        Delays of the layer's own spikes, beyond the one step of recurrence.
     """
 
     neuron: str = "alif"
@@ -135,11 +223,7 @@ class LayerConfig:
     delay_rec: Delay = field(default_factory=Delay)
 
     def __post_init__(self) -> None:
-        if self.neuron not in {**FLOAT_NEURONS, **DENSE_LAYERS}:
-            raise InputError(
-                f"layer: neuron {self.neuron!r} is not one of "
-                f"{', '.join((*FLOAT_NEURONS, *DENSE_LAYERS))}"
-            )
+        check_known("neuron", self.neuron, (*FLOAT_NEURONS, *DENSE_LAYERS), "layer")
         if self.dense and self.bidirectional:
             raise InputError(f"layer: a dense layer ({self.neuron}) cannot be bidirectional")
         if self.size < 1:
@@ -172,16 +256,8 @@ class LayerConfig:
             )
 
     def _check_inits(self) -> None:
-        inits = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
-        if self.weight_init not in inits:
-            raise InputError(
-                f"layer: weight_init {self.weight_init!r} is not one of {', '.join(inits)}"
-            )
-        inits = (*inits, "orthogonal", "zero")
-        if self.recurrent_init not in inits:
-            raise InputError(
-                f"layer: recurrent_init {self.recurrent_init!r} is not one of {', '.join(inits)}"
-            )
+        check_known("weight_init", self.weight_init, WEIGHT_INITS, "layer")
+        check_known("recurrent_init", self.recurrent_init, RECURRENT_INITS, "layer")
 
     @property
     def dense(self) -> bool:
@@ -209,8 +285,7 @@ class ModelConfig:
             raise InputError(f"model: input_size {self.input_size} is below 1")
         if not self.layers:
             raise InputError("model: has no layers")
-        if self.readout not in READOUTS:
-            raise InputError(f"model: readout {self.readout!r} is not one of {', '.join(READOUTS)}")
+        check_known("readout", self.readout, READOUTS, "model")
         if self.skip_steps < 0:
             raise InputError(f"model: skip_steps {self.skip_steps} is negative")
         for index, layer in enumerate(self.layers):

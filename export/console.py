@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .arguments import Parser
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
 from .terminal import on_terminal
@@ -50,7 +51,7 @@ def make_parser(
 
     Under ``--help`` stand an example and the exit codes; ``no``: what code 1 says.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=description,
         epilog="\n".join(["example:", example, "", *wrapped(exit_codes(no), WIDTH)]),

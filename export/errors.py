@@ -16,3 +16,9 @@ def index_list(indices: list[int], shown: int = 5) -> str:
     head = ", ".join(str(i) for i in indices[:shown])
     rest = len(indices) - shown
     return f"{head} and {rest} more" if rest > 0 else head
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Write a value for a message: on one line and not too long, whatever a file held."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -19,6 +19,7 @@ from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
 from .integer_neurons import INTEGER_NEURONS, FloatLayer
 from .network import Layer, Network, Readout, Synapses
+from .suggest import check_known
 
 SCALES = ("neuron", "layer")
 PARAMETER_LIMIT = 64
@@ -29,15 +30,23 @@ PARAMETER_LIMIT = 64
 class Quantization:
     """How to quantize.
 
-    ``scale``: one weight unit per ``neuron``, which has no cost here, or one per ``layer``.
-    ``exponents``: input and recurrent weights of a layer have one exponent each, so that both use
-    their 8 bits; otherwise, and always in a network of CUBA neurons, since stock lava-dl ignores
-    exponents, they share one unit.
-    ``headroom``: share of 2^23 that a membrane or current may reach on the calibration samples; the
-    rest is reserved for unseen samples. ``weight_bits``: 3 to 8, including the sign.
-    ``right_shifts``: exponents may be negative, so that weights keep their bits if units were
-    doubled or if one matrix is more than 2^7 times finer than the other; models that were trained
-    on the grid before this entry existed do not use it.
+    Parameters
+    ----------
+    scale
+        One weight unit per neuron, or one per layer. One per neuron costs nothing here.
+    exponents
+        Input and recurrent weights of a layer have an exponent each. Both use their 8 bits then;
+        without, and always in a network of CUBA neurons, since stock lava-dl ignores exponents,
+        they share one unit.
+    headroom
+        Share of 2^23 that a state may reach on the calibration samples. The rest is kept for
+        samples not seen; states are membrane potentials and currents.
+    weight_bits
+        Bits of a weight, 3 to 8, the sign among them.
+    right_shifts
+        Exponents may be negative. Weights keep their bits then where units were doubled and where
+        one matrix is more than 2^7 times finer than the other; models that were trained on the
+        grid before there was this entry do without.
     """
 
     scale: str = "neuron"
@@ -59,10 +68,7 @@ class Quantization:
                 f"quantization: weight_bits {self.weight_bits} is outside "
                 f"{grid.WEIGHT_BITS_MIN}..{grid.WEIGHT_BITS_MAX}"
             )
-        if self.scale not in SCALES:
-            raise InputError(
-                f"quantization: scale {self.scale!r} is not one of {', '.join(SCALES)}"
-            )
+        check_known("scale", self.scale, SCALES, "quantization")
 
 
 @dataclass(frozen=True, eq=False)

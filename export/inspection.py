@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .filekind import NETWORK, check_kind
 from .network import Connection, Convolution, Layer, Network
 from .netx import read_net, read_samples
 from .netx_hdf5 import read_attributes, read_contents
@@ -85,6 +86,7 @@ def inspect_file(path: str | os.PathLike[str]) -> Inspection:
     InputError
         The file is missing, damaged, no NetX file, or one of srnn's that is not valid.
     """
+    check_kind(path, NETWORK)
     attributes = read_attributes(path, "srnn")
     if attributes is not None:
         network, samples = read_net(path), read_samples(path)

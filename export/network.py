@@ -28,6 +28,7 @@ from .neurons import (
     Parameter,
     ThresholdRefractoryLIF,
 )
+from .suggest import check_known
 from .synapses import Connection, Convolution, Synapses, dense, largest_sum
 
 __all__ = [
@@ -121,8 +122,7 @@ class Readout:
     populations: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in READOUTS:
-            raise InputError(f"readout: {self.kind!r} is not one of {', '.join(READOUTS)}")
+        check_known("readout", self.kind, READOUTS)
         if self.skip_steps < 0:
             raise InputError(f"readout: skip_steps {self.skip_steps} is negative")
         if self.populations < 0:

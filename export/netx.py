@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from .errors import InputError
+from .filekind import NETWORK, check_kind
 from .files import replacing
 from .network import Network
 from .netx_hdf5 import read_attributes, read_contents, write_contents
@@ -64,6 +65,7 @@ def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Net
         missing, unexpected, or of another type, shape or range, or with a layer or neuron that is
         not supported.
     """
+    check_kind(path, NETWORK)
     attributes = read_attributes(path, "srnn")
     if attributes is None:
         contents = read_contents(path, ("layer",))

@@ -58,6 +58,27 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         ) from None
 
 
+def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]:
+    """Return the names of the root's groups and of its datasets, and its attribute ``format``.
+
+    Links that leave the file are neither; the attribute is empty where it is no text.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    import h5py
+
+    with _opened(path) as file:
+        names = map(str, file)
+        hard = [n for n in names if isinstance(file.get(n, getlink=True), h5py.HardLink)]
+        groups = {name for name in hard if file.get(name, getclass=True) is h5py.Group}
+        datasets = {name for name in hard if file.get(name, getclass=True) is h5py.Dataset}
+        form = file.attrs.get("format", "")
+        return groups, datasets, form if isinstance(form, str) else ""
+
+
 def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value] | None:
     """Return the attributes of a root group, or None if the file has no such group.
 

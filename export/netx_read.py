@@ -41,6 +41,7 @@ from .netx_values import (
 )
 from .netx_write import FORMAT, FORMAT_VERSION
 from .samples import Samples, check_samples
+from .suggest import check_known
 
 LAYER_TYPES = ("dense", "dense_rec", "conv")
 _SAMPLES = ("inputs", "lengths", "output", "targets", "valid")
@@ -223,8 +224,7 @@ def _synapses(contents: Contents, base: str, own: str, suffix: str) -> Synapses:
 
 def _neuron(contents: Contents, base: str, size: int) -> Neuron:
     kind = contents.text(f"{base}/type")
-    if kind not in NEURONS:
-        raise InputError(f"{base}/type: {kind!r} is not one of {', '.join(NEURONS)}")
+    check_known("neuron", kind, NEURONS, f"{base}/type")
     record, parameters = NEURONS[kind], {}
     for parameter in record.PARAMETERS:
         path = f"{base}/{parameter.key}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from .checkpoint import FloatModel, ModelConfig
 from .errors import InputError
+from .filekind import NIR, check_kind
 from .netx_values import located
 from .nir_graph import Population, populations
 from .nir_neurons import DECAYS, Reading, UnfitNeuronError, float_layer
@@ -50,6 +51,7 @@ def import_nir(  # noqa: PLR0917
     InputError
         Not a NIR file; no dt, or two; nodes that srnn cannot represent, all of them named.
     """
+    check_kind(path, NIR)
     graph = read_graph(path)
     # Infinities and NaN are found by later checks of the results.
     with located(path), np.errstate(all="ignore"):

@@ -22,6 +22,7 @@ from .config import TAU_MAX, TAU_MIN, TAU_SYN_NONE, THRESHOLD_NEVER, Delay, Laye
 from .errors import InputError, index_list
 from .grid import DELAY_MAX, FloatArray
 from .nir_graph import Population
+from .suggest import check_known, unknown
 
 RESETS = ("zero", "subtract")
 SYNAPSES = ("euler", "jump")
@@ -49,13 +50,9 @@ class Reading:
     def __post_init__(self) -> None:
         if not 0 < self.dt < np.inf:
             raise InputError(f"dt {self.dt} is not a number of seconds above 0")
-        for value, known in (
-            (self.reset, RESETS),
-            (self.synapse, SYNAPSES),
-            (self.decay, DECAYS),
-        ):
-            if value not in known:
-                raise InputError(f"{value!r} is not one of {', '.join(known)}")
+        check_known("reset", self.reset, RESETS)
+        check_known("synapse", self.synapse, SYNAPSES)
+        check_known("decay", self.decay, DECAYS)
 
     def rate(self, tau: FloatArray) -> FloatArray:
         """Return 1 minus the decay factor of time constants in seconds."""
@@ -165,7 +162,7 @@ def _obstacles(
         reasons += _wrong_delay(late, reading.dt)
     reset = _reset(population, reading)
     if reset not in RESETS:
-        reasons.append(f"metadata reset {reset[:40]!r} is not one of {', '.join(RESETS)}")
+        reasons.append(unknown("reset", reset[:40], RESETS, "metadata"))
     reasons += _wrong_tau("tau", values["tau"], reading, TAU_MIN)
     if "tau_syn" in values:
         reasons += _wrong_tau("tau_syn", values["tau_syn"], reading, 0.0)

@@ -6,26 +6,17 @@ all converted to records here.
 
 from __future__ import annotations
 
-import difflib
 import math
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar
 
-from .errors import InputError
+from .errors import InputError, shown
+from .suggest import unknown
 
 T = TypeVar("T")
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for a near miss, else the list of what is known."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known are {', '.join(known)}" if known else ""
 
 
 def build(
@@ -56,7 +47,7 @@ def build(
     hints = typing.get_type_hints(kind)
     for name in values:
         if name not in known:
-            raise error(f"{join(where, name)}: no such setting{suggest(str(name), known)}")
+            raise error(unknown("setting", name, known, where))
     for name, entry in known.items():
         required = entry.default is MISSING and entry.default_factory is MISSING
         if required and name not in values:
@@ -70,12 +61,6 @@ def build(
     except InputError as refused:
         line = str(refused)
         raise error(line if line.startswith(where) else f"{where}: {line}") from None
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """Return a value as text for a message: one line and not too long, whatever a file holds."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def join(where: str, name: object) -> str:

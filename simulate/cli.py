@@ -14,6 +14,7 @@ import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, plain, run_command
 from ..export.errors import InputError
+from ..export.filekind import NETWORK, check_kind
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
@@ -85,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulate(arguments: argparse.Namespace, output: Output) -> int:
+    for path in arguments.networks:
+        check_kind(path, NETWORK)
     _check_arguments(arguments)
     cli_stream.check_arguments(arguments)
     cli_energy.check_arguments(arguments)
@@ -110,6 +113,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')}: {value} is below 1")
+    if arguments.task is not None:
+        from ..tasks.registry import check_options
+
+        check_options(arguments.task, {})
     if arguments.trace_states and arguments.trace is None:
         raise InputError("--trace-states: needs --trace FILE, where the states go")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,15 @@ from .latency import (
     running_answers,
 )
 from .measures import measure_network
-from .pilot import MEASURED, PilotOption, PilotReport, pilot_report, read_pilot
+from .pilot import (
+    MEASURED,
+    PilotOption,
+    PilotReport,
+    check_idle_models,
+    pilot_report,
+    read_pilot,
+)
+from .pilot_example import example_text
 
 UNITS = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
 """Prefixes of units, the largest first."""
@@ -68,6 +77,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML file of an installation: print its power, battery life, yearly energy and cost",
     )
+    group.add_argument(
+        "--pilot-example",
+        action=_PilotExample,
+        nargs=0,
+        help="print a pilot's file with all its settings and stop",
+    )
+
+
+class _PilotExample(argparse.Action):
+    """Prints a pilot's file and stops, as ``--version`` does: no network is needed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        sys.stdout.write(example_text())
+        parser.exit()
 
 
 def wanted(arguments: argparse.Namespace) -> bool:
@@ -90,7 +113,8 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     for path in arguments.baseline:
         read_model(path)
     if arguments.pilot is not None:
-        read_pilot(arguments.pilot)
+        models = read_energy_models(arguments.energy_models).models
+        check_idle_models(read_pilot(arguments.pilot), models)
 
 
 def energy_results(

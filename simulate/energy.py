@@ -20,7 +20,9 @@ else:
     import tomli as tomllib
 
 from ..export.errors import InputError
-from ..export.plain import build, shown, suggest
+from ..export.filekind import ENERGY_MODELS, check_kind
+from ..export.plain import build, shown
+from ..export.suggest import check_known
 from .operations import KINDS, Operations
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -72,7 +74,20 @@ class Range:
 
 @dataclass(frozen=True)
 class Cost:
-    """Joules of one operation, with source; ``low`` and ``high`` equal ``value`` where left out.
+    """A cost with its source: joules of one operation, or watts of idle power.
+
+    Parameters
+    ----------
+    value
+        Joules of one operation, or watts of idle power.
+    low
+        Lowest that it may be; ``value`` where it is left out.
+    high
+        Highest that it may be; ``value`` where it is left out.
+    source
+        Where the number is from.
+    verified
+        Whether the number was read in that source.
 
     Raises
     ------
@@ -122,14 +137,12 @@ class EnergyModel:
     joules: dict[str, Cost]
 
     def __post_init__(self) -> None:
-        if self.runs not in RUNS:
-            raise InputError(f"runs: {self.runs!r} is not one of {', '.join(RUNS)}")
+        check_known("value", self.runs, RUNS, "runs")
         for name in ("title", "technology", "includes", "excludes"):
             if not getattr(self, name).strip():
                 raise InputError(f"{name}: is empty")
         for kind in self.joules:
-            if kind not in KINDS:
-                raise InputError(f"joules.{kind}: no such kind of operation{suggest(kind, KINDS)}")
+            check_known("kind of operation", kind, KINDS, "joules")
         if not self.joules:
             raise InputError("joules: has no cost")
 
@@ -210,8 +223,7 @@ class EnergyModels:
         InputError
             There is none; with a suggestion.
         """
-        if name not in self.models:
-            raise InputError(f"no energy model {name!r}{suggest(name, self.models)}")
+        check_known("energy model", name, self.models)
         return self.models[name]
 
     def as_dict(self) -> dict[str, Any]:
@@ -236,6 +248,7 @@ def read_energy_models(paths: Sequence[str | os.PathLike[str]] = ()) -> EnergyMo
     bundled = resources.files(_PACKAGE).joinpath("energy.toml")
     found = _parse(bundled.read_text("utf-8"), "energy.toml")
     for path in paths:
+        check_kind(path, ENERGY_MODELS)
         try:
             text = Path(path).read_text("utf-8")
         except UnicodeDecodeError as error:
@@ -257,8 +270,7 @@ def _parse(text: str, where: str) -> EnergyModels:
     values = read_toml(text, where)
     known = ("models", "references")
     for name in values:
-        if name not in known:
-            raise InputError(f"{where}: {name}: no such table{suggest(name, known)}")
+        check_known("table", name, known, where)
     models, references = values.get("models", {}), values.get("references", [])
     if not isinstance(models, Mapping):
         raise InputError(f"{where}: models: {shown(models)} is not a table")

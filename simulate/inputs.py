@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
+from ..export.filekind import ARRAYS, TABLE, check_kind
 from ..export.network import Network, check_inputs
+from ..export.suggest import check_known
 from .reference import check_lengths
 
 INPUTS, LENGTHS = "inputs", "lengths"
@@ -40,8 +42,8 @@ def read_inputs(path: Path, network: Network) -> InputFile:
     InputError
         Another kind of file, a damaged one, or inputs that the network does not take.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: not one of {', '.join(SUFFIXES)}")
+    check_kind(path, ARRAYS, TABLE)
+    check_known("ending", path.suffix.lower(), SUFFIXES, f"{path}")
     try:
         inputs, lengths = _READERS[path.suffix.lower()](path)
     except FileNotFoundError:

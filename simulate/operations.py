@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from ..export.errors import InputError
+from ..export.suggest import check_known
 from .activity import Activity, LayerActivity
 
 
@@ -93,8 +94,7 @@ class FormulaLayer:
     rate: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in FORMULAS:
-            raise InputError(f"kind: {self.kind!r} is not one of {', '.join(FORMULAS)}")
+        check_known("kind", self.kind, FORMULAS)
         for name in ("inputs", "size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}: {getattr(self, name)} is below 1")
@@ -226,8 +226,7 @@ def same_shape(layers: Sequence[FormulaLayer], kind: str) -> tuple[FormulaLayer,
     InputError
         Another kind.
     """
-    if kind not in _DENSE:
-        raise InputError(f"kind: {kind!r} is not one of {', '.join(_DENSE)}")
+    check_known("kind", kind, _DENSE)
     return tuple(
         FormulaLayer(
             kind if layer.recurrent else "linear",

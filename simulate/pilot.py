@@ -1,23 +1,6 @@
 """What a pilot installation needs per year: power, battery life, energy and its price.
 
-A pilot is a small TOML file::
-
-    inferences_per_day = 86400        # of one sensor
-    sensors = 200
-    hours_per_day = 24                # that a sensor's machine is switched on
-    electricity_price = 0.30          # per kWh
-    currency = "EUR"
-    battery_watt_hours = 10.0         # of one sensor; leave it out where there is none
-
-    [idle_watts]                      # of one sensor's machine while it is on, by energy model
-    loihi1 = { value = 0.03, low = 0.01, high = 0.1, source = "estimate of the board's maker" }
-
-    [[measured]]                      # what you measured yourself
-    name = "LSTM on the controller"
-    joules_per_inference = 0.004
-    idle_watts = 0.002
-    accuracy = 0.91
-    source = "our power analyser, 2026-11-20"
+A pilot is a small TOML file; ``srnn-simulate --pilot-example`` prints one.
 
 Idle power is left out of an estimate unless it is given here. Measured and estimated options are
 marked and never share a table.
@@ -26,13 +9,15 @@ marked and never share a table.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..export.errors import InputError
-from ..export.plain import build, suggest
+from ..export.filekind import PILOT, check_kind
+from ..export.plain import build
+from ..export.suggest import check_known
 from .energy import Cost, Range, read_toml
 from .estimates import EnergyReport, Estimate
 
@@ -45,6 +30,19 @@ ESTIMATED, MEASURED = "estimated", "measured"
 @dataclass(frozen=True)
 class Measurement:
     """An option that the user measured; joules on top of the idle power.
+
+    Parameters
+    ----------
+    name
+        What was measured.
+    joules_per_inference
+        Joules per inference, beyond the idle power.
+    source
+        Who measured it, with what and when.
+    idle_watts
+        Idle power of one sensor's machine while it is on, in watts.
+    accuracy
+        Accuracy, 0 to 1; leave it out where it is not known.
 
     Raises
     ------
@@ -71,7 +69,26 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Pilot:
-    """An installation; see the module. ``inferences_per_day`` and the battery are of one sensor.
+    """An installation.
+
+    Parameters
+    ----------
+    inferences_per_day
+        Inferences per day of one sensor.
+    sensors
+        Number of sensors.
+    hours_per_day
+        Hours per day that a sensor's machine is switched on.
+    electricity_price
+        Price of a kWh.
+    currency
+        Currency of that price.
+    battery_watt_hours
+        Battery of one sensor in watt-hours; leave it out where there is none.
+    idle_watts
+        Idle power of one sensor's machine while it is on, by energy model.
+    measured
+        What you measured yourself; one such table per measurement.
 
     Raises
     ------
@@ -161,6 +178,7 @@ def read_pilot(path: str | os.PathLike[str]) -> Pilot:
         message names the file and the setting.
     """
     where = os.fspath(path)
+    check_kind(path, PILOT)
     try:
         values = read_toml(Path(path).read_text("utf-8"), where)
     except UnicodeDecodeError as error:
@@ -175,6 +193,19 @@ def read_pilot(path: str | os.PathLike[str]) -> Pilot:
         raise InputError(f"{where}: {error}") from None
 
 
+def check_idle_models(pilot: Pilot, models: Iterable[str]) -> None:
+    """Refuse idle power of a model that is not among those of an estimate.
+
+    Raises
+    ------
+    InputError
+        It is not; with a suggestion.
+    """
+    known = list(models)
+    for name in pilot.idle_watts:
+        check_known("energy model", name, known, "idle_watts")
+
+
 def pilot_report(pilot: Pilot, energy: EnergyReport) -> PilotReport:
     """Work out a pilot for every estimate of a report, and for what the user measured.
 
@@ -186,10 +217,7 @@ def pilot_report(pilot: Pilot, energy: EnergyReport) -> PilotReport:
     InputError
         Idle power of a model that the report does not use.
     """
-    known = {model.name for model in energy.models}
-    for name in pilot.idle_watts:
-        if name not in known:
-            raise InputError(f"idle_watts.{name}: no such energy model{suggest(name, known)}")
+    check_idle_models(pilot, [model.name for model in energy.models])
     estimated = [_estimated(pilot, one) for one in energy.estimates if not one.option.counted_too]
     return PilotReport(pilot, (*estimated, *(_measured(pilot, one) for one in pilot.measured)))
 

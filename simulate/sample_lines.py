@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from ..export.errors import InputError
 from ..export.plain import shown
+from ..export.suggest import unknown
 
 LINE_MAX = 1 << 20
 """Largest number of bytes of a line: input without line ends is not such text."""
@@ -98,8 +99,8 @@ def _places(chosen: Sequence[str], header: list[str] | None, count: int, where: 
         elif column.isdecimal() and 1 <= int(column) <= count:
             places.append(int(column) - 1)
         else:
-            known = f"1..{count}" + (f" or {', '.join(header)}" if header else "")
-            raise InputError(f"--columns: {column!r} is not one of {known} ({where})")
+            known = (f"1..{count}", *(header or ()))
+            raise InputError(unknown("column", column, known, f"{where}: --columns"))
     if max(places) >= count:
         raise InputError(f"{where}: {count} columns, but column {max(places) + 1} was chosen")
     return places

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.kernel import ready
 from ..export.network import Network, check_inputs
+from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
 from . import kernels
 from .activity import Activity, layer_activity
@@ -69,8 +70,7 @@ def run_with_activity(
     threads: int | None = None,
 ) -> tuple[Trace, Activity]:
     """Run as ``run`` does and return the trace with the counts of its operations."""
-    if record not in RECORDS:
-        raise InputError(f"record: {record!r} is not one of {', '.join(RECORDS)}")
+    check_known("record", record, RECORDS)
     array, largest = dense_inputs(network, inputs)
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.files import replacing
 from ..export.network import Network
+from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
 
 FORMAT = "srnn-trace"
@@ -100,13 +101,9 @@ def writing_trace(
     InputError
         A state that no layer has.
     """
-    known = {name for layer in network.layers for name in layer.neuron.STATES}
+    known = sorted({name for layer in network.layers for name in layer.neuron.STATES})
     for name in states:
-        if name not in known:
-            raise InputError(
-                f"trace states: no layer has a state {name!r}; choose from "
-                f"{', '.join(sorted(known))}"
-            )
+        check_known("state", name, known, "--trace-states")
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
         file.attrs["network_sha256"] = network_sha256

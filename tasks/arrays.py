@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..export.suggest import check_known
 from .base import MESSAGE_BITS_MAX, Split, Task
 from .encoders import Encoder, Graded, LevelCrossing, Slope, Unencoded, encoder_from_plain
 from .errors import DataError
-from .readers import read_recordings
+from .readers import LABEL_FORMS, read_recordings
 from .recordings import Recordings
 from .splits import Indices, split_by_fractions
 
@@ -28,26 +29,32 @@ class ArraysOptions:
 
     Parameters
     ----------
-    train, validation, test
-        Files: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. If validation or test is not
-        given, it is drawn from the training file. Relative paths are searched in ``--data``, in the
-        current folder and in ``SRNN_DATA``.
-    validation_fraction, test_fraction
-        Fractions drawn from the training file, stratified by class.
+    train
+        File of the training data: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. A relative
+        path is looked for under ``--data``, in the current folder and under ``SRNN_DATA``.
+    validation
+        File of the validation data; where not set, a share of the training file.
+    test
+        File of the test data; where not set, a share of the training file.
+    validation_fraction
+        Share of the training file that validates, from every class alike.
+    test_fraction
+        Share of the training file that tests, from every class alike.
     seed
-        Seed of that draw.
+        Seed of the draw of those shares.
     labels
-        ``sample``, ``step``, or ``auto``: as the file has them.
+        What a label is of: ``sample``, ``step``, or ``auto`` (as the file has them).
     encoding
-        ``none`` (the values already are spikes or integers), ``level_crossing``, ``slope`` or
-        ``graded``. Thresholds, offsets and scales are computed from the training split alone.
+        How values become inputs: ``none``, ``level_crossing``, ``slope``, ``graded``. With ``none``
+        they are spikes or integers already. Thresholds, offsets and scales come from the training
+        split alone.
     threshold
-        Threshold of events, in units of each channel's standard deviation or of the signal.
+        Threshold of the events of level_crossing and slope, in threshold_unit.
     threshold_unit
-        ``std`` or ``signal``.
+        ``std`` (of each channel) or ``signal`` (the units of the file).
     bits
-        Bits of graded values without their sign: 8 for ``graded``; for ``none``, what the training
-        data needs (0, spikes, if it holds only 0 and 1).
+        Bits of graded values beside their sign. Where not set, 8 for ``graded``; for ``none`` what
+        the training data needs (0, spikes, where it holds only 0 and 1).
     clip
         Largest magnitude of ``graded`` values, in standard deviations.
     dt
@@ -72,13 +79,12 @@ class ArraysOptions:
     skip_steps: int = 0
 
     def __post_init__(self) -> None:
-        choices = (("encoding", ENCODINGS), ("threshold_unit", THRESHOLD_UNITS))
-        for name, allowed in choices:
-            if getattr(self, name) not in allowed:
-                raise DataError(
-                    f"arrays, option {name}: {getattr(self, name)!r} is not one of "
-                    f"{', '.join(allowed)}"
-                )
+        for name, allowed in (
+            ("labels", LABEL_FORMS),
+            ("encoding", ENCODINGS),
+            ("threshold_unit", THRESHOLD_UNITS),
+        ):
+            check_known(name, getattr(self, name), allowed, "arrays", DataError)
         for name in ("threshold", "clip"):
             if not getattr(self, name) > 0:
                 raise DataError(f"arrays, option {name}: {getattr(self, name)} is not above 0")

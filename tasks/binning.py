@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.suggest import check_known
 from .errors import DataError
 from .event_lists import EventLists, source_dtype, starts_from_counts
 
@@ -58,8 +59,7 @@ class Binning:
     channels: int = 700
 
     def __post_init__(self) -> None:
-        if self.kind not in BINNINGS:
-            raise DataError(f"binning: {self.kind!r} is not one of {', '.join(BINNINGS)}")
+        check_known("binning", self.kind, BINNINGS, error=DataError)
         if not (self.dt > 0 and np.isfinite(self.dt)):
             raise DataError(f"dt: {self.dt} seconds is not above 0")
         if self.steps < 1 or self.channels < 1:

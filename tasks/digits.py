@@ -27,9 +27,11 @@ class DigitsOptions:
     Parameters
     ----------
     window
-        Consecutive pixels shown at each step, as channels; the last steps repeat the final window.
-    validation, test
-        Fractions of the images, stratified by class.
+        Consecutive pixels shown at each step, as channels. The last steps repeat the final window.
+    validation
+        Share of the images that validates, taken from every class alike.
+    test
+        Share of the images that tests, taken from every class alike.
     seed
         Seed of the split.
     """

@@ -49,11 +49,11 @@ class EcgOptions:
     validation
         Number of sequences of the training file that are held out for validation.
     seed
-        Seed of that choice.
+        Seed of the choice of those sequences.
     stretch
-        Number of neighbours in the file that are held out together. Neighbours look alike, as if
-        from the same recording: with 1, the default, the network may have seen the patient of a
-        validation sequence.
+        Neighbours in the training file that are held out together. They look alike, as if from the
+        same recording: single ones, the default, may be validated by a network that knows their
+        patient.
     """
 
     validation: int = 64

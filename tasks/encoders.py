@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..export.plain import build
+from ..export.suggest import check_known, unknown
 from .base import MESSAGE_BITS_MAX
 from .errors import DataError
 from .event_lists import EventLists, source_dtype, starts_from_counts
@@ -180,10 +181,7 @@ class Slope(Encoder):
 
     def __post_init__(self) -> None:
         _check_positive("slope thresholds", self.thresholds)
-        if self.filter not in SLOPE_FILTERS:
-            raise DataError(
-                f"slope encoder: filter {self.filter!r} is not one of {', '.join(SLOPE_FILTERS)}"
-            )
+        check_known("filter", self.filter, SLOPE_FILTERS, "slope encoder", DataError)
         if not (self.window % 2 == 1 and 0 <= self.order < self.window):
             raise DataError(
                 f"slope encoder: window {self.window} must be odd and above order {self.order} >= 0"
@@ -423,6 +421,6 @@ def encoder_from_plain(values: dict[str, Any]) -> Encoder:
     """
     name = values.get("name") if isinstance(values, dict) else None
     if not isinstance(name, str) or name not in ENCODERS:
-        raise DataError(f"encoder: name {name!r} is not one of {', '.join(ENCODERS)}")
+        raise DataError(unknown("encoder", name, ENCODERS))
     settings = {key: value for key, value in values.items() if key != "name"}
     return build(ENCODERS[name], settings, f"{name} encoder", DataError)

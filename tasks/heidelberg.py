@@ -39,8 +39,9 @@ class SscOptions:
     Parameters
     ----------
     binning
-        ``even``: a spike falls into step floor(time / dt). ``published``: the rule of the published
-        recipe, which loses unit 0 and reverses the channels; see ``binning.Binning``.
+        How spike times become steps: even, published. With ``even`` a spike falls into step
+        floor(time / dt); ``published`` is the rule of the published recipe, which loses unit 0 and
+        turns the channels around; see ``binning.Binning``.
     dt
         Seconds per step.
     steps
@@ -75,13 +76,13 @@ class ShdOptions(SscOptions):
     Parameters
     ----------
     validation_speakers
-        Number of speakers of the training file, drawn with ``seed``, whose sequences are all held
-        out: the test file too has speakers that do not occur in training. 0 holds out sequences of
+        Speakers of the training file, drawn by ``seed``, who validate. All their sequences are held
+        out: the test file, too, has speakers that training never heard. 0 holds out sequences of
         all speakers.
     validation
-        With ``validation_speakers`` 0, the fraction of every class that is held out.
+        With validation_speakers 0, the share of every class that validates.
     seed
-        Seed of that draw.
+        Seed of the draw of what validates.
     """
 
     validation_speakers: int = 1

@@ -53,13 +53,13 @@ class SMnistOptions:
     Parameters
     ----------
     window
-        Consecutive pixels shown at each step, as channels; the last steps repeat the final window.
+        Consecutive pixels shown at each step, as channels. The last steps repeat the final window.
     binarise
-        Pixels above this share of full intensity become spikes; none keeps them graded.
+        Pixels above this share of full intensity become spikes. Where not set, they stay graded.
     validation
         Number of training images held out: the last ones of a seeded shuffle.
     seed
-        Seed of that shuffle.
+        Seed of the shuffle of the training images.
     limit
         Largest number of images in each split, for small runs.
     """
@@ -73,7 +73,13 @@ class SMnistOptions:
 
 @dataclass(frozen=True)
 class PSMnistOptions(SMnistOptions):
-    """Options of ``psmnist``: as ``smnist`` with other defaults, and the permutation's seed."""
+    """Options of ``psmnist``: ``smnist``'s with other defaults, and the permutation's seed.
+
+    Parameters
+    ----------
+    permutation_seed
+        Seed of the random order of the pixels.
+    """
 
     window: int = 4
     binarise: float | None = 0.1

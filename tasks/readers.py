@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.suggest import check_known
 from .errors import DataError
 from .recordings import Recordings, code_labels, from_arrays
 
@@ -54,11 +55,9 @@ def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> R
         The file is missing, damaged or malformed; the message names the sample or row.
     """
     file = Path(path)
-    if label_form not in LABEL_FORMS:
-        raise DataError(f"labels: {label_form!r} is not one of {', '.join(LABEL_FORMS)}")
-    reader = READERS.get(file.suffix.lower())
-    if reader is None:
-        raise DataError(f"{file}: ending {file.suffix!r} is not one of {', '.join(READERS)}")
+    check_known("labels", label_form, LABEL_FORMS, error=DataError)
+    check_known("ending", file.suffix.lower(), READERS, f"{file}", DataError)
+    reader = READERS[file.suffix.lower()]
     if not file.is_file():
         raise DataError(f"{file}: no such file")
     recordings = reader(file, label_form)

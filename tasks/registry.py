@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_type_hints
 
-from ..export.plain import build, suggest
+from ..export.plain import build
+from ..export.suggest import check_known
 from .arrays import ArraysOptions, load_arrays
 from .base import Task
 from .digits import DigitsOptions, load_digits_task
@@ -22,35 +23,68 @@ from .spoken_digits import SpokenDigitsOptions, load_spoken_digits
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task in the table: how it is loaded, its options, and one line about it."""
+    """A task in the table.
+
+    Parameters
+    ----------
+    loader
+        Loads it from its options, a folder or None, and whether to download.
+    options
+        The dataclass of its options.
+    summary
+        What it is, in one line.
+    data
+        Which files it needs, and how one gets them, in a few words.
+    """
 
     loader: Callable[[Any, str | os.PathLike[str] | None, bool], Task]
     options: type
     summary: str
+    data: str
 
 
 TASKS: dict[str, TaskEntry] = {
-    "ecg": TaskEntry(load_ecg, EcgOptions, "QTDB electrocardiogram, a label at every step"),
-    "digits": TaskEntry(
-        load_digits_task, DigitsOptions, "scikit-learn's 8x8 digits, pixel by pixel, 64 steps"
+    "ecg": TaskEntry(
+        load_ecg, EcgOptions, "QTDB electrocardiogram, a label at every step", "--download"
     ),
-    "smnist": TaskEntry(load_smnist, SMnistOptions, "MNIST pixel by pixel, 784 steps"),
+    "digits": TaskEntry(
+        load_digits_task,
+        DigitsOptions,
+        "scikit-learn's 8x8 digits, pixel by pixel, 64 steps",
+        "in scikit-learn",
+    ),
+    "smnist": TaskEntry(
+        load_smnist, SMnistOptions, "MNIST pixel by pixel, 784 steps", "--download"
+    ),
     "psmnist": TaskEntry(
-        load_psmnist, PSMnistOptions, "MNIST pixel by pixel in a stored random order, 784 steps"
+        load_psmnist,
+        PSMnistOptions,
+        "MNIST pixel by pixel in a stored random order, 784 steps",
+        "--download",
     ),
     "spoken-digits": TaskEntry(
         load_spoken_digits,
         SpokenDigitsOptions,
         "Free Spoken Digit Dataset, ten digits by six speakers, as spikes of mel bands",
+        "--download",
     ),
     "shd": TaskEntry(
-        load_shd, ShdOptions, "Spiking Heidelberg Digits: spoken digits, 700 cochlea units"
+        load_shd,
+        ShdOptions,
+        "Spiking Heidelberg Digits: spoken digits, 700 cochlea units",
+        "by hand, in shd/",
     ),
     "ssc": TaskEntry(
-        load_ssc, SscOptions, "Spiking Speech Commands: 35 spoken words, 700 cochlea units"
+        load_ssc,
+        SscOptions,
+        "Spiking Speech Commands: 35 spoken words, 700 cochlea units",
+        "by hand, in ssc/",
     ),
     "arrays": TaskEntry(
-        load_arrays, ArraysOptions, "your own sequences from .npz, HDF5, CSV or .ts files"
+        load_arrays,
+        ArraysOptions,
+        "your own sequences from .npz, HDF5, CSV or .ts files",
+        "your own files",
     ),
 }
 """The tasks by name."""
@@ -114,9 +148,23 @@ def options_from_text(name: str, pairs: Sequence[str]) -> dict[str, Any]:
         if not found:
             raise DataError(f"{name}: option {pair!r} has no '='; write name=value")
         values[key] = parse_value(text, hints[key]) if key in hints else text
-    required = {f.name for f in fields(entry.options) if f.default is MISSING}
-    build(entry.options, {**dict.fromkeys(required, "-"), **values}, name, DataError)
+    check_options(name, values)
     return values
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that a task does not have, or not with these values; no file is read.
+
+    Options that must be given may be missing still.
+
+    Raises
+    ------
+    DataError
+        An unknown name or option, or a value of another type or range.
+    """
+    kind = _entry(name).options
+    required = {f.name: "-" for f in fields(kind) if f.default is MISSING}
+    build(kind, {**required, **options}, name, DataError)
 
 
 def _entry(name: str) -> TaskEntry:
@@ -125,6 +173,5 @@ def _entry(name: str) -> TaskEntry:
             "task memory: its data were given in Python; go on there, with the same data to "
             "make_recipe and fit(..., resume=True)"
         )
-    if name not in TASKS:
-        raise DataError(f"no task {name!r}{suggest(name, TASKS)}")
+    check_known("task", name, TASKS, error=DataError)
     return TASKS[name]

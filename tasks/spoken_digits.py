@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..export.suggest import check_known
 from .base import Split, Task
 from .encoders import MelLevels
 from .errors import DataError
@@ -48,17 +49,17 @@ class SpokenDigitsOptions:
     Parameters
     ----------
     speaker_out
-        Test on all recordings of this speaker, who does not occur in training; none for the
+        Test on all recordings of this speaker, of whom training hears nothing. Where not set, the
         official split, which tests on takes 0 to 4 of every speaker.
     validation_speaker
-        Validate on all recordings of this speaker; none for whole takes of every training
-        speaker, so that no take occurs in both.
+        Validate on all recordings of this speaker. Where not set, on whole takes of every speaker
+        that is trained on, so that no take is heard in both.
     validation_takes
-        Number of these takes, drawn with ``seed``.
+        Takes of every speaker that validate, drawn by ``seed``.
     seed
-        Seed of that draw.
+        Seed of the draw of the takes that validate.
     seconds
-        Longest part of a recording that is used; 20 of the 3000 are longer and are cut.
+        Seconds of a recording that are read at most. The rest, of 20 of the 3000, is left out.
     hop
         Samples per step: 64 are 8 ms.
     fft
@@ -211,8 +212,7 @@ def split_clips(clips: Clips, options: SpokenDigitsOptions) -> dict[str, Indices
 
 
 def _speaker(clips: Clips, name: str) -> int:
-    if name not in clips.speakers:
-        raise DataError(f"speaker {name!r} is not one of {', '.join(clips.speakers)}")
+    check_known("speaker", name, clips.speakers, error=DataError)
     return clips.speakers.index(name)
 
 

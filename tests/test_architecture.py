@@ -38,8 +38,8 @@ ALLOWED = {
 }
 """Package to package: "*", or the files that may."""
 
-FLOOR = {"plain", "errors", "extras"}
-"""What ``tasks`` may use of ``export``: records, the error, hints; none needs NumPy."""
+FLOOR = {"plain", "errors", "suggest", "meanings", "files", "extras"}
+"""What ``tasks`` may use of ``export``: records, the error, hints, files; none needs NumPy."""
 
 
 def files(package: str) -> list[Path]:

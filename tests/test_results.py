@@ -109,7 +109,7 @@ def test_record_and_write(tmp_path: Path) -> None:
     [
         ('name = "coarse"', 'name = "small"', "small is there twice"),
         ("seeds = [7]", "seeds = [7, 7]", "are missing or not distinct"),
-        ('name = "coarse"', 'nmae = "coarse"', "nmae: no such setting; did you mean 'name'?"),
+        ('name = "coarse"', 'nmae = "coarse"', "unknown setting 'nmae'; did you mean 'name'?"),
         ('start = "coarse"', 'start = "none"', "none of tuned is not a run that precedes it"),
         ('title = "Digits"', "title = ", "plan.toml: "),
     ],

@@ -17,7 +17,8 @@ from srnn.simulate.cli import main
 from srnn.simulate.evaluate import evaluate
 from srnn.simulate.simulator import run
 from srnn.tasks import load
-from srnn.train.recipe import make_recipe, override, read_plain
+from srnn.train.recipe import make_recipe, read_plain
+from srnn.train.settings import override
 
 if sys.version_info >= (3, 11):
     import tomllib

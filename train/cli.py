@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..export.checkpoint import read_model, write_model
 from ..export.compiling import clock
@@ -22,12 +22,16 @@ from ..export.console import (
     run_parsed,
 )
 from ..export.errors import InputError
-from .recipe import Recipe, make_recipe, override, read_plain, recipe_names
+from ..export.filekind import MODEL, check_kind
+from .recipe import Recipe, make_recipe, read_plain, recipe_names
+from .settings import override
 
 if TYPE_CHECKING:
     from .parallel import Processes
 
 EXAMPLE = """\
+  srnn-train --list                         the recipes there are
+  srnn-train digits --show > my.toml        one of them with all settings, to be changed
   srnn-train digits                         the embedded recipe, into runs/digits
   srnn-train ecg --data DIR --epochs 5      any setting of the recipe can be given
   srnn-train my.toml --layers.0.size 128 --out runs/wide
@@ -35,7 +39,7 @@ EXAMPLE = """\
   srnn-train --resume runs/ecg              continue after Ctrl-C, to the same bits
 
 settings: every field of the recipe's tables, for example --epochs, --batch-size, --learning-rate,
---seed, --threads, --device, --readout, --layers.0.neuron, --task.options.window; see --show
+--seed, --threads, --device, --readout, --layers.0.neuron, --task.options.window
 
 several processes (gloo on cpu, nccl on cuda, one GPU each):
   torchrun --nproc-per-node 2 -m srnn.train ecg
@@ -77,8 +81,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="do not read the test split, for runs that are compared by validation",
     )
-    parser.add_argument("--show", action="store_true", help="print the resulting recipe and stop")
-    words, settings = _split(parser, sys.argv[1:] if argv is None else argv)
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="print the recipe as TOML, every setting with its meaning, and stop",
+    )
+    parser.add_argument("--list", action="store_true", help="print the recipes there are and stop")
+    words, settings = _split(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(words)
     lost: list[str] = []
     with _quiet_beside_the_first():
@@ -102,43 +111,53 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 OWN_OPTIONS = {
     "--help", "--version", "--json", "--debug", "--out", "--data", "--download", "--resume",
-    "--overwrite", "--show", "--quantize", "--start", "--no-test",
+    "--overwrite", "--show", "--list", "--quantize", "--start", "--no-test",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 
 
+Settings: TypeAlias = list[tuple[str, "str | None"]]
+"""Settings of the recipe in the order in which they were given; None for a missing value."""
+
+
 def _split(
-    parser: argparse.ArgumentParser, argv: Sequence[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
+    argv: Sequence[str],
+) -> tuple[list[str], Settings]:
     # Settings are taken out first: argparse would give their values to the recipe's place.
-    own, settings, words = [], [], list(argv)
+    own: list[str] = []
+    settings: Settings = []
+    words = list(argv)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
         if not name.startswith("--") or name == "--" or name in OWN_OPTIONS:
             own.append(word)
             continue
-        if not equals:
-            if not words or words[0].startswith("--"):
-                parser.error(f"{name} needs a value")
-            value = words.pop(0)
-        settings.append((name[2:], value))
+        if equals:
+            settings.append((name[2:], value))
+        else:
+            missing = not words or words[0].startswith("--")
+            settings.append((name[2:], None if missing else words.pop(0)))
     return own, settings
 
 
-def _recipe(
-    arguments: argparse.Namespace, settings: list[tuple[str, str]]
-) -> tuple[Recipe, str, bool]:
+def _recipe(arguments: argparse.Namespace, settings: Settings) -> tuple[Recipe, str, bool]:
+    from ..tasks.registry import TASKS, check_options, task_options
+
     resume = arguments.resume is not None
     if isinstance(arguments.resume, str):
         arguments.out = Path(arguments.resume)
     if arguments.recipe is None:
         if not resume or arguments.out is None:
+            # A misspelled option is the likelier mistake.
+            override({}, settings, OWN_OPTIONS)
             raise InputError(
                 f"name a recipe ({', '.join(recipe_names())}), a TOML file, or --resume RUN"
             )
         from .run import read_run
 
+        if arguments.out.is_file():
+            raise InputError(f"--resume: {arguments.out}: is a file; name the folder of a run")
         plain = _without_none(read_run(arguments.out)["recipe"])
         name = arguments.out.name
     else:
@@ -146,11 +165,16 @@ def _recipe(
         name = Path(arguments.recipe).stem
     if arguments.quantize:
         settings = [*settings, ("training.quantize", "true")]
-    return (
-        make_recipe(override(plain, settings), arguments.recipe or str(arguments.out)),
-        name,
-        resume,
-    )
+    where = arguments.recipe or str(arguments.out)
+    task = plain.get("task")
+    task_name = task.get("name") if isinstance(task, dict) else None
+    known = task_options(task_name) if task_name in TASKS else {}
+    options = [*sorted(OWN_OPTIONS), *(f"--task.options.{name}" for name in known)]
+    recipe = make_recipe(override(plain, settings, options), where)
+    check_options(recipe.task.name, recipe.task.options)
+    if arguments.start is not None:
+        check_kind(arguments.start, MODEL)
+    return recipe, name, resume
 
 
 def _without_none(value: Any) -> Any:
@@ -161,10 +185,12 @@ def _without_none(value: Any) -> Any:
 
 def _train(
     arguments: argparse.Namespace,
-    settings: list[tuple[str, str]],
+    settings: Settings,
     output: Output,
     lost: list[str],
 ) -> int:
+    if arguments.list:
+        return _list(output)
     # torch takes seconds to import: mistakes in a recipe are told before.
     recipe, name, resume = _recipe(arguments, settings)
     if arguments.show:
@@ -280,11 +306,26 @@ def _simulator() -> Any:
 
 
 def _show(recipe: Recipe, output: Output) -> int:
-    import json
+    from .show import as_toml, complete
 
-    plain = _without_none(recipe.plain())
-    output.line(json.dumps(plain, indent=2))
-    output.result(plain)
+    if not output.as_json:
+        # Past the console, which would break lines where the terminal ends.
+        sys.stdout.write(as_toml(recipe))
+    output.result(_without_none(complete(recipe)))
+    return EXIT_OK
+
+
+def _list(output: Output) -> int:
+    from .show import listed
+
+    rows = listed()
+    columns = ("recipe", "layers", "data")
+    widths = {name: max(len(row[name]) for row in rows) for name in columns}
+    for row in rows:
+        cells = [row[name].ljust(widths[name]) for name in columns]
+        output.line("  ".join([*cells, row["description"]]))
+    output.line("srnn-train RECIPE --show prints all settings of one; docs/TASKS.md tells of data")
+    output.result({"recipes": rows})
     return EXIT_OK
 
 

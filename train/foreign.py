@@ -20,6 +20,7 @@ from ..export.checkpoint import (
     expected_weights,
 )
 from ..export.errors import InputError
+from ..export.suggest import check_known
 from .network import SRNN
 
 
@@ -68,8 +69,7 @@ def from_foreign_weights(
     """
     expected = expected_weights(config)
     for name in mapping:
-        if name not in expected:
-            raise InputError(f"mapping: the network has no {name}; it has {', '.join(expected)}")
+        check_known("weight of the network", name, expected, "mapping")
     found: dict[str, npt.NDArray[np.float32]] = {}
     for name, shape in expected.items():
         if name in mapping:
@@ -108,11 +108,7 @@ def _summed(
 ) -> npt.NDArray[np.float32]:
     total = np.zeros(shape, dtype=np.float32)
     for source in sources:
-        if source not in weights:
-            raise InputError(
-                f"mapping: {name} takes {source!r}, which the weights do not have; they have "
-                f"{', '.join(map(str, weights))}"
-            )
+        check_known("weight", source, map(str, weights), f"mapping: {name}")
         value = weights[source]
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().float().numpy()

@@ -20,6 +20,7 @@ from ..export.checkpoint import (
 )
 from ..export.config import DELAYS, RECURRENT_WEIGHT
 from ..export.errors import InputError
+from ..export.suggest import check_known
 from .dense import DenseLayer
 from .described import described
 from .inputs import checked_inputs, checked_lengths
@@ -86,8 +87,7 @@ class SRNN(nn.Module):
 
     def __init__(self, config: ModelConfig, engine: str = "events") -> None:
         super().__init__()
-        if engine not in ENGINES:
-            raise InputError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
+        check_known("engine", engine, ENGINES)
         self.config = config
         self.engine = _usable(engine)
         self.grid: OnGrid | None = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ else:
 
 from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
 from ..export.errors import InputError
+from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
-from ..export.plain import build, join, suggest
+from ..export.plain import build
+from ..export.suggest import check_known, unknown
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
@@ -44,7 +46,15 @@ GRADIENT_MAX = 1e18
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """Which data: a task's name and its options (see ``srnn.tasks``)."""
+    """Which data.
+
+    Parameters
+    ----------
+    name
+        Name of the task (docs/TASKS.md).
+    options
+        Options of the task, by name.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -61,10 +71,20 @@ class DataInMemory(TaskConfig):
 class ModelRecipe:
     """The network without the sizes that the task determines.
 
-    A last layer without ``size`` gets one neuron per class. ``baseline`` puts a network that does
-    not spike in the place of the layers, of the same sizes, for comparison: ``relu``, the paper's
-    control, the same neurons with graded activations; ``rnn``, ``gru`` or ``lstm``, torch's layers
-    below a linear readout (``train/dense.py``).
+    Parameters
+    ----------
+    layers
+        Layers from the input up. Settings of each are those of ``LayerConfig``; a last layer
+        without ``size`` gets one neuron per class.
+    readout
+        How answers are read: membrane, mean_softmax, spike_count, last_membrane.
+    surrogate
+        Surrogate gradient of the spikes.
+    baseline
+        Network to train in the place of the layers: none, relu, rnn, gru, lstm. It does not spike
+        and has the same sizes. ``relu`` is the paper's control, the same neurons with graded
+        activations; ``rnn``, ``gru`` and ``lstm`` are torch's layers below a linear readout
+        (``train/dense.py``).
     """
 
     layers: tuple[dict[str, Any], ...]
@@ -73,8 +93,17 @@ class ModelRecipe:
     baseline: str = "none"
 
     def __post_init__(self) -> None:
-        if self.baseline not in BASELINES:
-            raise InputError(f"baseline: {self.baseline!r}{suggest(self.baseline, BASELINES)}")
+        check_known("baseline", self.baseline, BASELINES, "model")
+
+    def check(self) -> None:
+        """Refuse what no task can make right, so that it is found before data is loaded.
+
+        Raises
+        ------
+        InputError
+            As ``resolve``, but for the number of classes.
+        """
+        self.resolve(1, self.layers[-1].get("size", 1) if self.layers else 1, 0)
 
     def resolve(self, input_size: int, classes: int, skip_steps: int) -> ModelConfig:
         """Return the full config for a task.
@@ -145,19 +174,58 @@ def _relu(index: int, layer: LayerConfig) -> LayerConfig:
 class TrainingConfig:
     """How to train.
 
-    ``tau_rate``: learning rate of the time constants relative to ``learning_rate`` (on the raw
-    scale of ``train/time_constants.py``). ``schedule``: ``constant``; ``step``, times
-    ``schedule_factor`` every ``schedule_epochs``; ``cosine`` or ``linear`` to zero over all epochs.
-    ``clip_gradient``: largest norm of the whole gradient, 0 for none. ``largest_gradient``: norm,
-    after clipping, above which training stops. ``truncate_steps``: backward
-    and optimizer step every so many time steps, 0 for whole sequences. ``labelled_only``: leave
-    unlabelled steps out of the loss. ``bundle_samples``: validation samples that go into
-    ``model.pt`` with the model's answers. ``threads``: CPU threads of a process, 0 for torch's
-    choice or, of several processes, an equal part of the cores. ``engine``: one of ``ENGINES``, how
-    layers run through time. ``quantize``: train on the chip's grid (``train/integer.py``), as
-    ``[quantization]`` says. ``rate_weight`` times the mean squared deviation of the neurons' firing
-    rates from ``target_rate`` (0 for none), and of what of them is above ``largest_rate``, is added
-    to the loss; rates are spikes per step, averaged over a batch.
+    Parameters
+    ----------
+    epochs
+        Passes over the training data.
+    batch_size
+        Sequences per step of the optimizer.
+    learning_rate
+        Learning rate at the start.
+    tau_rate
+        Learning rate of the time constants relative to learning_rate. It is on the raw scale of
+        ``train/time_constants.py``.
+    optimizer
+        One of adam, adamw, adamax.
+    weight_decay
+        Weight decay of the optimizer.
+    schedule
+        Course of the learning rate: constant, step, cosine, linear. ``step`` multiplies it by
+        ``schedule_factor`` every ``schedule_epochs``; ``cosine`` and ``linear`` fall to zero over
+        all epochs.
+    schedule_epochs
+        Epochs between the changes of the schedule step.
+    schedule_factor
+        Factor of each change of the schedule step.
+    clip_gradient
+        Largest norm of the whole gradient; 0: not clipped.
+    largest_gradient
+        Norm of the gradient, after clipping, above which training stops.
+    truncate_steps
+        Backward pass and optimizer step every so many time steps; 0: at the end.
+    labelled_only
+        Leave unlabelled steps out of the loss.
+    bundle_samples
+        Validation samples that go into model.pt with the model's answers.
+    seed
+        Seed of the initial weights and of the order of the training data.
+    threads
+        CPU threads of a process; 0: torch's choice. Of several processes each then has an equal
+        part of the cores.
+    device
+        Device of torch: cpu, cuda, cuda:1.
+    engine
+        How layers run through time: events (compiled), loop (plain PyTorch).
+    quantize
+        Train on the chip's integers (``train/integer.py``), as [quantization] says.
+    rate_weight
+        Weight of the firing rates in the loss; 0: none. It multiplies the mean squared deviation
+        of the neurons' rates, averaged over a batch, from ``target_rate``, and of what of them is
+        above ``largest_rate``.
+    target_rate
+        Firing rate to approach, spikes per step; 0: none.
+    largest_rate
+        Firing rate above which rate_weight counts, spikes per step.
     """
 
     epochs: int = 50
@@ -214,12 +282,9 @@ class TrainingConfig:
             )
         if self.seed > SEED_MAX:
             raise InputError(f"seed: {self.seed} is above {SEED_MAX}")
-        if self.optimizer not in OPTIMIZERS:
-            raise InputError(f"optimizer: {self.optimizer!r}{suggest(self.optimizer, OPTIMIZERS)}")
-        if self.engine not in ENGINES:
-            raise InputError(f"engine: {self.engine!r}{suggest(self.engine, ENGINES)}")
-        if self.schedule not in SCHEDULES:
-            raise InputError(f"schedule: {self.schedule!r}{suggest(self.schedule, SCHEDULES)}")
+        check_known("optimizer", self.optimizer, OPTIMIZERS)
+        check_known("engine", self.engine, ENGINES)
+        check_known("schedule", self.schedule, SCHEDULES)
         if self.rate_weight and self.truncate_steps:
             raise InputError(
                 f"rate_weight: firing rates are those of whole sequences; set truncate_steps "
@@ -243,7 +308,21 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment."""
+    """One experiment.
+
+    Parameters
+    ----------
+    task
+        Which data.
+    model
+        The network.
+    training
+        How to train.
+    quantization
+        How weights become integers, in training with quantize and in srnn-export.
+    description
+        What the recipe is, in one line.
+    """
 
     task: TaskConfig
     model: ModelRecipe
@@ -270,15 +349,18 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
     InputError
         No such recipe or file, or not TOML.
     """
+    path = Path(name_or_path)
+    names = recipe_names()
+    if name_or_path not in names and path.exists():
+        check_kind(path, RECIPE)
     if name_or_path.endswith(".toml") or "/" in name_or_path:
-        path = Path(name_or_path)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise InputError(f"{path}: not a text file in UTF-8") from None
-    elif name_or_path in (names := recipe_names()):
+    elif name_or_path in names:
         text = (
             resources.files("srnn.train.recipes")
             .joinpath(f"{name_or_path}.toml")
@@ -286,99 +368,13 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
         )
     else:
         raise InputError(
-            f"recipe {name_or_path!r}: no such recipe{suggest(name_or_path, names)}; "
-            "a file of your own is given by its path, my.toml"
+            f"{unknown('recipe', name_or_path, names)}; a file of your own is given by its path, "
+            "my.toml"
         )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name_or_path}: not TOML: {error}") from None
-
-
-def override(plain: dict[str, Any], assignments: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Return the plain recipe with settings replaced, as ``("training.epochs", "5")``.
-
-    A path may be written in full (``model.layers.0.size``, ``task.options.window``), or short:
-    ``epochs`` for a field of ``[training]``, ``layers.0.size`` or ``readout`` for the model's.
-    Values are TOML literals; anything else is text.
-
-    Raises
-    ------
-    InputError
-        A path that does not exist, with a suggestion; a layer that does not exist.
-    """
-    result = _copy(plain)
-    for path, text in assignments:
-        parts = _full_path(path, result)
-        target: Any = result
-        for index, part in enumerate(parts[:-1]):
-            if isinstance(target, list):
-                if not part.isdecimal() or int(part) >= len(target):
-                    raise InputError(
-                        f"--{path}: there are {len(target)} entries in {'.'.join(parts[:index])}, "
-                        f"0 to {len(target) - 1}"
-                    )
-                target = target[int(part)]
-            elif isinstance(target, dict):
-                target = target.setdefault(part, _default(parts[: index + 1]))
-            else:
-                break
-        if isinstance(target, list):
-            raise InputError(f"--{path}: name a setting of the layer, such as {path}.size")
-        if not isinstance(target, dict):
-            raise InputError(f"--{path}: no such setting; what it is part of is {target!r}")
-        target[parts[-1]] = _literal(text)
-    return result
-
-
-def _default(parts: Sequence[str]) -> dict[str, Any]:
-    """Return the settings that a table holds which a recipe leaves out, so that one can change."""
-    if len(parts) == 4 and parts[1] == "layers":
-        for setting in fields(LayerConfig):
-            if setting.name == parts[3] and setting.default_factory is not MISSING:
-                return asdict(setting.default_factory())
-    return {}
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copy(entry) for key, entry in value.items()}
-    return [_copy(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _literal(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _full_path(path: str, plain: Mapping[str, Any]) -> list[str]:
-    parts = path.replace("-", "_").split(".")
-    training = {f.name for f in fields(TrainingConfig)}
-    model = {f.name for f in fields(ModelRecipe)}
-    if parts[0] in training and len(parts) == 1:
-        return ["training", *parts]
-    if parts[0] in model:
-        parts = ["model", *parts]
-    grid = {f.name for f in fields(Quantization)}
-    known = {
-        "training": training,
-        "model": model,
-        "task": {"name", "options"},
-        "quantization": grid,
-    }
-    if len(parts) > 1 and parts[0] in known and parts[1] in known[parts[0]]:
-        if parts[:2] == ["model", "layers"] and len(parts) > 3:
-            layer_fields = {f.name for f in fields(LayerConfig)}
-            if parts[3] not in layer_fields:
-                raise InputError(f"--{path}: no such setting{suggest(parts[3], layer_fields)}")
-        return parts
-    stack = plain.get("model")
-    layers = len(stack.get("layers", ())) if isinstance(stack, dict) else 0
-    every = training | {join(table, name) for table, names in known.items() for name in names}
-    every |= {f"layers.{i}.{f.name}" for i in range(layers) for f in fields(LayerConfig)}
-    raise InputError(f"--{path}: no such setting{suggest('.'.join(parts), every)}")
 
 
 def make_recipe(
@@ -407,7 +403,9 @@ def make_recipe(
     if data is not None:
         plain = {**plain, "task": _in_memory(data, plain.get("task", {}))}
     try:
-        return build(Recipe, plain)
+        recipe = build(Recipe, plain)
+        recipe.model.check()
+        return recipe
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

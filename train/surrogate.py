@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ..export.checkpoint import SurrogateConfig
-from ..export.errors import InputError
 
 
 class Surrogate(Protocol):
@@ -126,30 +125,10 @@ SURROGATES: dict[str, type[Any]] = {
 
 
 def make_surrogate(config: SurrogateConfig) -> Surrogate:
-    """Build the surrogate that a config names.
-
-    Raises
-    ------
-    InputError
-        An unknown name, a parameter that this surrogate does not have, or one that is not positive.
-    """
-    if config.name not in SURROGATES:
-        raise InputError(f"surrogate: {config.name!r} is not one of {', '.join(SURROGATES)}")
+    """Build the surrogate that a config names."""
     kind = SURROGATES[config.name]
-    known = {field.name for field in fields(kind)}
-    given = {
-        field.name: getattr(config, field.name)
-        for field in fields(config)
-        if field.name != "name" and getattr(config, field.name) is not None
-    }
-    for name, value in given.items():
-        if name not in known:
-            raise InputError(
-                f"surrogate {config.name}: has no {name}; it has {', '.join(sorted(known))}"
-            )
-        if not value > 0:
-            raise InputError(f"surrogate {config.name}: {name} {value} is not above 0")
-    return kind(**given)
+    given = {f.name: getattr(config, f.name) for f in fields(kind)}
+    return kind(**{name: value for name, value in given.items() if value is not None})
 
 
 class _Spike(torch.autograd.Function):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...export.errors import InputError
+from ...export.suggest import check_known
 
 CHIP_GENERATIONS = ("N3B2", "N3B3", "N3C1", "N3D1")
 """The Loihi 2 chips of ``lava.utils.loihi.ChipGeneration``."""
@@ -53,11 +54,7 @@ class BoardOptions:
             )
         if self.host_binary is not None and self.ethernet_host is None:
             raise InputError("--host-binary: needs --ethernet-host ADDRESS, the host that has it")
-        if self.chip_generation not in CHIP_GENERATIONS:
-            raise InputError(
-                f"--chip-generation: {self.chip_generation!r} is not one of "
-                f"{', '.join(CHIP_GENERATIONS)}"
-            )
+        check_known("chip generation", self.chip_generation, CHIP_GENERATIONS, "--chip-generation")
         if min(self.input_lag, self.output_lag) < 0:
             raise InputError("--adapter-lags: a lag is negative; give 0 or more")
         if self.measured_steps < 0:

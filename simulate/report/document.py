@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...export.errors import InputError
+from ...export.suggest import check_known
 from ..figures.series import Series
 from .values import FORMATS, Value
 
@@ -178,8 +179,7 @@ def _check_id(name: str) -> None:
 
 
 def _check_format(where: str, name: str) -> None:
-    if name not in FORMATS:
-        raise InputError(f"report: {where}: format {name!r} is not one of {', '.join(FORMATS)}")
+    check_known("format", name, FORMATS, f"report: {where}")
 
 
 def _check_value(where: str, value: Value) -> None:

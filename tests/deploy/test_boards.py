@@ -92,14 +92,18 @@ chips = { value = 1 }
         ("{ value = 8 }", "{ value = true }", ["neurons_per_core.value", "True", "whole number"]),
         ("{ value = 8 }", "8", ["chips.c.limits.neurons_per_core", "8", "not a table"]),
         ("{ value = 8 }", '{ source = "x" }', ["chips.c", "neurons_per_core", "has no value"]),
-        ("neurons_per_core", "neurons_per_cor", ["neurons_per_cor:", "did you mean"]),
+        (
+            "neurons_per_core",
+            "neurons_per_cor",
+            ["unknown setting 'neurons_per_cor'", "did you mean"],
+        ),
         ('title = "c"', 'title = "c"\nnative_neurons = ["CUBE"]', ["native_neurons.0", "'CUBA'"]),
         ('title = "c"\n', "", ["chips.c.title", "is missing"]),
         ('chip = "c"', 'chip = "loihi3"', ["boards.b.chip", "loihi3", "loihi"]),
         ("chips = { value = 1 }", "chips = { value = 0 }", ["boards.b", "chips.value"]),
-        ("[boards.b]", "[board.b]", ["board: no such table", "'boards'"]),
+        ("[boards.b]", "[board.b]", ["unknown table 'board'", "'boards'"]),
         ('[boards.b]\ntitle = "b"\nchip = "c"\nchips = { value = 1 }\n', "", ["no board"]),
-        ("[chips.c]", "targets = { x = 3 }\n[chips.c]", ["targets.x", "no board 3"]),
+        ("[chips.c]", "targets = { x = 3 }\n[chips.c]", ["targets.x", "unknown board 3"]),
         ("[chips.c]", "boards = 3\n[chips.c]", ["is not TOML"]),
         (
             "[boards.b]",
@@ -132,7 +136,7 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
         read_boards(path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match=r"none\.toml: no such file"):
         read_boards(tmp_path / "none.toml")
 
 

@@ -149,9 +149,12 @@ def test_files_of_other_programs(
         path.write_bytes(b"PK\x05\x06" + bytes(18))
     line = refused(path, capsys)
     if how == "state":
-        assert "not an srnn model; for weights of other code see" in line
+        assert (
+            "is a state_dict, weights without a network, not a trained model; srnn.train.from"
+            in line
+        )
     if how == "torch":
-        assert "holds Python objects instead of plain values and tensors" in line
+        assert "is a pickled Python object (" in line
 
 
 def weight(content: dict[str, Any], name: str, index: int, value: float) -> None:
@@ -209,11 +212,11 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "threshold": (lambda c: weight(c, "layers.0.threshold", 0, -1), "threshold[0] is -1"),
     "neuron": (
         lambda c: c["config"]["layers"][0].update(neuron="izhikevich"),
-        "config.layers.0: layer: neuron 'izhikevich' is not one of",
+        "config.layers.0: layer: unknown neuron 'izhikevich' (known: alif",
     ),
     "setting": (
         lambda c: c["config"]["layers"][0].update(refractory=3),
-        "config.layers.0.refractory: no such setting",
+        "config.layers.0: unknown setting 'refractory'",
     ),
     "type": (
         lambda c: c["config"].update(input_size="six"),
@@ -252,7 +255,10 @@ CHANGES: dict[str, tuple[Any, str]] = {
         lambda c: c["samples"].update(lengths=torch.tensor([1, 2, 3, 12])),
         "samples: lengths 1..12 outside 0..11",
     ),
-    "unknown": (lambda c: c["samples"].update(more=torch.zeros(1)), "samples: more is not known"),
+    "unknown": (
+        lambda c: c["samples"].update(more=torch.zeros(1)),
+        "samples: unknown entry 'more' (known: inputs",
+    ),
 }
 
 
@@ -267,7 +273,7 @@ def test_wrong_entries(file: Path, kind: str, capsys: pytest.CaptureFixture[str]
 
 def test_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such file" in refused(tmp_path / "none.pt", capsys)
-    assert "no such file" in refused(tmp_path, capsys)
+    assert "is a folder, not a trained model" in refused(tmp_path, capsys)
 
 
 def test_tensors_that_want_a_gradient_are_read(file: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_network_fits_together(layers, settings_, match):
 
 
 def test_readouts_are_known():
-    with pytest.raises(InputError, match="readout: 'best' is not one of membrane, mean_softmax"):
+    with pytest.raises(InputError, match=r"unknown readout 'best' \(known: membrane, mean_softmax"):
         Readout("best")
     with pytest.raises(InputError, match="readout: skip_steps -1 is negative"):
         Readout(skip_steps=-1)

@@ -198,7 +198,7 @@ def test_what_lava_dl_cannot_run_it_must_refuse(tmp_path, seed):
 def test_read_net_needs_a_file(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_net(tmp_path / "none.net")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="is a folder, not a network of integers"):
         read_net(tmp_path)
 
 

@@ -166,7 +166,7 @@ READOUTS = [
     ("[" * 100_000, "is not JSON"),
     ("[]", "is not an object"),
     ("{}", "entries none, needs kind, skip_steps and classes"),
-    ({"kind": "best", "skip_steps": 0, "classes": []}, "'best' is not one of"),
+    ({"kind": "best", "skip_steps": 0, "classes": []}, "unknown readout 'best'"),
     ({"kind": "membrane", "skip_steps": True, "classes": []}, "skip_steps True is not an integer"),
     ({"kind": "membrane", "skip_steps": -1, "classes": []}, "skip_steps -1 is negative"),
     ({"kind": "membrane", "skip_steps": 0, "classes": ["a"]}, "1 class names for 3 output neurons"),

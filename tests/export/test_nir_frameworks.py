@@ -271,7 +271,7 @@ def test_sinabs_networks_spike_as_ours(tau: float, inputs: np.ndarray, tmp_path:
     assert (other != theirs[0]).sum() > 20
     assert f"({1 - 1 / tau:.4g} for the shortest" in remarks[0]
     assert f"({np.exp(-1 / tau):.4g}): --decay exp" in remarks[0]
-    with pytest.raises(InputError, match="'linear' is not one of euler, exp"):
+    with pytest.raises(InputError, match=r"unknown decay 'linear' \(known: euler, exp"):
         import_nir(path, dt=1.0, decay="linear")
 
 

@@ -146,7 +146,7 @@ def test_every_neuron_parameter_is_named(tmp_path: Path) -> None:
         "n1 (LIF): tau of neurons 0, 1, 2, 3 is 0.0005 s, below dt 0.001 s",
         "n3 (LIF): tau of neurons 0, 1, 2, 3 is 9 s, a decay factor of 0.999889",
         "n5 (CubaLIF): a bias passes the filter",
-        "n7 (LIF): metadata reset 'none' is not one of zero, subtract",
+        "n7 (LIF): metadata: unknown reset 'none' (known: zero, subtract",
         "n7 (LIF): v_threshold of neurons 0, 1, 2, 3 is below v_reset",
     ):
         assert part in line
@@ -206,7 +206,7 @@ def test_dt_is_never_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ("[]", "not a table of readout"),
         ('{"task": 3}', "task of a wrong type"),
         ('{"skip_steps": true}', "skip_steps of a wrong type"),
-        ('{"readout": "vote"}', "'vote' is not one of"),
+        ('{"readout": "vote"}', "unknown readout 'vote'"),
         ('{"task": {"classes": ["a"]}}', "are not 4 names"),
         ('{"colour": "red"}', "not a table of readout"),
     ],

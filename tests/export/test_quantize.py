@@ -404,7 +404,7 @@ def test_silent_and_restless_neurons_are_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"scale": "network"}, "'network' is not one of neuron, layer"),
+        ({"scale": "network"}, "unknown scale 'network' .known: neuron, layer"),
         ({"headroom": 0.0}, "headroom 0.0 is outside"),
         ({"headroom": 1.5}, "headroom 1.5 is outside"),
         ({"headroom": math.nan}, "headroom nan is outside"),

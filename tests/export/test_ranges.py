@@ -55,7 +55,7 @@ def test_ranges_are_those_of_the_trace(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"samples": "three"}, "samples: 'three' is not a whole number"),
-        ({"more": 1}, "no such setting"),
+        ({"more": 1}, "unknown setting"),
         ({"layers": []}, "belongs to other layers or states"),
     ],
 )

@@ -66,22 +66,30 @@ def test_users_add_their_own(tmp_path: Path) -> None:
     assert found.find("ours").verified
     assert found.find("loihi1").title == "Loihi, ours"
     assert len(found.references) == len(read_energy_models().references)
-    with pytest.raises(InputError, match=r"no energy model 'our'; did you mean 'ours'\?"):
+    with pytest.raises(InputError, match=r"unknown energy model 'our'; did you mean 'ours'\?"):
         found.find("our")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("synaptic_acs", "synaptic_ac", "synaptic_ac: no such kind of operation; did you mean"),
+        (
+            "synaptic_acs",
+            "synaptic_ac",
+            "unknown kind of operation 'synaptic_ac'; did you mean",
+        ),
         ('"our laboratory"', '" "', "source: is empty; name the source"),
         ("value = 2e-12", "value = 9e-12", "outside its range"),
         ("low = 1e-12", "low = -1e-12", "a cost is not negative"),
         ("value = 2e-12", "value = nan", "is not a finite number"),
-        ('runs = "events"', 'runs = "spikes"', "is not one of any, events, dense"),
+        (
+            'runs = "events"',
+            'runs = "spikes"',
+            "runs: unknown value 'spikes' .known: any, events, dense",
+        ),
         ('excludes = "the rest"', 'excludes = ""', "excludes: is empty"),
-        ("technology", "tech", "models.ours.tech: no such setting"),
-        ("[models.ours]", "[model.ours]", "model: no such table; did you mean 'models'"),
+        ("technology", "tech", "models.ours: unknown setting 'tech'"),
+        ("[models.ours]", "[model.ours]", "unknown table 'model'; did you mean 'models'"),
         ("[models.ours]", "[models.ours", "is not TOML"),
     ],
 )

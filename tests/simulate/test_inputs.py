@@ -51,7 +51,7 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"1", "not one of [.]npz"),
+        ("a.txt", b"1", "unknown ending '.txt' .known: [.]npz"),
         ("a.npy", b"\x93NUMPY", "cannot be read"),
         ("a.npy", b"", "cannot be read"),
         ("a.npz", b"PK\x03\x04 and no more", "cannot be read"),

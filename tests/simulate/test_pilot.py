@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from srnn.export.errors import InputError
-from srnn.simulate.energy import Range, read_energy_models
+from srnn.simulate.cli import main
+from srnn.simulate.energy import Cost, Range, read_energy_models
 from srnn.simulate.estimates import Option, compare_energy
 from srnn.simulate.operations import Operations
-from srnn.simulate.pilot import pilot_report, read_pilot
+from srnn.simulate.pilot import Measurement, Pilot, pilot_report, read_pilot
+from srnn.simulate.pilot_example import EXAMPLE, example_text
 
 PILOT = """\
 inferences_per_day = 86400
@@ -83,7 +87,7 @@ def test_without_a_battery(tmp_path: Path) -> None:
         ("inferences_per_day = 86400", "", "inferences_per_day: is missing"),
         ("inferences_per_day = 86400", "inferences_per_day = 0", "0.* is not positive"),
         ("sensors = 1000", "sensors = 0", "sensors: 0 is below 1"),
-        ("sensors = 1000", "sensor = 1", r"sensor: no such setting; did you mean 'sensors'\?"),
+        ("sensors = 1000", "sensor = 1", r"unknown setting 'sensor'; did you mean 'sensors'\?"),
         ("hours_per_day = 12", "hours_per_day = 25", "outside 0..24"),
         ("electricity_price = 0.25", "electricity_price = -1", "is negative"),
         ("battery_watt_hours = 2.4", "battery_watt_hours = 0", "is not positive"),
@@ -108,5 +112,34 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not UTF-8"):
         read_pilot(tmp_path / "pilot.toml")
     pilot = read_pilot(write(tmp_path, PILOT.replace("loihi1", "loihi")))
-    with pytest.raises(InputError, match=r"no such energy model; did you mean 'loihi1'\?"):
+    with pytest.raises(InputError, match=r"unknown energy model 'loihi'; did you mean 'loihi1'\?"):
         pilot_report(pilot, REPORT)
+
+
+def test_the_example_is_a_pilot_with_every_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--pilot-example"])
+    assert raised.value.code == 0
+    text = capsys.readouterr().out
+    assert text == example_text()
+    pilot = read_pilot(write(tmp_path, text))
+    assert pilot == EXAMPLE
+    assert pilot_report(pilot, REPORT).options
+    lines = text.splitlines()
+    for name in (f.name for kind in (Pilot, Measurement, Cost) for f in fields(kind)):
+        assert f"{name} = " in text or f"[{name}" in text
+    for place, line in enumerate(lines):
+        if line and not line.startswith("#"):
+            assert lines[place - 1].startswith("# ")
+
+
+def test_idle_power_of_a_model_that_is_not_there_is_found_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, PILOT.replace("loihi1", "loihi"))
+    assert main([str(ROOT / "zoo" / "digits.net"), "--pilot", str(file)]) == 2
+    shown = capsys.readouterr()
+    assert "idle_watts: unknown energy model 'loihi'; did you mean 'loihi1'?" in shown.err
+    assert shown.out == ""

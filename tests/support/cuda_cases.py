@@ -286,7 +286,7 @@ def mistakes_are_named(device: str) -> None:
     case = on(draw("alif", 0, **SMALL).to(torch.float32), device)
     wide = torch.zeros(MAX_WIDTH + 1, device=device)
     cases: list[tuple[str, dict[str, Any]]] = [
-        ("'glif' is not one of alif", {"neuron": "glif"}),
+        ("unknown neuron 'glif'; did you mean", {"neuron": "glif"}),
         ("has 4 coefficients, given 3", {"coefficients": case.coefficients[1:]}),
         ("has 3 states, given 2", {"state": case.state[1:]}),
         (r"weight is \(6, 9\), not \(6, 8\)", {"inputs": case.inputs[:, :, 1:]}),

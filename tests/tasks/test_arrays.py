@@ -137,10 +137,10 @@ def test_streaming_labels(tmp_path: Path) -> None:
     [
         ({"train": "absent.npz"}, "absent.npz: no such file in"),
         ({"train": ""}, "names no file"),
-        ({"encoding": "levels"}, "'levels' is not one of none, level_crossing"),
-        ({"threshold_unit": "mV"}, "'mV' is not one of std, signal"),
+        ({"encoding": "levels"}, "unknown encoding 'levels'; did you mean 'level_crossing'"),
+        ({"threshold_unit": "mV"}, "unknown threshold_unit 'mV' (known: std, signal"),
         ({"threshold": 0.0}, "threshold: 0.0 is not above 0"),
-        ({"labels": "frame"}, "'frame' is not one of auto, sample, step"),
+        ({"labels": "frame"}, "unknown labels 'frame' (known: auto, sample, step"),
         ({"labels": "step"}, "a label for each sample"),
         ({"test_fraction": 0.0}, "no test file and test_fraction 0"),
         ({"validation_fraction": 0.9}, "a.npz: fractions:"),

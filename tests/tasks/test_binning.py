@@ -96,7 +96,7 @@ def test_spikes_that_cannot_be(times: list, units: list, said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kind": "evn"}, "'evn' is not one of even, published"),
+        ({"kind": "evn"}, "unknown binning 'evn'; did you mean 'even'"),
         ({"dt": 0.0}, "dt: 0.0"),
         ({"dt": float("inf")}, "dt: inf"),
         ({"steps": 0}, "is below 1"),

@@ -172,7 +172,9 @@ def test_damaged_bytes_are_refused_or_do_not_matter(tmp_path: Path) -> None:
 
 def test_options_that_cannot_be(tmp_path: Path) -> None:
     folder = write_shd(tmp_path)
-    assert "'officail' is not one of even, published" in refused(folder, binning="officail")
+    assert "unknown binning 'officail' (known: even, published" in refused(
+        folder, binning="officail"
+    )
     assert "limit: 0" in refused(folder, limit=0)
     assert "dt: -1.0" in refused(folder, dt=-1.0)
     assert "5 of 4 groups" in refused(folder, validation_speakers=5)

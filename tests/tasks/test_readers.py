@@ -210,11 +210,11 @@ def test_unfit_ts(tmp_path: Path, content: str, said: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"ending '\.wav' is not one of \.npz"):
+    with pytest.raises(DataError, match=r"unknown ending '\.wav' \(known: \.npz"):
         read_recordings(tmp_path / "a.wav")
     with pytest.raises(DataError, match="no such file"):
         read_recordings(tmp_path / "a.npz")
-    with pytest.raises(DataError, match="'both' is not one of auto, sample, step"):
+    with pytest.raises(DataError, match=r"unknown labels 'both' \(known: auto, sample, step"):
         read_recordings(tmp_path / "a.npz", "both")
     path = write(tmp_path / "r.npz", RAGGED)
     with pytest.raises(DataError, match="a label for each sample"):

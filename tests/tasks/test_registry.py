@@ -31,8 +31,8 @@ def test_every_task_documents_its_options() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("smnits", {}, "no task 'smnits'; did you mean 'smnist'?"),
-        ("digits", {"windw": 1}, "digits.windw: no such setting; did you mean 'window'?"),
+        ("smnits", {}, "unknown task 'smnits'; did you mean 'smnist'?"),
+        ("digits", {"windw": 1}, "digits: unknown setting 'windw'; did you mean 'window'?"),
         ("digits", {"window": "8"}, "digits.window: '8' is not a whole number"),
         ("digits", {"window": 1.0}, "is not a whole number"),
         ("digits", {"window": True}, "is not a whole number"),

@@ -125,7 +125,7 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
     assert "--download" in refused(tmp_path)
     clips = make_clips(takes=6, digits=2)
     path = write_packed(tmp_path, clips)
-    assert "speaker 'ann' is not one of anna, bert, cleo" in refused(tmp_path, speaker_out="ann")
+    assert "unknown speaker 'ann'; did you mean 'anna'" in refused(tmp_path, speaker_out="ann")
     assert "anna is the test speaker" in refused(
         tmp_path, speaker_out="anna", validation_speaker="anna"
     )

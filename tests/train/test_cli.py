@@ -74,24 +74,24 @@ def test_show_prints_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     shown = json.loads(capsys.readouterr().out)
     assert shown["training"]["epochs"] == 7
     assert shown["model"]["layers"][0]["neuron"] == "lif"
-    assert main(["digits", "--show"]) == 0
-    assert json.loads(capsys.readouterr().out)["task"]["name"] == "digits"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["digts"], "recipe 'digts': no such recipe; did you mean 'digits'?"),
+        (["digts"], "unknown recipe 'digts'; did you mean 'digits'?"),
         ([], "name a recipe ("),
         (["--resume"], "name a recipe ("),
         (["--resume", "nowhere"], "nowhere/checkpoint.pt: no such file, nothing to resume"),
-        (["digits", "--epoch", "3"], "--epoch: no such setting; did you mean 'epochs'?"),
+        (["digits", "--epoch", "3"], "unknown option '--epoch'; did you mean '--epochs'?"),
         (["digits", "--epochs", "many"], "training.epochs: 'many' is not a whole number"),
         (["digits", "--device", "abacus"], "training.device: 'abacus' is not usable here"),
-        (["digits", "--task.options.windw", "3"], "digits.windw: no such setting; did you mean"),
+        (["digits", "--task.options.windw", "3"], "digits: unknown setting 'windw'; did you"),
         (["digits", "--readout", "membrane"], "membrane does not fit task digits"),
         (["digits", "--layers.1.size", "9"], "model.layers.1.size: 9 output neurons for 10"),
         (["nowhere.toml"], "nowhere.toml: no such file"),
+        (["digits", "--epochs"], "--epochs: needs a value"),
+        (["digits", "--epochs", "--show"], "--epochs: needs a value"),
     ],
 )
 def test_mistakes_get_one_line_and_exit_code_2(
@@ -110,14 +110,12 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert not (tmp_path / "runs" / "digits" / "model.pt").exists()
 
 
-@pytest.mark.parametrize(
-    "words", [["digits", "--epochs"], ["digits", "--epochs", "--show"], ["digits", "more"]]
-)
-def test_words_that_make_no_sense(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
-        main(words)
+        main(["digits", "more"])
     assert raised.value.code == 2
-    assert "srnn-train: error:" in capsys.readouterr().err
+    said = "srnn-train: unrecognized arguments: more; see srnn-train --help\n"
+    assert capsys.readouterr().err == said
 
 
 def test_help_names_every_option_and_teaches(capsys: pytest.CaptureFixture[str]) -> None:

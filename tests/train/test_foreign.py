@@ -121,13 +121,13 @@ def test_names_are_mapped_summed_and_filled_in() -> None:
         (
             {},
             {"layers.0.wieght": "w"},
-            "the network has no layers.0.wieght; it has layers.0.weight",
+            "unknown weight of the network 'layers.0.wieght'; did you mean",
         ),
-        ({}, {"layers.0.weight": "x"}, "layers.0.weight takes 'x', which the weights do not have"),
+        ({}, {"layers.0.weight": "x"}, "layers.0.weight: unknown weight 'x' (known: w, r, b"),
         (
             {},
             {"layers.0.bias": ("b", "d")},
-            "takes 'd', which the weights do not have; they have w",
+            "layers.0.bias: unknown weight 'd' (known: w",
         ),
         ({"w": np.zeros((2, 3))}, {}, "mapping: w has shape (2, 3), layers.0.weight needs (3, 2)"),
         ({"t": [10.0, np.nan, 3.0]}, {}, "layers.0.tau_adp[1] is nan"),

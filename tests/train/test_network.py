@@ -136,7 +136,7 @@ def test_a_second_direction_takes_no_state() -> None:
         ({"layers": (layer("li", 2), layer("alif"))}, "layer 0: li does not spike"),
         ({"layers": (layer("alif", bidirectional=True),)}, "only a first layer that is not"),
         ({"layers": (layer("li", 2),), "readout": "spike_count"}, "a last layer that spikes"),
-        ({"layers": (layer("li", 2),), "readout": "sum"}, "'sum' is not one of membrane"),
+        ({"layers": (layer("li", 2),), "readout": "sum"}, "unknown readout 'sum' .known: membrane"),
         ({"layers": (layer("li", 2),), "skip_steps": -1}, "skip_steps -1 is negative"),
         ({"layers": (layer("li", 2),), "input_size": 0}, "input_size 0 is below 1"),
     ],
@@ -149,14 +149,14 @@ def test_networks_that_cannot_be(settings: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"neuron": "alf"}, "'alf' is not one of alif"),
+        ({"neuron": "alf"}, "unknown neuron 'alf'; did you mean 'alif'"),
         ({"size": 0}, "size 0 is below 1"),
         ({"neuron": "li", "recurrent": True}, "cannot be recurrent"),
         ({"threshold": -0.1}, "threshold -0.1"),
         ({"adaptation": float("nan")}, "adaptation nan"),
         ({"weight_gain": float("inf")}, "weight_gain inf"),
-        ({"weight_init": "orthogonal"}, "weight_init 'orthogonal' is not one of"),
-        ({"recurrent_init": "identity"}, "recurrent_init 'identity' is not one of"),
+        ({"weight_init": "orthogonal"}, "unknown weight_init 'orthogonal'"),
+        ({"recurrent_init": "identity"}, "unknown recurrent_init 'identity'"),
     ],
 )
 def test_layers_that_cannot_be(settings: dict[str, Any], said: str) -> None:

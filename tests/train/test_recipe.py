@@ -11,7 +11,8 @@ from srnn import tasks
 from srnn.export.checkpoint import LayerConfig
 from srnn.export.errors import InputError
 from srnn.train.network import SRNN
-from srnn.train.recipe import Recipe, make_recipe, override, read_plain, recipe_names
+from srnn.train.recipe import Recipe, make_recipe, read_plain, recipe_names
+from srnn.train.settings import override
 
 PLAIN: dict[str, Any] = {
     "task": {"name": "digits", "options": {"window": 8}},
@@ -121,18 +122,22 @@ def test_settings_in_long_and_short_form() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("epoch", "5", "--epoch: no such setting; did you mean 'epochs'?"),
-        ("training.learnin_rate", "5", "did you mean 'training.learning_rate'?"),
-        ("layers.0.sise", "5", "--layers.0.sise: no such setting; did you mean 'size'?"),
-        ("model.reedout", "5", "did you mean 'model.readout'?"),
-        ("epochs.more", "5", "--epochs.more: no such setting"),
+        ("epoch", "5", "unknown option '--epoch'; did you mean '--epochs'?"),
+        ("training.learnin_rate", "5", "did you mean '--learning-rate'?"),
+        ("layers.0.sise", "5", "unknown option '--layers.0.sise'; did you mean '--layers.0.size'?"),
+        ("model.reedout", "5", "did you mean '--readout'?"),
+        ("epochs.more", "5", "unknown option '--epochs.more'; did you mean '--epochs'?"),
         ("layers.2.size", "5", "there are 2 entries in model.layers, 0 to 1"),
         ("layers.-1.size", "5", "there are 2 entries in model.layers"),
         ("layers.².size", "5", "there are 2 entries in model.layers"),
         ("layers.0", "5", "name a setting of the layer, such as layers.0.size"),
-        ("layers.0.size.more", "5", "--layers.0.size.more: no such setting"),
-        ("layers.0.size.more.still", "5", "no such setting"),
-        ("task.options.window.more", "5", "no such setting"),
+        (
+            "layers.0.size.more",
+            "5",
+            "--layers.0.size.more: no setting; model.layers.0.size is a value",
+        ),
+        ("layers.0.size.more.still", "5", "no setting; "),
+        ("task.options.window.more", "5", "no setting; "),
         ("training.epochs", "many", "training.epochs: 'many' is not a whole number"),
         ("epochs", "2.5", "2.5 is not a whole number"),
         ("epochs", "true", "True is not a whole number"),
@@ -145,14 +150,18 @@ def test_settings_in_long_and_short_form() -> None:
         ("clip-gradient", "-1", "clip_gradient: -1.0 is below 0"),
         ("labelled-only", "yes", "'yes' is not true or false"),
         ("readout", "3", "model.readout: 3 is not text"),
-        ("optimizer", "admw", "optimizer: 'admw'; did you mean 'adamw'?"),
-        ("schedule", "x", "schedule: 'x'; known are constant, cosine, linear, step"),
+        ("optimizer", "admw", "training: unknown optimizer 'admw'; did you mean 'adamw'?"),
+        ("schedule", "x", "unknown schedule 'x' (known: constant, step, cosine, linear)"),
         ("layers", "3", "model.layers: 3 is not a list"),
-        ("layers.0.tau_mem.kind", "gauss", "kind 'gauss' is not one of constant"),
+        ("layers.0.tau_mem.kind", "gauss", "unknown kind 'gauss' (known: constant"),
         ("layers.0.tau_mem", "20", "tau_mem: 20 is not a table"),
-        ("layers.0.neuron", "alf", "model.layers.0: layer: neuron 'alf' is not one of"),
+        (
+            "layers.0.neuron",
+            "alf",
+            "model.layers.0: layer: unknown neuron 'alf'; did you mean 'alif'?",
+        ),
         ("layers.1.size", "11", "model.layers.1.size: 11 output neurons for 10 classes"),
-        ("surrogate.slop", "1", "model.surrogate.slop: no such setting; did you mean 'slope'?"),
+        ("surrogate.slop", "1", "model.surrogate: unknown setting 'slop'; did you mean 'slope'?"),
     ],
 )
 def test_settings_that_are_refused(path: str, text: str, said: str) -> None:
@@ -165,7 +174,7 @@ def test_settings_that_are_refused(path: str, text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("plain", "said"),
     [
-        ({**PLAIN, "modell": {}}, "recipe: modell: no such setting; did you mean 'model'?"),
+        ({**PLAIN, "modell": {}}, "recipe: unknown setting 'modell'; did you mean 'model'?"),
         ({"model": PLAIN["model"]}, "task: is missing"),
         ({**PLAIN, "model": 3}, "model: 3 is not a table of settings"),
         ({**PLAIN, "training": [1]}, "training: [1] is not a table"),
@@ -180,7 +189,7 @@ def test_tables_that_are_refused(plain: dict[str, Any], said: str) -> None:
 
 def test_a_setting_of_a_model_that_is_no_table() -> None:
     for path in ("layers.0.size", "readout", "nonsense"):
-        with pytest.raises(InputError, match="no such setting"):
+        with pytest.raises(InputError, match=r"no setting; |unknown option"):
             override({**PLAIN, "model": 3}, [(path, "1")])
 
 
@@ -194,7 +203,7 @@ def test_files(tmp_path: Path) -> None:
         (str(bad), "not TOML"),
         (str(binary), "not a text file"),
         (str(tmp_path / "none.toml"), "no such file"),
-        (str(tmp_path), "no such file"),
+        (str(tmp_path), "is a folder, not a recipe"),
         ("digts", "did you mean 'digits'?"),
     ):
         with pytest.raises(InputError, match=said.replace("?", r"\?")):

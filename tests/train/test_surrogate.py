@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from srnn.export import config
 from srnn.export.checkpoint import SurrogateConfig
 from srnn.export.errors import InputError
 from srnn.train.surrogate import SURROGATES, make_surrogate, spike
@@ -73,16 +76,24 @@ def test_parameters_replace_defaults_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("settings", "said"),
     [
-        (SurrogateConfig("gausian"), "'gausian' is not one of multi_gaussian, gaussian"),
-        (SurrogateConfig("gaussian", slope=2.0), "gaussian: has no slope; it has gamma, width"),
-        (SurrogateConfig("arctan", width=2.0), "arctan: has no width"),
-        (SurrogateConfig("gaussian", width=0.0), "width 0.0 is not above 0"),
-        (SurrogateConfig("gaussian", gamma=math.nan), "gamma nan is not above 0"),
+        ({"name": "gausian"}, "unknown surrogate 'gausian'; did you mean 'gaussian'?"),
+        (
+            {"name": "gaussian", "slope": 2.0},
+            "surrogate gaussian: unknown parameter 'slope' (known: gamma, width)",
+        ),
+        ({"name": "arctan", "width": 2.0}, "surrogate arctan: unknown parameter 'width'"),
+        ({"name": "gaussian", "width": 0.0}, "width 0.0 is not above 0"),
+        ({"name": "gaussian", "gamma": math.nan}, "gamma nan is not above 0"),
     ],
 )
-def test_what_a_surrogate_does_not_have(config: SurrogateConfig, said: str) -> None:
+def test_what_a_surrogate_does_not_have(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as raised:
-        make_surrogate(config)
+        SurrogateConfig(**settings)
     assert said in str(raised.value)
+
+
+def test_the_table_of_parameters_is_that_of_the_surrogates() -> None:
+    classes = {name: tuple(f.name for f in fields(kind)) for name, kind in SURROGATES.items()}
+    assert classes == config.SURROGATES

@@ -25,6 +25,7 @@ from torch.autograd.function import once_differentiable
 
 from ...export.errors import InputError
 from ...export.kernel import Kernel, ready
+from ...export.suggest import check_known
 from .memory import aligned
 from .simd import (
     LANES,
@@ -231,8 +232,7 @@ def readout_loss(
     InputError
         Another kind, shapes that do not fit, a target that is no class.
     """
-    if kind not in KINDS:
-        raise InputError(f"engine: loss {kind!r} is not one of {', '.join(KINDS)}")
+    check_known("loss", kind, KINDS, "engine")
     batch, steps, classes = output.shape
     fits = (batch, steps) if kind == "membrane" else (batch,)
     if tuple(targets.shape) != fits or tuple(counted.shape) != (batch, steps):

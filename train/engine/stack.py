@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...export.errors import InputError
+from ...export.suggest import check_known
 from . import programs
 from .events import Events
 from .function import Call, Delays, NeuronKernels, Stack
@@ -72,10 +73,7 @@ class StackLayer:
             An unknown neuron, another number of coefficients or states than it has, recurrence of
             a neuron that does not spike, or delays that are not whole steps, one per neuron.
         """
-        if self.neuron not in NEURON_KERNELS:
-            raise InputError(
-                f"engine: neuron {self.neuron!r} is not one of {', '.join(NEURON_KERNELS)}"
-            )
+        check_known("neuron", self.neuron, NEURON_KERNELS, "engine")
         program = NEURON_KERNELS[self.neuron]
         for name, given, places in (
             ("coefficients", self.coefficients, program.coefficients),

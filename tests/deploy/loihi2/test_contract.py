@@ -117,7 +117,10 @@ class TestOptions:
             ),
             (["--slurm", "--ethernet-host", "10.0.0.1"], "--ethernet-host: a board is reached by"),
             (["--host-binary", "x"], "--host-binary: needs --ethernet-host"),
-            (["--chip-generation", "N2A2"], "--chip-generation: 'N2A2' is not one of N3B2, N3B3"),
+            (
+                ["--chip-generation", "N2A2"],
+                "--chip-generation: unknown chip generation 'N2A2' (known: N3B2, N3B3",
+            ),
             (["--adapter-lags", "-1", "1"], "--adapter-lags: a lag is negative"),
             (["--measured-steps", "-5"], "--measured-steps: -5 is below 0"),
         ],

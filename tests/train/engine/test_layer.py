@@ -200,7 +200,7 @@ def test_errors_say_what_does_not_fit():
         case.state,
     )
     cases = [
-        ("elif", good, "neuron 'elif' is not one of"),
+        ("elif", good, "unknown neuron 'elif'"),
         ("alif", (case.inputs[0], *good[1:]), r"inputs \(11, 21\) for weights \(13, 21\)"),
         ("alif", (case.inputs[:, :0], *good[1:]), "at least one sample and one step"),
         ("alif", (case.inputs[..., :3], *good[1:]), r"are \(batch, time, 21\)"),
@@ -219,10 +219,10 @@ def test_errors_say_what_does_not_fit():
 def test_errors_of_the_module_and_the_network():
     with pytest.raises(InputError, match="one direction of time"):
         layer(bidirectional=True)
-    with pytest.raises(InputError, match="not one of"):
+    with pytest.raises(InputError, match="unknown neuron"):
         SpikingSequence(LayerConfig("alif", 3), 2, SurrogateConfig("cosine"))
     config = ModelConfig(3, (LayerConfig("li", 2),), "membrane")
-    with pytest.raises(InputError, match="engine: 'fast' is not one of events, loop"):
+    with pytest.raises(InputError, match=r"unknown engine 'fast' \(known: events, loop"):
         SRNN(config, engine="fast")
 
 
