@@ -222,7 +222,7 @@ def layers(shape: Shape) -> list[LayerSizes]:
         spikes = model(torch.from_numpy(inputs)).spikes
     found, events, below = [], int(np.count_nonzero(inputs)), shape.inputs
     for index, layer in enumerate(ours.directions(model)):
-        recurrent = layer.weight_rec is not None
+        recurrent = layer.recurrent_weight is not None
         found.append(
             LayerSizes(
                 shape.batch,

@@ -18,18 +18,18 @@ Records = Mapping[tuple[str, int], Record]
 HEAD = """\
 # Results
 
-Written by `python benchmarks/results.py table` from `benchmarks/records/`, which `python
-benchmarks/results.py record` fills by training, exporting and simulating what
-`benchmarks/results.toml` lists. Every seed of every run is a file there, with commit, machine and
-date.
+Written by `python benchmarks/results.py table` from `benchmarks/records/`. `python
+benchmarks/results.py record` makes these records by training, exporting and simulating the runs
+listed in `benchmarks/results.toml`. Every seed of every run is a file there, with commit, machine
+and date.
 
 How to read the tables. **Integers** are what the chip computes: 8-bit weights, 12-bit decays,
 24-bit states, run by `srnn-simulate`. A network trained *on the grid* (`srnn-train --quantize`)
-has no other accuracy: training computes those integers. How epochs and settings were chosen, and
-where the test split influenced the choice, is the first section. Several seeds: mean (smallest to
-largest). ACs and MACs are the effective synaptic operations of one time step of one sequence, as
-NeuroBench counts them. Minutes are of one seed on {processor}; other work ran at the same time in
-most cases.
+has no other accuracy: training computes those integers. The first section explains how epochs and
+settings were chosen, and where the test split had an influence. Several seeds: mean (smallest to
+largest). ACs and MACs are the effective synaptic operations per time step of one sequence, as
+defined by NeuroBench. Minutes are for one seed on {processor}; most runs shared the machine with
+other jobs.
 """
 
 
@@ -76,7 +76,7 @@ MEASURES: dict[str, tuple[str, Callable[[Record], float | None]]] = {
     "minutes": ("{:.1f}", lambda record: record["seconds"] / 60),
     "kB": ("{:.0f}", lambda record: record["bytes"] / 1000 if "bytes" in record else None),
 }
-"""Columns of numbers: their form and where a record holds them."""
+"""Columns of numbers: their format and where a record holds them."""
 
 WORDS: dict[str, Callable[[Run, Record], str]] = {
     "run": lambda run, _: f"`{run.name}`",
@@ -87,7 +87,7 @@ WORDS: dict[str, Callable[[Run, Record], str]] = {
     "published": lambda run, _: _percent(run.published),
     "bar": lambda run, _: _percent(run.bar),
 }
-"""Columns of words, besides a run's labels."""
+"""Columns of words, in addition to a run's labels."""
 
 
 def _percent(value: float | None) -> str:
@@ -172,7 +172,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def every_seed(plan: ResultPlan, records: Records) -> str:
-    """Write a row for every record, for comparison with your own runs."""
+    """Write a row for every record, to compare your own run with."""
     columns = (
         "run", "seed", "float validation", "float test", "integers validation", "integers test",
         "epochs", "minutes",

@@ -54,7 +54,7 @@ STATE_BYTES = 3
 
 
 def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
-    """Run one neuron on currents (time,) and return its states u, s and, of an ALIF, b and B."""
+    """Run one neuron on currents (time,) and return its states v, s and, of an ALIF, b and B."""
     neuron = NEURONS[config.neuron](config)
     coefficients, gain = neuron.coefficients(), neuron.current_gain()
     assert gain is not None
@@ -74,8 +74,8 @@ def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
 def impulse_response(tau: float, steps: int) -> Floats:
     """Return the share (time,) of a current in its first step that is left in an ``LI``."""
     config = LayerConfig(neuron="li", size=1, tau_mem=Init(mean=tau))
-    u = run_neuron(config, np.eye(1, steps)[0])["u"]
-    return u / u[0]
+    v = run_neuron(config, np.eye(1, steps)[0])["v"]
+    return v / v[0]
 
 
 def heartbeat(steps: int, period: int) -> Floats:

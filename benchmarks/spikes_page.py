@@ -64,7 +64,7 @@ def draw_neuron(axes: Any) -> None:
         one, other = numbers.run_neuron(adaptive, current), numbers.run_neuron(constant, current)
         top.plot(current, color=BLACK, lw=1)
         top.set_title(title, fontsize=10)
-        middle.plot(one["u"], color=BLUE, lw=1, label="membrane u")
+        middle.plot(one["v"], color=BLUE, lw=1, label="membrane v")
         middle.plot(one["B"], color=RED, lw=1, ls="--", label="threshold B")
         middle.set_ylim(-0.25, None)
         bottom.plot(*bars(np.flatnonzero(one["s"]), 1), color=BLUE, lw=0.8)
@@ -79,14 +79,14 @@ def draw_neuron(axes: Any) -> None:
 def draw_surrogates(axes: Any) -> None:
     """Show the step function, and the surrogates for its derivative."""
     left, right = axes
-    v = torch.linspace(-2, 2, 401)
-    left.plot(v, (v > 0).float(), color=BLACK)
-    left.set(xlabel="v = u - B", ylabel="spike s", title="forward: the step")
+    x = torch.linspace(-2, 2, 401)
+    left.plot(x, (x > 0).float(), color=BLACK)
+    left.set(xlabel="x = v - B", ylabel="spike s", title="forward: the step")
     styles = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
     for (name, kind), colour, style in zip(SURROGATES.items(), COLOURS, styles, strict=True):
-        right.plot(v, kind().derivative(v), color=colour, ls=style, lw=1.5, label=name)
+        right.plot(x, kind().derivative(x), color=colour, ls=style, lw=1.5, label=name)
     right.axhline(0, color=GREY, lw=0.5)
-    right.set(xlabel="v = u - B", ylabel="ds/dv", title="backward: surrogates, with defaults")
+    right.set(xlabel="x = v - B", ylabel="ds/dx", title="backward: surrogates, with defaults")
     right.legend(fontsize=8, frameon=False)
 
 
@@ -100,7 +100,7 @@ def draw_time_constants(axes: Any) -> None:
         beat = numbers.heartbeat(steps, 200)
         filtered = numbers.run_neuron(
             LayerConfig(neuron="li", size=1, tau_mem=Init(mean=tau)), beat
-        )["u"]
+        )["v"]
         signal.plot(filtered, color=colour, ls=style, lw=1.2)
     signal.plot(numbers.heartbeat(steps, 200), color=BLACK, lw=0.7, label="signal")
     memory.axhline(np.exp(-1), color=GREY, lw=0.5)

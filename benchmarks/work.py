@@ -1,8 +1,8 @@
 """What a training step has to compute and to move, counted from its events.
 
 Additions by events: every input event and every recurrent spike adds a weight row forward, and its
-neuron's gradients to a row of weight gradients on the way back. Multiply-adds: the transposed
-products of the way back, over all neurons, active or not, and the products of graded inputs.
+neuron's gradients to a row of weight gradients in the backward pass. Multiply-adds: the transposed
+products of the backward pass, over all neurons, active or not, and the products of graded inputs.
 """
 
 from __future__ import annotations

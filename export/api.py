@@ -1,6 +1,6 @@
 """``srnn.export.export``: what the command ``srnn-export`` does, as a function.
 
-The one file of this package that looks upwards: it hands the simulator down as an argument.
+The only file of this package that imports the simulator, to pass it to the others.
 """
 
 from __future__ import annotations

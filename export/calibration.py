@@ -1,4 +1,4 @@
-"""Samples to calibrate on, from memory or a file, for models that bring none."""
+"""Calibration samples from memory or a file, for models without any."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ENTRIES = ("inputs", "lengths", "targets", "valid")
 def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
     """Read samples: a ``model.pt`` with samples, or an ``.npz`` of arrays.
 
-    ``inputs``, integers (sample, time, channel) or (time, channel), and if wanted ``lengths``,
+    ``inputs``, integers (sample, time, channel) or (time, channel), and optionally ``lengths``,
     ``targets`` and ``valid`` as in a ``model.pt``.
 
     Raises
     ------
     InputError
-        Another kind of file, damaged, without inputs, or inputs that are no integers of so many
-        channels.
+        Another kind of file, a damaged one, one without inputs, or inputs that are not integers of
+        the right number of channels.
     """
     check_kind(path, ARRAYS, MODEL)
     if path.suffix == ".pt":
@@ -109,7 +109,7 @@ def _checked(
 
 
 def message_bits(inputs: npt.NDArray[np.int32]) -> int:
-    """Return 0 for inputs of 0 and 1, else the bits of the largest beside its sign."""
+    """Return 0 for inputs of 0 and 1, else the bits of the largest magnitude."""
     if inputs.min() >= 0 and inputs.max() <= 1:
         return 0
     return int(np.abs(inputs.astype(np.int64)).max()).bit_length()
@@ -122,6 +122,6 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not a whole .npz file of plain arrays ({error})") from None
+        raise InputError(f"{path}: not a complete .npz file of plain arrays ({error})") from None
     except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: not a whole .npz file ({error})") from None
+        raise InputError(f"{path}: not a complete .npz file ({error})") from None

@@ -13,7 +13,7 @@ A file is one dictionary of plain values and tensors::
                     (N, T, C), "lengths" (N,), "targets" (N,) or (N, T), "valid" bool (N, T),
                     "output" float32 (N, T, n_out), "spikes.<layer>" bits packed along time
     versions        {"srnn", "torch", "python", ...}
-    quantization    of a model trained on the grid: {"options": as in ``export/freeze.py``,
+    quantization    for a model trained on the grid: {"options": as in ``export/freeze.py``,
                     "doublings": by layer, how often each neuron's weight unit is doubled}; else {}
 
 Time constants are stored in steps as the equations use them, not as the trainer's raw parameters.
@@ -84,7 +84,7 @@ def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) 
     Raises
     ------
     InputError
-        A missing, superfluous or wrongly shaped entry, a value that is not finite, a time constant
+        A missing, unexpected or wrongly shaped entry, a value that is not finite, a time constant
         out of range, a negative threshold or adaptation.
     """
     expected = expected_weights(config)
@@ -134,7 +134,7 @@ def _check_range(name: str, values: npt.NDArray[Any], low: float, high: float, u
 
 @dataclass(frozen=True, eq=False)
 class FloatModel:
-    """A trained float model as a ``model.pt`` holds it; arrays are NumPy."""
+    """A trained float model, the contents of a ``model.pt``; arrays are NumPy."""
 
     config: ModelConfig
     weights: dict[str, npt.NDArray[np.float32]]
@@ -177,7 +177,7 @@ def check_samples(config: ModelConfig, samples: Mapping[str, npt.NDArray[Any]]) 
     Raises
     ------
     InputError
-        An entry that is missing, not known, or of another type, shape or range.
+        An entry that is missing, unknown, or has another type, shape or range.
     """
     if "inputs" not in samples or "output" not in samples:
         raise InputError("samples: needs inputs and output")
@@ -218,7 +218,7 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
     Raises
     ------
     InputError
-        An entry, a metric for example, is no plain value: the file could not be read again.
+        An entry, for example a metric, is not a plain value: the file could not be read again.
     """
     import torch
 
@@ -251,18 +251,18 @@ def load_plain(path: str | os.PathLike[str]) -> object:
     Raises
     ------
     InputError
-        There is no such file, or it is damaged or holds Python objects.
+        There is no such file, or it is damaged or contains Python objects.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     import torch
 
-    # Read first: what the disk refuses is no damage of the file, and torch calls both OSError.
+    # Read first: torch raises OSError both for a damaged file and for an error of the disk.
     content = io.BytesIO(path.read_bytes())
     try:
         with warnings.catch_warnings():
-            # What torch says about foreign formats is not for the user; the error below is.
+            # torch's messages about other formats are replaced by the error below.
             warnings.simplefilter("ignore")
             return torch.load(content, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -288,7 +288,7 @@ _DAMAGED = (
     struct.error,
     zipfile.BadZipFile,
 )
-"""What torch's unpickler raises on bytes that no ``torch.save`` wrote."""
+"""Errors of torch's unpickler on bytes that ``torch.save`` did not write."""
 
 
 def read_model(path: str | os.PathLike[str]) -> FloatModel:
@@ -325,11 +325,11 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
             metrics=content["metrics"],
             samples=_arrays(content["samples"], "samples"),
             versions=content["versions"],
-            # Files written before there was training on the grid do not have it.
+            # Files from before training on the grid do not have it.
             quantization=content.get("quantization", {}),
         )
     except InputError as error:
-        # A name in the file may hold anything, line breaks too.
+        # A name in the file may contain anything, even line breaks.
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 

@@ -1,4 +1,4 @@
-"""What the records of a network share: whole numbers, ranges, arrays that cannot be changed."""
+"""Checks that the records of a network share: whole numbers, ranges, read-only arrays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def whole(value: npt.ArrayLike, where: str) -> IntArray:
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a C-contiguous copy that cannot be written to."""
+    """Return a read-only, C-contiguous copy."""
     array = np.array(array, order="C")
     array.flags.writeable = False
     return array

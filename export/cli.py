@@ -29,7 +29,7 @@ FOR_EXPORT = (
     "output", "scale", "one_exponent", "weight_bits", "max_accuracy_loss", "dry_run", "calibrate",
     "dt", *cli_nir.READING,
 )  # fmt: skip
-"""Arguments that have no meaning beside ``--inspect``."""
+"""Arguments that have no meaning with ``--inspect``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

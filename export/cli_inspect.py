@@ -15,7 +15,7 @@ VALUE_SHOWN = 160
 
 
 def inspect(path: Path, output: Output) -> int:
-    """Print a file's layers, neurons, parameters, synapses, delays, origin, and who reads it."""
+    """Print a file's layers, neurons, parameters, synapses, delays, origin, and compatibility."""
     found = inspect_file(path)
     origin = found.origin
     if found.format_version is not None:

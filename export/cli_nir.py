@@ -1,4 +1,4 @@
-"""NIR in ``srnn-export``: its arguments, and writing a file of it."""
+"""NIR in ``srnn-export``: its arguments, and writing a NIR file."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from .netx_values import located
 
 SUFFIX = ".nir"
 READING = ("reset", "synapse", "settled_bias", "decay")
-"""Arguments that say how to read a file of NIR."""
+"""Arguments that control how a NIR file is read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of NIR and of models without samples."""
+    """Add the arguments for NIR and for models without samples."""
     parser.add_argument(
         "--calibrate",
         type=Path,
         metavar="FILE",
         help="samples for a model that holds none: .npz with inputs, integers (sample, time, "
-        "channel), and if wanted lengths and targets; or a model.pt",
+        "channel), and optionally lengths and targets; or a model.pt",
     )
     nir = parser.add_argument_group("NIR (docs/NIR.md)")
     nir.add_argument(
-        "--dt", type=float, metavar="SECONDS", help="a step, where the file or model does not say"
+        "--dt", type=float, metavar="SECONDS", help="per step, if the file or model does not say"
     )
     nir.add_argument(
         "--reset",
         choices=("zero", "subtract"),
-        help="of neurons that do not say it: to v_reset at the spike (default, what NIR means), or "
-        "the threshold subtracted one step later (what snnTorch runs and does not write)",
+        help="for neurons that do not say it: to v_reset at the spike (default, as NIR "
+        "defines it), or subtract the threshold one step later (what snnTorch does but does not "
+        "write)",
     )
     nir.add_argument(
         "--synapse",
         choices=("euler", "jump"),
-        help="how inputs enter the current of a CubaLIF: dt / tau_syn w_in S (default, what NIR "
-        "means) or w_in S (Norse's LIFCell)",
+        help="how inputs enter the current of a CubaLIF: dt / tau_syn w_in S (default, NIR's "
+        "definition) or w_in S (Norse's LIFCell)",
     )
     nir.add_argument(
         "--decay",
@@ -52,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     nir.add_argument(
         "--settled-bias",
         action="store_true",
-        help="count a bias that passes the filter of a CubaLIF with its final value from the start",
+        help="give a bias that passes the filter of a CubaLIF its final value from the start",
     )
 
 
 def read_any(arguments: argparse.Namespace, output: Output) -> FloatModel:
-    """Return the model to quantize, with samples, from a ``model.pt`` or a file of NIR."""
+    """Return the model to quantize, with samples, from a ``model.pt`` or a NIR file."""
     path: Path = arguments.model
     if path.suffix == SUFFIX:
         from .nir_import import import_nir
@@ -86,11 +87,11 @@ def read_any(arguments: argparse.Namespace, output: Output) -> FloatModel:
 
 
 def missing_samples(path: Path) -> str:
-    """Say that a model cannot be calibrated, and what to give."""
-    mend = "give --calibrate FILE, an .npz with inputs, integers (sample, time, channel)"
+    """Return the message that a model has no calibration samples, and how to give them."""
+    fix = "give --calibrate FILE, an .npz with inputs, integers (sample, time, channel)"
     if path.suffix != SUFFIX:
-        mend += "; or train with bundle_samples above 0"
-    return f"{path}: holds no sample inputs to calibrate on; {mend}"
+        fix += "; or train with bundle_samples above 0"
+    return f"{path}: holds no sample inputs to calibrate on; {fix}"
 
 
 def write(arguments: argparse.Namespace, target: Path, output: Output) -> int:
@@ -98,12 +99,12 @@ def write(arguments: argparse.Namespace, target: Path, output: Output) -> int:
     from .nir_write import to_nir, write_nir
 
     if arguments.model.suffix == SUFFIX:
-        raise InputError(f"--output: {target}: the model is a file of NIR already")
+        raise InputError(f"--output: {target}: the model already is a NIR file")
     _only_for_nir(arguments, READING)
     for name in ("scale", "one_exponent", "weight_bits", "max_accuracy_loss", "calibrate"):
         if getattr(arguments, name):
             raise InputError(
-                f"--{name.replace('_', '-')}: is for integers; NIR takes the float model"
+                f"--{name.replace('_', '-')}: applies to integers; NIR holds the float model"
             )
     model = read_model(arguments.model)
     with located(arguments.model):

@@ -1,4 +1,4 @@
-"""The float model's configuration: neurons, layers and readout, as records of plain values."""
+"""Configuration of the float model: neurons, layers and readout, as records of plain values."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
 }
 """Float neurons and their per-neuron parameters; the equations are in ``train/neurons.py``."""
 
+RECURRENT_WEIGHT = "weight_rec"
+"""Name of a layer's recurrent weights in a ``model.pt``."""
 DELAYS = ("delay", "delay_rec")
-"""Delays of a layer's synapses, where it has any."""
+"""Names of the delays of a layer's synapses, if it has any."""
 TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
 TAU_MIN, TAU_MAX = 0.2, 4095.0
-"""Range of time constants in steps: what a 12-bit decay code can still tell apart."""
+"""Range of time constants in steps: what a 12-bit decay code can represent."""
 TAU_SYN_NONE = 0.001
 """``tau_syn`` of a current without a filter: exp(-1 / tau_syn) is 0. It cannot be trained."""
 SURROGATES: dict[str, tuple[str, ...]] = {
@@ -42,7 +44,7 @@ INIT_KINDS = ("constant", "normal", "uniform", "log_uniform")
 WEIGHT_INITS = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
 RECURRENT_INITS = (*WEIGHT_INITS, "orthogonal", "zero")
 THRESHOLD_NEVER = float(np.finfo(np.float32).max)
-"""Threshold of a ``cuba_lif`` that never spikes and is read by its membrane."""
+"""Threshold of a ``cuba_lif`` that never spikes, a readout of its membrane."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class Init:
 class Delay:
     """Delays of a layer's synapses in whole steps, spread evenly over its neurons, low to high.
 
-    A neuron's delay holds for all its synapses of a kind. Values are 0 to ``DELAY_MAX``, what the
-    chip's memory of sums under way can hold; they are not trained.
+    A neuron has one delay for all its input synapses, and one for all its recurrent ones. Values
+    are 0 to ``DELAY_MAX``, the limit of the chip's memory; they are not trained.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class SurrogateConfig:
-    """The surrogate gradient by name; None stands for that surrogate's default.
+    """The surrogate gradient by name; None means that surrogate's default.
 
     The formulas are in ``train/surrogate.py``.
 
@@ -154,8 +156,8 @@ class SurrogateConfig:
 class LayerConfig:
     """One layer of the float model.
 
-    A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has nothing but its ``neuron``
-    and ``size``.
+    A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has only ``neuron`` and
+    ``size``.
 
     Parameters
     ----------
@@ -195,9 +197,9 @@ class LayerConfig:
     recurrent_gain
         Factor of the initial recurrent weights.
     delay
-        Delays of what comes from below, spread evenly over the neurons.
+        Delays of the input from below, spread evenly over the neurons.
     delay_rec
-        Delays of the layer's own spikes, beyond the one step of recurrence.
+        Delays of the layer's own spikes, in addition to the one step of recurrence.
     """
 
     neuron: str = "alif"
@@ -294,7 +296,7 @@ class ModelConfig:
                 raise InputError(f"layer {index}: linear is a readout and must come last")
             if layer.bidirectional and (index > 0 or last):
                 raise InputError(
-                    f"layer {index}: only a first layer below others can be bidirectional"
+                    f"layer {index}: only a first layer that is not the last can be bidirectional"
                 )
         if self.readout == "spike_count" and self.layers[-1].neuron == "li":
             raise InputError("model: readout spike_count needs a last layer that spikes, not li")
@@ -309,9 +311,9 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
     Layer i has ``layers.i.weight`` (n, n_in), ``layers.i.bias`` (n,), ``layers.i.weight_rec`` (n,
     n) where recurrent, its neuron's parameters (n,), and ``delay`` and ``delay_rec`` (n,) in whole
-    steps where its config has such. A bidirectional layer has them twice, as
-    ``layers.0.forward.*`` and ``layers.0.backward.*``. A dense layer has what
-    ``export/dense.py`` says.
+    steps if its config has them. A bidirectional layer has them twice, as
+    ``layers.0.forward.*`` and ``layers.0.backward.*``. The weights of dense layers are defined in
+    ``export/dense.py``.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for index, layer in enumerate(config.layers):
@@ -325,7 +327,7 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{prefix}weight"] = (layer.size, config.input_width(index))
             shapes[f"{prefix}bias"] = (layer.size,)
             if layer.recurrent:
-                shapes[f"{prefix}weight_rec"] = (layer.size, layer.size)
+                shapes[f"{prefix}{RECURRENT_WEIGHT}"] = (layer.size, layer.size)
             for name in DELAYS:
                 if getattr(layer, name).high:
                     shapes[f"{prefix}{name}"] = (layer.size,)

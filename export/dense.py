@@ -1,6 +1,6 @@
 """Dense baselines: the classical recurrent layers that spiking ones are compared with.
 
-Their weights and operations as plain numbers; ``train/dense.py`` trains them. They have no integer
+Their weights and operations, as plain numbers; ``train/dense.py`` trains them. They have no integer
 form.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DenseKind:
-    """What a kind of dense layer is made of.
+    """The structure of a kind of dense layer.
 
-    ``gates``: how many weight matrices (n, n_in) and, where ``recurrent``, (n, n) lie on top of
-    each other. ``products``: multiplications a neuron and step besides those by weights, and
-    ``activations``: sigmoids and tanhs a neuron and step, of the equations in ``train/dense.py``.
+    ``gates``: number of stacked weight matrices (n, n_in) and, if ``recurrent``, (n, n).
+    ``products``: multiplications per neuron and step other than those by weights, and
+    ``activations``: sigmoids and tanhs per neuron and step, in the equations of ``train/dense.py``.
     """
 
     gates: int
@@ -35,10 +35,10 @@ DENSE_LAYERS: dict[str, DenseKind] = {
 
 @dataclass(frozen=True)
 class DenseOperations:
-    """Operations of a layer in one time step for one sample, biases left out.
+    """Operations of a layer in one time step for one sample, without biases.
 
     ``macs``: multiply-accumulates with weights, all of them, since a dense layer's activations are
-    hardly ever 0. ``products``: other multiplications. ``activations``: sigmoids and tanhs.
+    almost never 0. ``products``: other multiplications. ``activations``: sigmoids and tanhs.
     """
 
     macs: int
@@ -49,7 +49,7 @@ class DenseOperations:
 def dense_operations(kind: str, size: int, inputs: int) -> DenseOperations:
     """Count the operations of a dense layer of ``size`` neurons on ``inputs`` channels.
 
-    An LSTM of m inputs and n neurons has 4 (m n + n n) multiply-accumulates a step, 3 n further
+    An LSTM of m inputs and n neurons has 4 (m n + n n) multiply-accumulates per step, 3 n further
     products and 5 n activations; a GRU 3 (m n + n n), 3 n and 3 n; an Elman network m n + n n and n
     activations; a linear readout m n.
     """

@@ -1,4 +1,4 @@
-"""A name for what a network computes: the same for equal integers, whatever file they are in."""
+"""A digest of what a network computes: equal for equal integers, independent of the file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .network import Network
 from .netx_write import file_values
 
 _ABOUT = ("/srnn/task", "/srnn/provenance")
-"""Entries of a file that say where a network came from, and not what it computes."""
+"""Entries of a file that describe the origin of a network, not what it computes."""
 
 
 def network_digest(network: Network) -> str:
     """Return the SHA-256 of a network's integers, scales and readout, in hexadecimal.
 
-    It is made of the paths, types, shapes and bytes of all entries of ``model.net`` but ``task``
-    and ``provenance``.
+    It covers the paths, types, shapes and bytes of all entries of ``model.net`` except ``task`` and
+    ``provenance``.
     """
     digest = hashlib.sha256()
     for path, value in sorted(file_values(network, None).items()):

@@ -1,4 +1,4 @@
-"""Writing files so that a kill leaves the old one or the new one, never half of one."""
+"""Atomic writing: a killed process leaves the old file or the new one, never a part of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it onto ``path`` when the block succeeds."""
+    """Yield a temporary path next to ``path``; rename it onto ``path`` when the block succeeds."""
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))

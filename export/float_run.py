@@ -1,7 +1,7 @@
-"""The float model in NumPy, float64: what a network answers before it is integers.
+"""The float model in NumPy, float64: the answers of a network before quantization.
 
-The equations are those of ``train/neurons.py``. Training has its own, fast and with gradients; this
-one serves where no torch is, for models that bring no answers of their own, such as those of NIR.
+The equations are those of ``train/neurons.py``. Training has its own implementation, fast and with
+gradients; this one needs no torch, and serves models that contain no answers, such as those of NIR.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NEURONS = ("alif", "lif", "cuba_lif", "li")
 
 @dataclass(frozen=True, eq=False)
 class FloatRun:
-    """``membranes`` float64 and ``spikes`` bool (None of a readout), (batch, time, n) by layer.
+    """``membranes`` float64 and ``spikes`` bool (None for a readout), (batch, time, n) per layer.
 
-    The membrane of a hard reset is the one after it, as in a trace.
+    With a hard reset the membrane is the one after the reset, as in a trace.
     """
 
     membranes: tuple[FloatArray, ...]
@@ -57,7 +57,7 @@ def run_float(model: FloatModel, inputs: npt.NDArray[Any]) -> FloatRun:
 def with_answers(
     model: FloatModel, samples: dict[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return samples with the answers of the float model, as a ``model.pt`` holds them."""
+    """Return samples with the answers of the float model, as in a ``model.pt``."""
     ran = run_float(model, samples["inputs"])
     last = ran.spikes[-1] if model.config.readout == "spike_count" else ran.membranes[-1]
     if last is None:
@@ -82,38 +82,38 @@ def _run_layer(
     strength = p.get("adaptation", np.zeros(1))
     threshold = p.get("threshold", np.full(1, np.inf))
     batch, steps, _ = signal.shape
-    current, u, s = (np.zeros((batch, layer.config.size)) for _ in range(3))
-    b = np.full_like(u, layer.config.initial_adaptation)
+    current, v, s = (np.zeros((batch, layer.config.size)) for _ in range(3))
+    b = np.full_like(v, layer.config.initial_adaptation)
     membranes = np.empty((batch, steps, layer.config.size))
     spikes = np.zeros(membranes.shape, dtype=bool)
     below, itself = _Waiting(layer.delay), _Waiting(layer.delay_rec)
     for step in range(steps):
         arriving = below.due(signal[:, step] @ layer.weight.T) + before
-        if layer.weight_rec is not None:
-            arriving = arriving + itself.due(s @ layer.weight_rec.T)
+        if layer.recurrent_weight is not None:
+            arriving = arriving + itself.due(s @ layer.recurrent_weight.T)
         current = alpha_syn * current + gain * arriving
         b = rho * b + (1.0 - rho) * s
         limit = threshold + strength * b
-        u = alpha * u + current + behind
+        v = alpha * v + current + behind
         if spiking and not cuba:
-            u = u - limit * s
-        fired = u > limit
+            v = v - limit * s
+        fired = v > limit
         if cuba:
-            u = np.where(fired, 0.0, u)
+            v = np.where(fired, 0.0, v)
         s = fired.astype(np.float64)
-        membranes[:, step], spikes[:, step] = u, fired
+        membranes[:, step], spikes[:, step] = v, fired
     return membranes, spikes if spiking else None
 
 
 class _Waiting:
-    """Sums that reach neurons late, by ``delay`` (n,) steps; None for at once."""
+    """Sums that reach neurons after ``delay`` (n,) steps; None for immediately."""
 
     def __init__(self, delay: IntArray | None) -> None:
         self._delay = delay
         self._lines: deque[FloatArray] = deque(maxlen=1 if delay is None else int(delay.max()) + 1)
 
     def due(self, line: FloatArray) -> FloatArray:
-        """Take the sums (batch, n) of a step and return what is due then."""
+        """Take the sums (batch, n) of a step and return what is due at it."""
         if self._delay is None:
             return line
         self._lines.appendleft(line)

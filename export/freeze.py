@@ -1,4 +1,4 @@
-"""From float weights to a network of integers, the weight units given (docs/FIXED_POINT.md).
+"""From float weights to a network of integers, for given weight units (docs/FIXED_POINT.md).
 
 The exporter finds the units by calibration (``quantize.py``) and freezes once; training on the grid
 freezes at every step. Both get the same integers from the same weights.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import grid
-from .config import DELAYS, LayerConfig, ModelConfig
+from .config import DELAYS, RECURRENT_WEIGHT, LayerConfig, ModelConfig
 from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
 from .integer_neurons import INTEGER_NEURONS, FloatLayer
@@ -23,7 +23,7 @@ from .suggest import check_known
 
 SCALES = ("neuron", "layer")
 PARAMETER_LIMIT = 64
-"""How often a unit may be doubled so that thresholds and biases fit, which costs no simulation."""
+"""How often a unit may be doubled so that thresholds and biases fit, without simulation."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class Quantization:
     Parameters
     ----------
     scale
-        One weight unit per neuron, or one per layer. One per neuron costs nothing here.
+        One weight unit per neuron, or one per layer. One per neuron has no cost here.
     exponents
         Input and recurrent weights of a layer have an exponent each. Both use their 8 bits then;
-        without, and always in a network of CUBA neurons, since stock lava-dl ignores exponents,
+        otherwise, and always in a network of CUBA neurons, since stock lava-dl ignores exponents,
         they share one unit.
     headroom
-        Share of 2^23 that a state may reach on the calibration samples. The rest is kept for
-        samples not seen; states are membrane potentials and currents.
+        Share of 2^23 that a state may reach on the calibration samples. The rest is reserved
+        for unseen samples; states are membrane potentials and currents.
     weight_bits
-        Bits of a weight, 3 to 8, the sign among them.
+        Bits of a weight, 3 to 8, including the sign.
     right_shifts
         Exponents may be negative. Weights keep their bits then where units were doubled and where
         one matrix is more than 2^7 times finer than the other; models that were trained on the
-        grid before there was this entry do without.
+        grid before this entry existed do not use it.
     """
 
     scale: str = "neuron"
@@ -73,7 +73,7 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
-    """A network of integers and, by layer, what its float model was when it was frozen.
+    """A network of integers and the float layers that it was frozen from.
 
     ``units`` (n,): the real value of one weight unit of a neuron; ``doublings`` (n,): how often it
     was doubled; ``layers``: the float layers.
@@ -93,25 +93,25 @@ def freeze(  # noqa: PLR0917
     doublings: Sequence[npt.ArrayLike] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Frozen:
-    """Return the network of integers that float weights mean.
+    """Return the network of integers for float weights.
 
     Parameters
     ----------
     config, weights, task
-        As a ``model.pt`` holds them.
+        As in a ``model.pt``.
     options
         The scheme.
     doublings
-        By layer, how often the weight unit of each neuron is doubled, integers (n,); none when
-        None. Parameters that do not fit may add to them.
+        Per layer, how often the weight unit of each neuron is doubled, integers (n,); None for
+        none. Parameters that do not fit may add to them.
     provenance
-        What the network says about its origin.
+        The origin that the network stores.
 
     Raises
     ------
     InputError
-        A layer that has no integer form, a weight matrix without content, parameters that fit at no
-        scale, doublings of another shape.
+        A layer without an integer form, a weight matrix of zeros, parameters that fit at no scale,
+        doublings of another shape.
     """
     layers = float_layers(config, weights, task)
     stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
@@ -152,7 +152,7 @@ def float_layers(
     Raises
     ------
     InputError
-        Layers that have no integer form, all of them named.
+        Layers without an integer form, all of them named.
     """
     dense = [layer.neuron for layer in config.layers if layer.dense]
     if dense:
@@ -182,7 +182,7 @@ def float_layers(
                 name=f"{index}",
                 config=layer,
                 weight=own.pop("weight") * (scale if index == 0 else 1.0),
-                weight_rec=own.pop("weight_rec", None),
+                recurrent_weight=own.pop(RECURRENT_WEIGHT, None),
                 bias=own.pop("bias"),
                 parameters=own,
                 **delays,
@@ -196,12 +196,12 @@ def _obstacles(layer: LayerConfig) -> list[str]:
     if layer.neuron not in INTEGER_NEURONS:
         found.append("graded activations do not exist on the chip; train alif instead")
     if layer.bidirectional:
-        found.append("a bidirectional layer needs the sequence backwards, which no stream has")
+        found.append("a bidirectional layer needs the sequence in reverse, which a stream lacks")
     return found
 
 
 def weight_units(
-    weight: FloatArray, weight_rec: FloatArray | None, options: Quantization, exponents: bool
+    weight: FloatArray, recurrent_weight: FloatArray | None, options: Quantization, exponents: bool
 ) -> tuple[FloatArray, int, int]:
     """Return the unit k (n, 1) and the exponents of input and recurrent weights.
 
@@ -211,8 +211,8 @@ def weight_units(
     """
     shifts = [0, 0]
     peaks = [np.abs(weight).max(axis=1)]
-    if weight_rec is not None:
-        peaks.append(np.abs(weight_rec).max(axis=1))
+    if recurrent_weight is not None:
+        peaks.append(np.abs(recurrent_weight).max(axis=1))
         tops = [float(p.max()) for p in peaks]
         if exponents and min(tops) > 0:
             gap = int(np.floor(np.log2(max(tops) / min(tops))))
@@ -222,7 +222,7 @@ def weight_units(
     per_neuron = np.max([p / 2.0**e for p, e in zip(peaks, shifts, strict=False)], axis=0)
     top = float(per_neuron.max())
     unit = per_neuron if options.scale == "neuron" else np.full_like(per_neuron, top)
-    # A neuron without any weight has no scale of its own.
+    # A neuron whose weights are all zero has no scale.
     unit = np.where(unit > 0, unit, top)
     return unit[:, None] / grid.weight_max(options.weight_bits), shifts[0], shifts[1]
 
@@ -230,10 +230,12 @@ def weight_units(
 def _freeze_layer(
     layer: FloatLayer, options: Quantization, stock: bool, doublings: IntArray
 ) -> tuple[Layer, FloatArray, IntArray]:
-    """Return the layer of integers, its units, and the doublings (n,) that its parameters took."""
-    if not layer.weight.any() and (layer.weight_rec is None or not layer.weight_rec.any()):
+    """Return the layer of integers, its units, and the doublings (n,) for its parameters."""
+    if not layer.weight.any() and (
+        layer.recurrent_weight is None or not layer.recurrent_weight.any()
+    ):
         raise InputError(f"layer {layer.name}: all weights are zero, there is nothing to quantize")
-    recurrent = layer.weight_rec
+    recurrent = layer.recurrent_weight
     if recurrent is not None and not recurrent.any():
         recurrent = None
     exponents = options.exponents and not stock
@@ -249,9 +251,9 @@ def _freeze_layer(
         neurons = index_list(np.flatnonzero(too_large).tolist())
         raise InputError(
             f"layer {layer.name}: threshold, adaptation or bias of neurons {neurons} are too large "
-            "beside their weights for any weight unit"
+            "relative to their weights for any weight unit"
         )
-    # Where the unit of every neuron grew, a smaller exponent gives the weights their bits back.
+    # If the unit of every neuron grew, a smaller exponent restores bits of the weights.
     spare, lowest = int(doublings.min()), options.lowest_exponent if exponents else 0
     exponent, exponent_rec = (max(e - spare, min(e, lowest)) for e in (exponent, exponent_rec))
     weights = _integer_weights(layer.weight, unit, exponent, stock, options.weight_bits)
@@ -289,10 +291,10 @@ def _integer_weights(
 
 
 def avoid_lava_dl_defects(weight: IntArray) -> IntArray:
-    """Weaken the strongest weights by one even step where lava-dl would mangle the matrix.
+    """Weaken the strongest weights by one even step if lava-dl would corrupt the matrix.
 
-    That is a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts it to
-    -256 and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0,
+    This concerns a matrix (n, n_in) without positive entries whose minimum is -2^k: lava-dl shifts
+    it to -256 and clips that to -255. Source: ``netx/utils.py`` of lava-dl 0.6.0,
     ``optimize_weight_bits``.
     """
     strongest = -int(weight.min())

@@ -1,6 +1,6 @@
 """The integer grid of docs/FIXED_POINT.md: ranges, rounding and decay codes.
 
-Everything that rounds a real number to a chip integer, or that truncates one, is written here once;
+Everything that rounds a real number to a chip integer, or truncates one, is defined here once;
 training on the grid, the exporter, the simulator and the tests import it.
 """
 
@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
-"""The decay code that forgets the whole state in one step."""
+"""The decay code that clears the whole state in one step."""
 
 STATE_BITS = 24
 STATE_MAX = (1 << (STATE_BITS - 1)) - 1
@@ -31,7 +31,7 @@ WEIGHT_MIN, WEIGHT_MAX = -256, 254
 """Range of the even weights of a matrix with both signs (8 bits with the sign)."""
 
 WEIGHT_BITS_MIN, WEIGHT_BITS_MAX = 3, 8
-"""Bits of a weight, its sign among them."""
+"""Bits of a weight, including its sign."""
 
 WEIGHT_MAX_ONE_SIGN = 255
 WEIGHT_EXP_MIN, WEIGHT_EXP_MAX = -8, 7
@@ -68,14 +68,14 @@ def wrap24(x: Any) -> Any:
 def decay_code(factor: npt.ArrayLike) -> IntArray:
     """Return the 12-bit code of a decay factor in [0, 1): ``round(4096 (1 - factor))``, 1 to 4096.
 
-    Ties round to even. The smallest code is 1, since code 0 would never forget.
+    Ties round to even. The smallest code is 1, since code 0 would not decay.
     """
     code = np.rint(DECAY_ONE * (1.0 - np.asarray(factor, dtype=np.float64)))
     return np.clip(code, 1, DECAY_ONE).astype(np.int64)
 
 
 def decay_factor(code: npt.ArrayLike) -> FloatArray:
-    """Return the factor that a code means: ``1 - code / 4096``."""
+    """Return the factor of a code: ``1 - code / 4096``."""
     return 1.0 - np.asarray(code, dtype=np.float64) / DECAY_ONE
 
 
@@ -85,12 +85,12 @@ def round_int(x: npt.ArrayLike) -> IntArray:
 
 
 def weight_step(bits: int) -> int:
-    """Return the distance of two weights of a matrix with both signs, at so many bits: 2 at 8."""
+    """Return the spacing of the weights of a matrix with both signs, for a bit width: 2 at 8."""
     return 1 << (WEIGHT_BITS_MAX + 1 - bits)
 
 
 def weight_max(bits: int) -> int:
-    """Return the largest weight of a matrix with both signs, at so many bits: 254 at 8."""
+    """Return the largest weight of a matrix with both signs, for a bit width: 254 at 8."""
     return -WEIGHT_MIN - weight_step(bits)
 
 
@@ -99,8 +99,9 @@ def even_weights(
 ) -> IntArray:
     """Round real weights (n_out, n_in) to the grid of ``bits``, in units of ``unit`` (n_out, 1).
 
-    At 8 bits these are the even integers in [-256, 254], what Loihi keeps of a matrix with both
-    signs, and exact for a matrix of one sign as well; every bit less doubles their distance.
+    At 8 bits these are the even integers in [-256, 254], which Loihi can hold for a matrix with
+    both signs, and which are also exact for a matrix of one sign; each bit less doubles the
+    spacing.
     """
     ratio = np.asarray(weight, dtype=np.float64) / np.asarray(unit, dtype=np.float64)
     step = weight_step(bits)
@@ -108,7 +109,7 @@ def even_weights(
 
 
 def hardware_weights(weight: npt.ArrayLike, num_weight_bits: int = 8) -> IntArray:
-    """Return the weights that Lava's fixed-point ``Dense`` really uses for a matrix (n_out, n_in).
+    """Return the weights that Lava's fixed-point ``Dense`` uses for a matrix (n_out, n_in).
 
     One common sign: clipped to 8 bits, low bits beyond ``num_weight_bits`` cleared. Both signs: one
     bit goes to the sign, hence even values at 8 bits. Source: ``lava.utils.weightutils`` of 0.10.0.

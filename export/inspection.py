@@ -1,4 +1,4 @@
-"""What a ``.net`` file holds, and what reads it: the answer of ``srnn-export --inspect``."""
+"""What a ``.net`` file holds and what can read it, for ``srnn-export --inspect``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SRNN, LAVA_DL = "srnn", "NetX of lava-dl"
 
 @dataclass(frozen=True)
 class ConnectionSummary:
-    """A connection: ``kind`` with its geometry, synapses in all and with a non-zero weight.
+    """A connection: ``kind`` with its geometry, number of synapses, how many are non-zero.
 
-    ``delays``: least and largest delay in steps, None without any.
+    ``delays``: smallest and largest delay in steps, None without delays.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class ConnectionSummary:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A layer; ``parameters``: least and largest value of each parameter of its neurons."""
+    """A layer; ``parameters``: smallest and largest value of each parameter of its neurons."""
 
     name: str
     neuron: str
@@ -48,7 +48,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """A group of ``/layer`` as it stands in a file that is not read."""
+    """A group of ``/layer`` in a file that srnn does not read."""
 
     group: str
     kind: str
@@ -59,10 +59,10 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A file: its network, or where srnn does not read it the groups and the reason.
+    """A file: its network or, if srnn does not read it, the groups and the reason.
 
-    ``stock_lava_dl``: what keeps lava-dl 0.6.0 from running it exactly, empty where nothing does,
-    None where that is not known.
+    ``stock_lava_dl``: what prevents lava-dl 0.6.0 from running it exactly; empty if nothing does,
+    None if that is unknown.
     """
 
     origin: str
@@ -105,7 +105,7 @@ def inspect_file(path: str | os.PathLike[str]) -> Inspection:
     obstacles = stock_lava_dl_obstacles(network)
     averages = [group.group for group in groups if group.kind == "average"]
     obstacles += [
-        f"{name}: average layers are not known to netx, which stops; give it num_layers"
+        f"{name}: netx does not know average layers and stops; give it num_layers"
         for name in averages
     ]
     return _of(network, LAVA_DL, None, 0, obstacles)

@@ -21,7 +21,7 @@ class FloatLayer:
     name: str
     config: LayerConfig
     weight: FloatArray
-    weight_rec: FloatArray | None
+    recurrent_weight: FloatArray | None
     bias: FloatArray
     parameters: dict[str, FloatArray]
     delay: IntArray | None = None
@@ -30,7 +30,7 @@ class FloatLayer:
 
 @dataclass(frozen=True, eq=False)
 class IntegerNeuron:
-    """A record's parameters, not yet checked, and the real value of a unit of its membrane."""
+    """A record's unchecked parameters, and the real value of a unit of its membrane."""
 
     record: type[Neuron]
     parameters: dict[str, IntArray]
@@ -78,7 +78,7 @@ def adaptation_exponent(
     """Return the largest bExp (n,) for which d cannot saturate; -1 where there is none.
 
     A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation
-    / state_scale``, plus at most what rounding bStep adds, ``4096 / (2 b_decay)``. A neuron that
+    / state_scale``, plus at most the rounding error of bStep, ``4096 / (2 b_decay)``. A neuron that
     does not adapt gets 0.
     """
     reach = np.maximum(strength * max(1.0, initial_adaptation), 1.0)
@@ -109,7 +109,8 @@ def _cuba_lif(layer: FloatLayer, unit: FloatArray, stock: bool) -> IntegerNeuron
         {
             "i_decay": grid.decay_code(np.exp(-1.0 / p["tau_syn"])),
             "v_decay": grid.decay_code(np.exp(-1.0 / p["tau_mem"])),
-            # A mantissa of 2^17 or more never spikes; a trained threshold must stay reachable.
+            # With a mantissa of 2^17 or more a neuron never spikes; a trained threshold must be
+            # reachable.
             "v_threshold": np.where(
                 p["threshold"] >= THRESHOLD_NEVER,
                 grid.THRESHOLD_MANTISSA_NEVER,
@@ -126,7 +127,7 @@ def _mantissa_bias(bias: FloatArray) -> IntArray:
 
 
 def _rounded(values: FloatArray) -> IntArray:
-    """Round to integers; what no integer holds becomes one beyond every range."""
+    """Round to integers; values beyond int64 become one that is outside every range."""
     far = 2.0**40
     return grid.round_int(np.clip(values, -far, far))
 

@@ -1,8 +1,9 @@
 """The integer network: plain records of integers, checked when made.
 
-This is the ground floor of the project. A ``Network`` is what ``model.net`` holds and what the
+Every other package builds on this module. A ``Network`` is what ``model.net`` holds and what the
 simulator, the Lava processes and a chip compute, by the equations of docs/FIXED_POINT.md. Its
-neurons are in ``neurons.py``, its connections in ``synapses.py``; all names are here too.
+neurons are defined in ``neurons.py``, its connections in ``synapses.py``; this module re-exports
+both.
 """
 
 from __future__ import annotations
@@ -105,14 +106,14 @@ READOUTS = ("membrane", "mean_softmax", "spike_count", "last_membrane")
 
 @dataclass(frozen=True)
 class Readout:
-    """How the last layer is read, on the host and in float.
+    """How the host reads the last layer, in float.
 
     ``kind``: ``membrane``, the membrane at every step (streaming labels); ``mean_softmax``, the
     mean over time of the softmax of the membrane; ``spike_count``, the sum of spikes;
-    ``last_membrane``, the membrane at the last step. ``skip_steps``: first steps that the mean, the
-    count and the accuracy leave out. ``classes``: a name per class, or empty. ``populations``: the
-    last layer is so many equal groups of consecutive neurons, and the mean of a group is one class
-    (SLAYER's ``Average``); 0: every neuron is a class.
+    ``last_membrane``, the membrane at the last step. ``skip_steps``: number of first steps that the
+    mean, the count and the accuracy ignore. ``classes``: a name per class, or empty.
+    ``populations``: number of equal groups of consecutive neurons in the last layer, where the mean
+    of a group is one class (SLAYER's ``Average``); 0: every neuron is a class.
     """
 
     kind: str = "membrane"
@@ -143,8 +144,8 @@ class Network:
     """A network of integers.
 
     ``message_bits`` 0: inputs are binary spikes; else inputs are graded integers of at most that
-    many bits beside the sign, which multiply the weight. ``input_scale``: real value of one input
-    unit. ``dt``: seconds a step, or None where a step has no duration. ``task`` (name, options,
+    many bits plus a sign, which multiply the weight. ``input_scale``: real value of one input
+    unit. ``dt``: seconds per step, or None if a step has no duration. ``task`` (name, options,
     encoder settings) and ``provenance`` are plain JSON values.
     """
 
@@ -238,8 +239,8 @@ def check_inputs(network: Network, inputs: npt.ArrayLike) -> npt.NDArray[np.int3
     Raises
     ------
     InputError
-        Not three axes, another number of channels, values that are not whole, beyond the message
-        bits, or other than 0 and 1 where the network takes binary spikes.
+        Not three axes, another number of channels, values that are not whole, that exceed the
+        message bits, or that are not 0 or 1 although the network takes binary spikes.
     """
     array = np.asarray(inputs)
     if array.dtype == np.bool_:
@@ -260,7 +261,7 @@ def check_inputs(network: Network, inputs: npt.ArrayLike) -> npt.NDArray[np.int3
 
 
 def same_network(one: Network, other: Network) -> bool:
-    """Whether two networks hold equal integers, scales and readout; provenance is not compared."""
+    """Return whether two networks have equal integers, scales and readout, whatever provenance."""
 
     def equal(a: object, b: object) -> bool:
         if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):

@@ -1,7 +1,7 @@
 """``model.net``: the HDF5 file that carries a network of integers; docs/FORMAT.md specifies it.
 
-``/layer`` is the NetX form of lava-dl: stock lava-dl loads it where it can run the network and
-refuses it where it cannot. ``/srnn`` holds everything exactly. Files of lava-dl are read too.
+``/layer`` is in the NetX format of lava-dl: stock lava-dl loads it if it can run the network, and
+refuses it otherwise. ``/srnn`` holds everything exactly. Files of lava-dl are read too.
 """
 
 from __future__ import annotations
@@ -53,15 +53,17 @@ def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Net
     Parameters
     ----------
     path
-        The file. One with ``/srnn`` is read by it, another by the rules of lava-dl's ``netx``.
+        The file. With ``/srnn`` it is read from there, otherwise by the rules of lava-dl's
+        ``netx``.
     num_layers
         For files of lava-dl: stop before the group ``/layer/<num_layers>``, as ``netx`` does.
 
     Raises
     ------
     InputError
-        Not such a file, truncated, damaged, of a newer format version, with an entry missing, too
-        many, of another type, shape or range, or with a layer or neuron that is not supported.
+        Not such a file, truncated, damaged, of a newer format version, with an entry that is
+        missing, unexpected, or of another type, shape or range, or with a layer or neuron that is
+        not supported.
     """
     check_kind(path, NETWORK)
     attributes = read_attributes(path, "srnn")
@@ -79,7 +81,7 @@ def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Net
 
 
 def read_samples(path: str | os.PathLike[str]) -> Samples | None:
-    """Return the samples of a ``model.net``, checked against its network; None where it has none.
+    """Return the samples of a ``model.net``, checked against its network; None if it has none.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""HDF5 under a ``.net`` file: plain values by path, written deterministically, read with suspicion.
+"""HDF5 below a ``.net`` file: plain values by path, written deterministically, read defensively.
 
-Nothing else in the project touches HDF5 objects of a ``.net`` file. What is written is protected by
-HDF5's own checksums: small values lie in object headers (version 2, checksummed), larger ones in
-chunks with the Fletcher-32 filter. Damage is an error, never another number.
+No other module uses HDF5 objects of a ``.net`` file. Files are written with HDF5's own checksums:
+small values are in object headers (version 2, checksummed), larger ones in chunks with the
+Fletcher-32 filter. Damage causes an error, never a wrong number.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import h5py  # takes long, so that it is imported where a file is opened
 
 BYTES_MAX = 1 << 30
-"""Largest total of the values that a file may declare, checked before any is allocated."""
+"""Largest total size that the values of a file may declare, checked before allocation."""
 OBJECTS_MAX = 100_000
 DEPTH_MAX = 8
 _COMPACT_BYTES = 1 << 15
 _CHUNK_BYTES = 1 << 20
 _HEAP = b"GCOL\x01\x00\x00\x00"
 
-# What h5py raises on damaged files, measured by flipping bytes; the HDF5 library itself reports by
+# Errors of h5py on damaged files, found by flipping bytes; the HDF5 library itself raises
 # RuntimeError and OSError.
 _LIBRARY_ERRORS = (
     OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError,
@@ -80,7 +80,7 @@ def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]
 
 
 def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value] | None:
-    """Return the attributes of a root group, or None where the file has no such group.
+    """Return the attributes of a root group, or None if the file has no such group.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value
         if group not in list(file):
             return None
         if not isinstance(file.get(group, getlink=True), h5py.HardLink):
-            raise InputError(f"/{group}: is a soft or external link; data must lie in this file")
+            raise InputError(f"/{group}: is a soft or external link; data must be in this file")
         attributes: dict[str, Value] = {}
         for name in file[group].attrs:
             if file[group].attrs.get_id(name).dtype.kind == "O":
@@ -112,8 +112,8 @@ def read_contents(
 ) -> Contents:
     """Read everything below the root groups ``parts``, except the group ``without``.
 
-    With ``lists_of_text`` an array of strings is an array of ``str``, of dtype object, and an empty
-    dataset an empty array, as files of NIR have them.
+    With ``lists_of_text`` an array of strings becomes an array of ``str`` with dtype object, and an
+    empty dataset an empty array, as in NIR files.
 
     Raises
     ------
@@ -148,7 +148,7 @@ class _Walk:
             return
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            raise InputError(f"{path}: is a soft or external link; data must lie in this file")
+            raise InputError(f"{path}: is a soft or external link; data must be in this file")
         found = group[name]
         address = h5py.h5o.get_info(found.id).addr  # pyright: ignore[reportAttributeAccessIssue]
         if address in self.seen:
@@ -171,7 +171,7 @@ class _Walk:
         import h5py
 
         if dataset.is_virtual or dataset.external:
-            raise InputError(f"{path}: its data lie in other files; they must lie in this one")
+            raise InputError(f"{path}: its data are in other files; they must be in this one")
         if dataset.shape is None or 0 in dataset.shape:
             if self.lists_of_text:
                 return np.zeros(dataset.shape or 0)
@@ -200,7 +200,7 @@ class _Walk:
 
 
 def _check_heaps(path: Path) -> None:
-    """Refuse a damaged global heap, where strings of variable length lie.
+    """Refuse a damaged global heap, which holds strings of variable length.
 
     The HDF5 library (2.0.0) never returns from a heap whose free space has size 0. A heap is
     "GCOL", version 1, three zeros, its size in 8 bytes, then objects: index and reference count in
@@ -267,7 +267,7 @@ def _write(file: h5py.File, name: str, value: Value) -> None:
 def _write_compact(file: h5py.File, name: str, array: npt.NDArray[Any]) -> None:
     import h5py
 
-    # h5py's own create_dataset drops the layout of a scalar, hence the lower interface.
+    # h5py's create_dataset ignores the layout of a scalar, hence the low-level interface.
     folder, _, leaf = name.rpartition("/")
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_layout(h5py.h5d.COMPACT)

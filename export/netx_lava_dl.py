@@ -1,6 +1,6 @@
 """From a NetX file as lava-dl's SLAYER writes it to a network, by the rules of lava-dl's ``netx``.
 
-What ``netx`` would drop or change in silence is refused by name. Sources: ``lava.lib.dl.netx.hdf5``
+What ``netx`` would silently drop or change is refused by name. Sources: ``lava.lib.dl.netx.hdf5``
 and ``lava.lib.dl.slayer.block.base`` of lava-dl 0.6.0.
 """
 
@@ -25,14 +25,14 @@ INPUT_BITS = 8
 """Message bits of a network that begins with an input block: a pixel of a byte."""
 
 INPUT_WEIGHT = 64
-"""What netx takes for the weight of an input block that has none: 1 in SLAYER's units."""
+"""netx's default weight of an input block: 1 in SLAYER's units."""
 
 _GEOMETRY_MAX = 1 << 24
 
 
 @dataclass
 class _Walk:
-    """What was read so far: layers, the shape that the last group gives, and its average."""
+    """What was read so far: layers, the output shape of the last group, and its average."""
 
     contents: Contents
     layers: list[Layer] = field(default_factory=list)
@@ -52,9 +52,9 @@ class _Walk:
 def network_of_lava_dl(contents: Contents, num_layers: int | None = None) -> Network:
     """Build a network from the standard part of a file, its first ``num_layers`` groups or all.
 
-    Channels of a (C, H, W) shape are taken in C order, as a flatten layer gives them. The readout
-    counts spikes, or is the membrane where the last layer cannot spike; an average layer at the end
-    makes populations of it.
+    Channels of a (C, H, W) shape are taken in C order, as a flatten layer outputs them. The readout
+    counts spikes, or reads the membrane if the last layer cannot spike; an average layer at the end
+    turns it into populations.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def _input(walk: _Walk, base: str, index: int) -> None:
 def _input_block(walk: _Walk, base: str) -> None:
     """Read an affine input with neurons: each channel drives one of them, by one weight.
 
-    netx has the host put ``weight x + bias`` on the neuron's bias, SLAYER on its current. With a
-    current that lasts one step both are the same.
+    netx lets the host write ``weight x + bias`` to the neuron's bias, SLAYER adds it to the
+    current. With a current that lasts one step both are the same.
     """
     contents, shape = walk.contents, _shape(walk.contents, base)
     if shape is None:
@@ -205,7 +205,7 @@ def _dense_layer(
     ):
         if wanted is not None and found != wanted:
             raise InputError(
-                f"{path}: weights {weight.shape} do not fit, {wanted} needed in place of {found}"
+                f"{path}: weights {weight.shape} do not fit: needs {wanted}, has {found}"
             )
     if not walk.flat:
         raise InputError(f"{base}/type: a dense layer over {walk.shape} needs a flatten layer")
@@ -335,14 +335,14 @@ def _kernel(contents: Contents, path: str) -> IntArray:
 
 def _on_grid(weight: IntArray) -> tuple[IntArray, int]:
     mixed = weight.min() < 0 < weight.max()
-    # netx keeps odd weights of both signs exactly, up to 7 bits, by a shift; so does (2 W s) >> 1.
+    # netx keeps odd weights of both signs exactly, up to 7 bits, by a shift; (2 W s) >> 1 does too.
     if mixed and (weight % 2).any() and np.abs(2 * weight + 1).max() < -grid.WEIGHT_MIN:
         return 2 * weight, -1
     return weight, 0
 
 
 def _delay(contents: Contents, path: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Return steps as netx spreads them: scalar, per neuron, per source or per synapse."""
+    """Return steps as netx broadcasts them: scalar, per neuron, per source or per synapse."""
     if path not in contents.values:
         return np.zeros((), np.int64)
     values = contents.numbers(path)

@@ -1,4 +1,4 @@
-"""Neurons of a NetX file as lava-dl's SLAYER writes them, with their biases.
+"""Neurons of a NetX file written by lava-dl's SLAYER, with their biases.
 
 Sources: ``lava.lib.dl.netx.hdf5`` and ``lava.lib.dl.slayer.neuron`` of lava-dl 0.6.0.
 """
@@ -23,9 +23,9 @@ _OURS = ("SRNN_", "ATRLIF")
 
 @dataclass(frozen=True)
 class Block:
-    """A population of ``size`` neurons in so many ``channels``; a parameter belongs to a channel.
+    """A population of ``size`` neurons in ``channels`` channels; a parameter belongs to a channel.
 
-    Neurons of a dense layer are a channel each.
+    Each neuron of a dense layer is a channel.
     """
 
     size: int
@@ -40,7 +40,7 @@ class Block:
 
 
 def read_bias(contents: Contents, path: str, block: Block) -> IntArray:
-    """Return the bias (size,) in state units; 0 where the file has none."""
+    """Return the bias (size,) in state units; 0 if the file has none."""
     if path not in contents.values:
         return np.zeros(block.size, np.int64)
     mantissa = whole(contents.numbers(path), path, BIAS_MIN, BIAS_MAX)
@@ -49,7 +49,7 @@ def read_bias(contents: Contents, path: str, block: Block) -> IntArray:
 
 def _cuba(contents: Contents, base: str, block: Block, bias: IntArray) -> Neuron:
     threshold = _parameter(contents, base, "vThMant", block, grid.THRESHOLD_MANTISSA_NEVER)
-    for name in ("tauRho", "scaleRho"):  # of the surrogate gradient, no part of the dynamics
+    for name in ("tauRho", "scaleRho"):  # of the surrogate gradient, not of the dynamics
         if f"{base}/{name}" in contents.values:
             contents.numbers(f"{base}/{name}")
     if f"{base}/theta" in contents.values:
@@ -101,18 +101,18 @@ _NEURONS: dict[str, Callable[[Contents, str, Block, IntArray], Neuron]] = {
 
 
 def read_neuron(contents: Contents, base: str, block: Block, bias: IntArray) -> Neuron:
-    """Return the neurons of the group ``base``; those of an affine block where there is none.
+    """Return the neurons of the group ``base``; those of an affine block if there is none.
 
     Raises
     ------
     InputError
-        A neuron that is not read, with the list of those that are; a parameter that is missing or
-        out of range, or that netx would ignore.
+        An unsupported neuron, with the list of supported ones; a parameter that is missing or out
+        of range, or that netx would ignore.
     """
     if base not in contents.groups:
         if base in contents.values:
             raise InputError(f"{base}: is a dataset, needs a group")
-        # What netx takes for an affine block: no decay of the current, no spikes.
+        # netx's defaults for an affine block: no decay of the current, no spikes.
         return CubaLIF(
             block.size,
             i_decay=np.zeros((), np.int64),
@@ -136,7 +136,7 @@ def read_neuron(contents: Contents, base: str, block: Block, bias: IntArray) -> 
 
 
 def _fixed(contents: Contents, path: str, value: int) -> None:
-    """Refuse another value than the one that Lava computes with, where the file has one."""
+    """Refuse a value other than the one that Lava uses, if the file has one."""
     if path not in contents.values:
         return
     found = contents.numbers(path)

@@ -1,7 +1,7 @@
 """From the values of a ``.net`` file with ``/srnn`` to a network; every value is checked.
 
-``/srnn`` is authoritative; the standard part must be what the writer would put beside it, so a file
-that was edited in one part only is refused.
+``/srnn`` is authoritative; the standard part must be what the writer would write for it, so a file
+that was edited in only one part is refused.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check_version(attributes: dict[str, Value]) -> None:
 
 
 def network_of(contents: Contents) -> Network:
-    """Build the network, check both parts of the file against each other and name what is too much.
+    """Build the network, check both parts of the file against each other, refuse unknown entries.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def network_of(contents: Contents) -> Network:
 
 
 def samples_of(contents: Contents, network: Network) -> Samples | None:
-    """Return the samples of a file, or None where it has none."""
+    """Return the samples of a file, or None if it has none."""
     base = "/srnn/samples"
     if base not in contents.groups:
         if base in contents.values:
@@ -114,7 +114,7 @@ def samples_of(contents: Contents, network: Network) -> Samples | None:
         return None
     superfluous = sorted(set(contents.names(base)) - set(_SAMPLES))
     if superfluous:
-        raise InputError(f"{base}/{superfluous[0]}: not known to this format; remove it")
+        raise InputError(f"{base}/{superfluous[0]}: unknown to this format; remove it")
     with located(base):
         inputs, lengths, output = (
             contents.numbers(f"{base}/{name}", dtype)
@@ -163,7 +163,7 @@ def _layer(contents: Contents, base: str, index: int) -> Layer:
 def _weights(
     contents: Contents, base: str, own: str, suffix: str, needs: str
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """Return weights and their exponent; where stock lava-dl reads the file, they hold it too."""
+    """Return weights and their exponent; in files for stock lava-dl the weights include it."""
     path = f"{base}/weight{suffix}"
     values = contents.numbers(path, np.float32)
     if values.ndim != len(needs.split(", ")):
@@ -262,7 +262,7 @@ def _check_agrees(path: str, found: Value, wanted: Value) -> None:
         at = tuple(differs[0].tolist())
         raise InputError(
             f"{path}{index_text(at)}: {found[at]} does not agree with {ours} ({wanted[at]}); "
-            "the file was edited in one part only"
+            "the file was edited in only one part"
         )
 
 

@@ -17,13 +17,13 @@ from .netx_stock import (
 from .netx_values import Value
 
 NOT_FOR_STOCK = {CubaLIF.TYPE: "SRNN_CUBA"}
-"""Neuron type in the standard part where stock lava-dl must refuse the file."""
+"""Neuron type in the standard part of files that stock lava-dl must refuse."""
 
 Tree = dict[str, Value]
 
 
 def standard_part(network: Network, stock: bool) -> Tree:
-    """Return the NetX part, ``/layer``, in the form that stock lava-dl loads or in our own."""
+    """Return the NetX part, ``/layer``, in the form that stock lava-dl loads or in srnn's own."""
     tree: Tree = {}
     for number, (kind, layer) in enumerate(_groups(network)):
         base = f"/layer/{number}"
@@ -63,7 +63,7 @@ def _groups(network: Network) -> list[tuple[str, Layer | list[int]]]:
 
 
 def _input_shape(first: Connection, reader: Connection) -> list[int]:
-    """Return the shape of the inputs: channels, rows and columns where a convolution needs them."""
+    """Return the shape of the inputs: channels, rows and columns if a convolution needs them."""
     if not isinstance(first, Convolution):
         return [first.n_in]
     flat = first.shape_in[1:] == (1, 1) and not isinstance(reader, Convolution)

@@ -1,8 +1,8 @@
-"""What stock lava-dl 0.6.0 makes of a network: where its ``netx`` would refuse it or change it.
+"""What stock lava-dl 0.6.0 does with a network: whether its ``netx`` refuses or changes it.
 
 ``netx`` shifts a weight matrix to the top of 8 bits; Lava's ``Dense`` then clips and truncates it
-for the signs that it finds. Some matrices lose weights there; the same steps are run here to see.
-Lava's ``Conv`` takes any kernel as it is. An exponent that all weights absorb is folded into them.
+for the signs that it finds. Some matrices lose weights there; the same steps are run here to check.
+Lava's ``Conv`` takes any kernel unchanged. An exponent that all weights absorb is folded into them.
 Sources: ``lava.lib.dl.netx.hdf5`` and ``optimize_weight_bits`` in its ``utils`` of lava-dl 0.6.0,
 ``lava.utils.weightutils`` and ``lava.proc.conv`` of lava-nc 0.10.0.
 """
@@ -24,18 +24,18 @@ BIAS_UNIT = grid.STATE_ONE
 BIAS_MIN, BIAS_MAX = -(1 << 15), (1 << 15) - 1
 """Range of a file's bias: Lava keeps it as int16."""
 NEVER_SPIKES = 1 << 17
-"""Threshold mantissas from here on lie above every 24-bit membrane."""
+"""Smallest threshold mantissa above every 24-bit membrane."""
 _CONV_SUM_MAX = (1 << 23) - 1
 _CONV_GEOMETRY_MAX = 127
 
 
 def stock_lava_dl_obstacles(network: Network) -> list[str]:
-    """Say what keeps ``lava.lib.dl.netx.hdf5.Network`` from running the network exactly.
+    """Return what prevents ``lava.lib.dl.netx.hdf5.Network`` from running the network exactly.
 
     Returns
     -------
     list of str
-        One line per obstacle, naming the layer; empty where stock lava-dl 0.6.0 computes the same
+        One line per obstacle, naming the layer; empty if stock lava-dl 0.6.0 computes the same
         integers.
     """
     return form_obstacles(network) + early_spikes(network)
@@ -127,7 +127,7 @@ def weights(connection: Connection) -> IntArray:
 
 
 def folded(connection: Connection) -> IntArray | None:
-    """Return the weights times ``2^weight_exp``; None where those are no weights of a file."""
+    """Return the weights times ``2^weight_exp``; None if a file cannot hold those."""
     raw, exponent = weights(connection), connection.weight_exp
     if exponent < 0:
         if (raw % (1 << -exponent)).any():
@@ -140,7 +140,7 @@ def folded(connection: Connection) -> IntArray | None:
 
 
 def as_cuba(neuron: Neuron) -> Neuron:
-    """Return the CUBA neuron that a leaky integrator is in a lava-dl file; others as they are."""
+    """Return the CUBA neuron for a leaky integrator in a lava-dl file; others unchanged."""
     if not isinstance(neuron, LeakyIntegrator):
         return neuron
     return CubaLIF(
@@ -156,7 +156,7 @@ def as_cuba(neuron: Neuron) -> Neuron:
 def _layer_obstacles(layer: Layer, given: bool) -> list[str]:
     neuron = as_cuba(layer.neuron)
     if not isinstance(neuron, CubaLIF):
-        return [f"{neuron.TYPE} neurons are not known to lava-dl"]
+        return [f"{neuron.TYPE} neurons are unknown to lava-dl"]
     found = []
     if neuron.u_init.any() or neuron.v_init.any():
         found.append("the initial state is not zero, which a lava-dl file cannot say")
@@ -265,7 +265,7 @@ def _weight_obstacles(parts: list[tuple[str, npt.NDArray[Any]]]) -> list[str]:
     bits = 8 - shift - spare
     found = []
     for name, weight in parts:
-        # Lava finds the signs of each matrix anew; a matrix of one sign has no bit to spare for it.
+        # Lava determines the signs of each matrix again; a matrix of one sign needs no sign bit.
         mixed = weight.min() < 0 < weight.max()
         kept = False
         if shift >= 0 and 8 - bits + mixed >= 0:

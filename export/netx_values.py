@@ -29,7 +29,7 @@ def located(where: object) -> Iterator[None]:
 class Contents:
     """Values and groups of a file by path, for example ``/layer/1/weight``.
 
-    Remembers which were asked for, so that the rest can be refused by name.
+    Records which were read, so that the rest can be refused by name.
     """
 
     values: dict[str, Value]
@@ -37,7 +37,7 @@ class Contents:
     asked: set[str] = field(default_factory=set)
 
     def names(self, group: str) -> list[str]:
-        """Return the names of what lies directly in a group."""
+        """Return the names of the direct members of a group."""
         prefix = f"{group}/"
         found = {
             path[len(prefix) :].split("/")[0]
@@ -63,7 +63,7 @@ class Contents:
         return value
 
     def numbers(self, path: str, dtype: type[np.generic] | None = None) -> npt.NDArray[Any]:
-        """Return a numeric array, of exactly ``dtype`` where given, or raise InputError."""
+        """Return a numeric array, of exactly ``dtype`` if given, or raise InputError."""
         value = self.value(path)
         if isinstance(value, str):
             raise InputError(f"{path}: holds the string {value[:40]!r}, needs numbers")
@@ -72,15 +72,15 @@ class Contents:
         return value
 
     def refuse_unasked(self, under: str) -> None:
-        """Raise InputError for the first value or empty group below ``under`` not asked for."""
+        """Raise InputError for the first value or empty group below ``under`` that was not read."""
         for path in sorted(self.values):
             if path.startswith(f"{under}/") and path not in self.asked:
-                raise InputError(f"{path}: not known to this format; remove it")
+                raise InputError(f"{path}: unknown to this format; remove it")
         for path in sorted(self.groups):
             if path.startswith(f"{under}/") and not any(
                 asked.startswith(f"{path}/") for asked in self.asked
             ):
-                raise InputError(f"{path}: a group not known to this format; remove it")
+                raise InputError(f"{path}: a group unknown to this format; remove it")
 
 
 def layer_indices(contents: Contents, group: str, first: int) -> list[int]:
@@ -131,12 +131,12 @@ def in_range(values: npt.NDArray[Any], path: str, low: int, high: int) -> npt.ND
 
 
 def index_text(at: tuple[int, ...]) -> str:
-    """Write an index as it stands behind a path, nothing for a scalar."""
+    """Return an index as text to append to a path, nothing for a scalar."""
     return f"[{', '.join(str(i) for i in at)}]" if at else ""
 
 
 def shown(value: Value | None) -> str:
-    """Write a value in a few characters."""
+    """Return a short text for a value."""
     if value is None:
         return "missing"
     return repr(value[:40]) if isinstance(value, str) else f"{value.dtype} {value.shape}"

@@ -16,7 +16,7 @@ from .samples import Samples, check_samples
 
 FORMAT = "srnn-net"
 FORMAT_VERSION = 2
-"""Newest version; a file is written in the lowest that can say it, so that older readers stay."""
+"""Newest version; a file is written in the lowest that can hold it, for older readers."""
 
 
 def file_values(network: Network, samples: Samples | None) -> Tree:
@@ -35,15 +35,15 @@ def file_values(network: Network, samples: Samples | None) -> Tree:
 
 
 def file_attributes(network: Network) -> dict[str, dict[str, Value]]:
-    """Return the attributes that make a file ours."""
+    """Return the attributes that mark a file of srnn."""
     version = np.array(version_of(network), np.int64)
     return {"/srnn": {"format": FORMAT, "format_version": version}}
 
 
 def version_of(network: Network) -> int:
-    """Return the lowest format version that can say a network.
+    """Return the lowest format version that can hold a network.
 
-    2 for convolutions, populations, delays beside a right shift, and exponents that stock lava-dl
+    2 for convolutions, populations, delays with a right shift, and exponents that stock lava-dl
     reads as part of the weights; else 1.
     """
     connections = [c for layer in network.layers for c in (layer.synapses, layer.recurrent) if c]
@@ -121,7 +121,7 @@ def json_text(value: Any, where: str) -> str:
     Raises
     ------
     InputError
-        JSON would not give the same values back: keys that are not text, NaN, arrays.
+        JSON would not return the same values: keys that are not text, NaN, arrays.
     """
     plain = _with_lists(value)
     try:

@@ -1,4 +1,4 @@
-"""The neuron programs as records of integers, checked when made; docs/FIXED_POINT.md has them."""
+"""The integer neuron models as records, checked when made; docs/FIXED_POINT.md defines them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STATE = (-grid.STATE_MAX, grid.STATE_MAX)
 
 
 def _decay(name: str, key: str, low: int = 0) -> Parameter:
-    return Parameter(name, key, low, grid.DECAY_ONE, "1/4096 of the state a step")
+    return Parameter(name, key, low, grid.DECAY_ONE, "1/4096 of the state per step")
 
 
 def _state(name: str, key: str, default: int | None = 0) -> Parameter:
@@ -44,9 +44,9 @@ def _state(name: str, key: str, default: int | None = 0) -> Parameter:
 
 @dataclass(frozen=True, eq=False)
 class Neuron:
-    """A population of ``size`` neurons that run one neuron program.
+    """A population of ``size`` neurons of one neuron model.
 
-    Every parameter is an int64 array (size,); a scalar stands for all neurons.
+    Every parameter is an int64 array (size,); a scalar applies to all neurons.
 
     Raises
     ------
@@ -176,8 +176,8 @@ class ThresholdRefractoryLIF(Neuron):
         r  = rtz(r (4096 - r_decay), 12)
         s  = v - r >= th;   r += 2 th where s;   th += th_step where s
 
-    ``i_decay`` counts the 1 that Lava adds (1 + 4096 delta_i); ``th_init`` is 64 theta_0 and
-    ``th_step`` 64 theta_step. Nothing limits th and r upstream; states beyond 32 bits are refused.
+    ``i_decay`` includes the 1 that Lava adds (1 + 4096 delta_i); ``th_init`` is 64 theta_0 and
+    ``th_step`` 64 theta_step. Lava does not limit th and r; here states beyond 32 bits are refused.
     Source: ``PyATRLIFModelFixed`` of lava-nc 0.10.0.
     """
 
@@ -191,7 +191,7 @@ class ThresholdRefractoryLIF(Neuron):
 
     TYPE: ClassVar[str] = "ATRLIF"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("i_decay", "iDecay", 1, grid.DECAY_ONE + 1, "1/4096 of the state a step"),
+        Parameter("i_decay", "iDecay", 1, grid.DECAY_ONE + 1, "1/4096 of the state per step"),
         _decay("v_decay", "vDecay"),
         _decay("th_decay", "thDecay"),
         _decay("r_decay", "refDecay"),
@@ -206,4 +206,4 @@ NEURONS: dict[str, type[Neuron]] = {
     record.TYPE: record
     for record in (CubaLIF, AdaptiveLIF, LeakyIntegrator, ThresholdRefractoryLIF)
 }
-"""The neuron programs by their name in a file; every stage keeps a table with these keys."""
+"""The neuron models by their name in a file; every stage has a table with these keys."""

@@ -1,8 +1,8 @@
-"""From a graph of NIR to a chain of neuron populations, each with all that reaches it.
+"""From a NIR graph to a chain of neuron populations, each with its inputs.
 
-Between neurons a graph may hold any acyclic arrangement of linear nodes (Linear, Affine, Scale,
-Flatten, Delay, branches that are added): they are multiplied out to one matrix, one constant and
-one delay of each neuron for each pair of populations.
+Between neurons a graph may have any acyclic arrangement of linear nodes (Linear, Affine, Scale,
+Flatten, Delay, branches that are added): they are multiplied to one matrix, one constant and one
+delay per neuron for each pair of populations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LINEAR = ("Affine", "Linear", "Scale", "Flatten", "Delay")
 
 WIDTH_MAX = 1 << 20
 IDENTITY_MAX = 1 << 13
-"""Largest population that may be fed one to one: the matrix of that is written out."""
+"""Largest population that may have one-to-one input, which becomes a full matrix."""
 
 _NO_CONVOLUTION = "a trained srnn layer is dense; write the convolution as a Linear"
 _WHY_NOT = {
@@ -39,18 +39,18 @@ _WHY_NOT = {
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """A node of neurons and what reaches it at every step.
+    """A node of neurons and its input at every step.
 
-    ``weight`` (n, n_in) from the population below or the input, ``weight_rec`` (n, n) from its own
-    spikes one step before or None, ``constant`` (n,). ``delay``, ``delay_rec`` (n,): seconds by
-    which each neuron gets these late.
+    ``weight`` (n, n_in) from the population below or the input, ``recurrent_weight`` (n, n)
+    from its own spikes one step before or None, ``constant`` (n,). ``delay``, ``delay_rec`` (n,):
+    by how many seconds each neuron receives these late.
     """
 
     name: str
     kind: str
     node: Any
     weight: FloatArray
-    weight_rec: FloatArray | None
+    recurrent_weight: FloatArray | None
     constant: FloatArray
     delay: FloatArray
     delay_rec: FloatArray
@@ -63,10 +63,10 @@ class Population:
 
 @dataclass
 class _Signal:
-    """What flows along edges: a sum of maps of sources, each late, and a constant.
+    """The signal on an edge: a sum of maps of sources, each with a delay, and a constant.
 
-    A map is a matrix (n, n_in), or the diagonal of one, (n,) or (1,). ``late``: seconds of each
-    map's values, (n,) or (1,).
+    A map is a matrix (n, n_in), or the diagonal of one, (n,) or (1,). ``late``: delay in seconds of
+    each map's values, (n,) or (1,).
     """
 
     terms: dict[str, FloatArray] = field(default_factory=dict)
@@ -89,13 +89,13 @@ class _Signal:
 
 
 class _LateError(Exception):
-    """A sum of what one source sent at different times."""
+    """A sum over different times of one source."""
 
 
 def populations(graph: NodeGraph) -> tuple[list[Population], list[Offence]]:
-    """Return the populations from the input up, and every node that keeps them from being a chain.
+    """Return the populations from the input up, and every node that prevents a chain.
 
-    Where there are offences the chain may be incomplete.
+    If there are such offences, the chain may be incomplete.
     """
     offences = list(graph.offences)
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
@@ -126,7 +126,7 @@ class _MisfitError(Exception):
 
 
 def _multiplied_out(graph: NodeGraph, kinds: dict[str, str], entry: str) -> dict[str, _Signal]:
-    """Return what arrives at every neuron node and at the output."""
+    """Return the input of every neuron node and of the output."""
     after: dict[str, list[str]] = defaultdict(list)
     waiting: dict[str, int] = defaultdict(int)
     for source, target in graph.edges:
@@ -163,7 +163,7 @@ def _arrive(name: str, kind: str, at: _Signal, signal: _Signal) -> None:
 
 
 def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
-    """Return what a linear node makes of a signal."""
+    """Return the output of a linear node for a signal."""
     if kind == "Delay":
         return _delayed(name, kind, node, signal)
     if kind not in {"Affine", "Linear", "Scale"}:
@@ -178,7 +178,7 @@ def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
     lengths = {len(part) for part in parts} - {1}
     if wanted != 1 and lengths - {wanted}:
         raise _MisfitError(
-            Offence(name, kind, f"takes {wanted} values and gets {max(lengths - {wanted})}")
+            Offence(name, kind, f"takes {wanted} values and receives {max(lengths - {wanted})}")
         )
     if by_row:
         return signal.mapped(
@@ -194,7 +194,7 @@ def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
 
 
 def _mixed(name: str, kind: str, factor: FloatArray, late: FloatArray) -> FloatArray:
-    """Return how late the rows (n,) of a matrix are whose columns are ``late`` (n_in,) or (1,)."""
+    """Return the delays (n,) of a matrix's rows; ``late`` (n_in,) or (1,): of its columns."""
     if len(late) == 1:
         return late
     used = factor != 0
@@ -202,23 +202,23 @@ def _mixed(name: str, kind: str, factor: FloatArray, late: FloatArray) -> FloatA
     bad = np.flatnonzero((used & (late != latest[:, None])).any(1))
     if bad.size:
         reason = (
-            f"mixes in output {bad[0]} what a Delay before it holds back by "
+            f"mixes in output {bad[0]} values that a Delay before it delays by "
             f"{late[used[bad[0]]].min():g} to {latest[bad[0]]:g} s; a neuron of srnn has one "
-            "delay: put the Delay behind"
+            "delay: put the Delay after it"
         )
         raise _MisfitError(Offence(name, kind, reason))
     return np.maximum(latest, 0.0)
 
 
 def _delayed(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
-    """Return a signal behind a Delay."""
+    """Return a signal after a Delay."""
     late = np.asarray(node.delay, dtype=np.float64).reshape(-1)
     bad = np.flatnonzero(~(np.isfinite(late) & (late >= 0)))
     if bad.size:
-        reason = f"delay {late[bad[0]]:g} s of value {bad[0]} is no time from 0 on"
+        reason = f"delay {late[bad[0]]:g} s of value {bad[0]} is not a time from 0 up"
         raise _MisfitError(Offence(name, kind, reason))
     if late.any() and signal.constant.any():
-        reason = "holds back a bias, which a chip adds at every step; put the Affine behind it"
+        reason = "delays a bias, which a chip adds at every step; put the Affine after it"
         raise _MisfitError(Offence(name, kind, reason))
     lengths = {len(part) for part in (*signal.terms.values(), late)} - {1}
     if len(lengths) > 1:
@@ -258,7 +258,7 @@ def _chain(
             offences.append(Offence(name, kinds[name], "does not spike and feeds back to itself"))
         if len(below) != 1:
             listed = ", ".join(below) or "nothing"
-            reason = f"is fed by {listed}; srnn's layers form one chain, each fed by one below it"
+            reason = f"receives {listed}; srnn's layers form one chain, each with one below it"
             offences.append(Offence(name, kinds[name], reason))
     for source, targets in follow.items():
         if len(targets) > 1:
@@ -285,7 +285,7 @@ def _chain(
         width = found[-1].size
     missed = set(neurons) - {population.name for population in found}
     offences.extend(
-        Offence(name, kinds[name], "is not on the way from the input to the output")
+        Offence(name, kinds[name], "is not on a path from the input to the output")
         for name in sorted(missed)
     )
     return found, offences
@@ -318,14 +318,14 @@ def _wrong_output(
     sources = sorted(signal.terms)
     if len(sources) != 1 or kinds[sources[0]] not in NEURONS:
         listed = ", ".join(sources) or "nothing"
-        return [Offence(leave, "Output", f"gets {listed}, needs the last neurons alone")]
+        return [Offence(leave, "Output", f"receives {listed}, needs only the last neurons")]
     term = signal.terms[sources[0]]
     unchanged = np.all(term == 1) if term.ndim == 1 else np.array_equal(term, np.eye(len(term)))
     if not unchanged or np.any(signal.constant != 0):
-        reason = f"gets a weighted sum of {sources[0]}; put an LI node behind the weights"
+        reason = f"receives a weighted sum of {sources[0]}; put an LI node after the weights"
         return [Offence(leave, "Output", reason)]
     if signal.late[sources[0]].any():
-        reason = f"gets {sources[0]} late; take the Delay away, the answer is the same"
+        reason = f"receives {sources[0]} with a delay; remove the Delay, the answer is the same"
         return [Offence(leave, "Output", reason)]
     if follow[sources[0]]:
         reason = f"reads {sources[0]}, which is not the last layer"
@@ -347,7 +347,7 @@ def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) ->
     n = sizes.pop() if sizes else (1 if below.ndim == 2 else width)
     one_to_one = below.ndim == 1 or (recurrent is not None and recurrent.ndim == 1)
     if one_to_one and n > IDENTITY_MAX:
-        reason = f"{n} neurons fed one to one, which needs a matrix; at most {IDENTITY_MAX}"
+        reason = f"{n} neurons with one-to-one input, which needs a matrix; at most {IDENTITY_MAX}"
         raise _MisfitError(Offence(name, kind, reason))
     weight = matrix_of(below, n)
     if weight.shape[1] != width:

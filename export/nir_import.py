@@ -18,7 +18,7 @@ from .nir_neurons import DECAYS, Reading, UnfitNeuronError, float_layer
 from .nir_read import NodeGraph, Offence, read_graph, refuse
 
 OURS = "srnn"
-"""Metadata of a graph that holds what NIR has no place for, as JSON."""
+"""Name of the metadata, JSON, for what NIR cannot represent."""
 _OURS_KNOWN = ("readout", "skip_steps", "task", "recipe", "metrics", "versions", "quantization")
 
 
@@ -31,14 +31,14 @@ def import_nir(  # noqa: PLR0917
     decay: str | None = None,
     remark: Callable[[str], object] | None = None,
 ) -> FloatModel:
-    """Read a file of NIR as a float model without samples.
+    """Read a NIR file as a float model without samples.
 
     Parameters
     ----------
     path
         The file.
     dt
-        Seconds a step, where the file does not say it.
+        Seconds per step, if the file does not say it.
     reset, synapse, settled_bias
         See ``Reading``.
     decay
@@ -49,11 +49,11 @@ def import_nir(  # noqa: PLR0917
     Raises
     ------
     InputError
-        Not a NIR file; no dt, or two; nodes that no srnn network says, all of them named.
+        Not a NIR file; no dt, or two; nodes that srnn cannot represent, all of them named.
     """
     check_kind(path, NIR)
     graph = read_graph(path)
-    # Infinities and NaN of a file are found by the checks of what becomes of them.
+    # Infinities and NaN are found by later checks of the results.
     with located(path), np.errstate(all="ignore"):
         chain, offences = populations(graph)
         refuse(offences)
@@ -131,7 +131,7 @@ def _dt(graph: NodeGraph, chain: list[Population], given: float | None) -> float
 
 
 def _guess(chain: list[Population]) -> str:
-    """Return a hint: writers that scale their inputs by r = tau / dt give dt away."""
+    """Return a hint: with writers that scale inputs by r = tau / dt, dt can be computed."""
     ratios = []
     for population in chain:
         node = population.node
@@ -147,7 +147,7 @@ def _guess(chain: list[Population]) -> str:
 
 
 def _ours(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return what srnn wrote beside the graph; nothing of a file that others wrote."""
+    """Return the metadata that srnn wrote; nothing for a file of another writer."""
     text = metadata.get(OURS)
     if text is None:
         return {}

@@ -1,15 +1,15 @@
-"""The neurons of NIR as srnn's float neurons, and back (docs/NIR.md).
+"""NIR neurons as srnn's float neurons (docs/NIR.md).
 
-NIR's equations are continuous. They are discretised by one forward Euler step of ``dt`` a step, the
-spike and the reset at its end, as every importer of NIR does::
+NIR's equations are continuous. They are discretised by one forward Euler step per time step ``dt``,
+with the spike and the reset at its end, as in every importer of NIR::
 
     i <- i + dt / tau_syn (w_in S - i)            CubaLIF, CubaLI
-    v <- v + dt / tau (v_leak - v + r I)          I = i where there is one
+    v <- v + dt / tau (v_leak - v + r I)          I = i if there is one
     s = [v > v_threshold];  v <- v_reset where s
 
-so that a decay factor is ``1 - dt / tau``; or, where a reader asks for it, ``exp(-dt / tau)``, with
-``1 - exp(-dt / tau)`` in the place of ``dt / tau``: the exact solution for inputs that are constant
-within a step, as sinabs and Rockpool run it. srnn's neurons start from 0, which stands for v_reset.
+so a decay factor is ``1 - dt / tau``; or, on request, ``exp(-dt / tau)``, with
+``1 - exp(-dt / tau)`` instead of ``dt / tau``: the exact solution for inputs that are constant
+within a step, as in sinabs and Rockpool. srnn's neurons start from 0, which represents v_reset.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ DECAYS = ("euler", "exp")
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read what a file does not say.
+    """How to interpret what a file does not specify.
 
-    ``dt``: seconds a step. ``reset``: of nodes that do not say it; ``zero``, what NIR means, to
-    v_reset in the step of the spike; ``subtract``, the threshold is subtracted one step later.
-    ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S`` (Norse's LIFCell).
-    ``decay``: ``euler``, a decay factor of ``1 - dt / tau``, or ``exp``, ``exp(-dt / tau)``.
-    ``settled_bias``: whether a constant that passes the filter of a current counts with its final
-    value from the first step on.
+    ``dt``: seconds per step. ``reset``: for nodes that do not specify it; ``zero``, NIR's
+    definition, to v_reset in the step of the spike; ``subtract``, the threshold is subtracted one
+    step later. ``synapse``: ``euler`` as above, or ``jump``, the current jumps by ``w_in S``
+    (Norse's LIFCell). ``decay``: ``euler``, a decay factor of ``1 - dt / tau``, or ``exp``,
+    ``exp(-dt / tau)``. ``settled_bias``: whether a constant that passes the filter of a current has
+    its final value from the first step on.
     """
 
     dt: float
@@ -61,7 +61,7 @@ class Reading:
 
 
 class UnfitNeuronError(Exception):
-    """A neuron node that no float neuron says; ``reasons`` are all that keep it."""
+    """A neuron node that no float neuron can represent, with all ``reasons``."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -76,7 +76,7 @@ def float_layer(
     Raises
     ------
     UnfitNeuronError
-        What srnn has no neuron for, all reasons together.
+        srnn has no such neuron; the message holds all reasons.
     """
     values = _values(population)
     reset = _reset(population, reading)
@@ -88,7 +88,7 @@ def float_layer(
     rate = reading.rate(values["tau"])
     found: dict[str, FloatArray] = {"tau_mem": _steps(rate)}
     if population.kind == "LI" or soft:
-        # The float neuron multiplies by 1 - alpha, with alpha of the tau that it keeps.
+        # The float neuron multiplies by 1 - alpha, with the alpha of its stored tau.
         gain = rate / -np.expm1(-1.0 / found["tau_mem"].astype(np.float32).astype(np.float64))
         bias = gain * (values["v_leak"] + values["r"] * population.constant)
         gain = gain * values["r"]
@@ -112,20 +112,20 @@ def float_layer(
             else values["v_threshold"] - values["v_reset"]
         )
     found["weight"], found["bias"] = gain[:, None] * population.weight, bias
-    if population.weight_rec is not None:
-        found["weight_rec"] = gain[:, None] * population.weight_rec
+    if population.recurrent_weight is not None:
+        found["weight_rec"] = gain[:, None] * population.recurrent_weight
     spread = {}
     for name, late in (("delay", population.delay), ("delay_rec", population.delay_rec)):
         steps = np.round(late / reading.dt)
         if steps.any():
             found[name] = steps
             spread[name] = Delay(int(steps.min()), int(steps.max()))
-    config = LayerConfig(neuron, population.size, population.weight_rec is not None, **spread)
+    config = LayerConfig(neuron, population.size, population.recurrent_weight is not None, **spread)
     return config, found
 
 
 def _values(population: Population) -> dict[str, FloatArray]:
-    """Return a node's parameters, (n,) each, those that it lacks as if they were not there."""
+    """Return a node's parameters, (n,) each, with neutral values for those that it lacks."""
     node, n = population.node, population.size
     names = {"tau": "tau_mem" if population.kind.startswith("Cuba") else "tau"}
     names |= {name: name for name in ("tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset")}
@@ -169,12 +169,12 @@ def _obstacles(
         filtered = (values["tau_syn"] > reading.dt * (1 + 1e-6)) & (population.constant != 0)
         if filtered.any() and not reading.settled_bias:
             reasons.append(
-                "a bias passes the filter of the current, srnn adds it behind the filter; "
-                "--settled-bias counts it with its final value from the first step on"
+                "a bias passes the filter of the current, srnn adds it after the filter; "
+                "--settled-bias gives it its final value from the first step on"
             )
         if soft:
             reasons.append(
-                "a current with a filter and a reset by subtraction are no srnn neuron together; "
+                "srnn has no neuron with both a filtered current and a reset by subtraction; "
                 "train with reset to zero"
             )
     if "v_threshold" in values:
@@ -187,7 +187,7 @@ def _obstacles(
 
 
 def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
-    """Return why delays in seconds are no steps that a chip can hold back."""
+    """Return why delays in seconds are not steps that a chip can represent."""
     steps = late / dt
     bad = np.flatnonzero((np.abs(steps - np.round(steps)) > 1e-4) | (steps > DELAY_MAX + 0.5))
     if not bad.size:
@@ -199,7 +199,7 @@ def _wrong_delay(late: FloatArray, dt: float) -> list[str]:
 
 
 def _wrong_tau(name: str, tau: FloatArray, reading: Reading, least: float) -> list[str]:
-    """Return why a decay factor is none, or has no time constant in steps."""
+    """Return why a decay factor is invalid, or has no time constant in steps."""
     dt = reading.dt
     short = (tau < dt * (1 - 1e-6)) & (reading.decay == "euler")
     bad = np.flatnonzero(short | (tau <= 0))
@@ -215,6 +215,6 @@ def _wrong_tau(name: str, tau: FloatArray, reading: Reading, least: float) -> li
         return []
     return [
         f"{name} of neurons {index_list(bad.tolist())} is {tau[bad[0]]:g} s, a decay factor of "
-        f"{1 - rate[bad[0]]:g} a step, outside {np.exp(-1 / least) if least else 0:.4g}.."
+        f"{1 - rate[bad[0]]:g} per step, outside {np.exp(-1 / least) if least else 0:.4g}.."
         f"{np.exp(-1 / TAU_MAX):.6g}"
     ]

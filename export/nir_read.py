@@ -1,7 +1,7 @@
-"""Files of NIR: their nodes, built by the ``nir`` library one by one, nested graphs opened.
+"""NIR files: their nodes, built by the ``nir`` library one by one, with nested graphs flattened.
 
 Node by node, so that one error can name every node that does not fit; ``nir.read`` stops at the
-first. The HDF5 under them is read with the suspicion of ``netx_hdf5.py``.
+first. The HDF5 below is read as defensively as in ``netx_hdf5.py``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .netx_values import located
 from .plain import shown
 
 _REFUSED_BY_NIR = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What the classes of ``nir`` raise on entries that are missing, superfluous or misshapen."""
+"""Errors of the classes of ``nir`` for missing, unexpected or misshapen entries."""
 
 _CONNECTIONS = ("Affine", "Linear", "Scale", "Flatten", "Delay")
 NUMERIC = frozenset({"Input", "Output", *_CONNECTIONS, "LIF", "CubaLIF", "LI", "CubaLI"})
-"""Nodes that are read, all of whose entries are numbers."""
+"""Supported nodes, all of whose entries are numbers."""
 
 
 @dataclass(frozen=True)
 class Offence:
-    """A node that has no place in an srnn network, its type, and why."""
+    """A node that an srnn network cannot represent, its type, and the reason."""
 
     node: str
     kind: str
@@ -38,7 +38,7 @@ class Offence:
         return f"{self.node} ({self.kind}): {self.reason}"
 
 
-def refuse(offences: list[Offence], what: str = "no srnn network says this graph") -> None:
+def refuse(offences: list[Offence], what: str = "srnn cannot represent this graph") -> None:
     """Raise one InputError that names every offence, if there is any."""
     if offences:
         raise InputError(f"{what}: " + "; ".join(map(str, dict.fromkeys(offences))))
@@ -49,8 +49,8 @@ class NodeGraph:
     """The nodes of a file, without nested graphs.
 
     ``nodes``: ``nir`` nodes by name, those of a nested graph ``g`` as ``g.name``. ``inner``: names
-    of the inputs and outputs of nested graphs, which hand on what they get. ``edges``: pairs of
-    names. ``metadata``: of the outermost graph. ``offences``: what could not be built.
+    of the inputs and outputs of nested graphs, which pass on their input. ``edges``: pairs of
+    names. ``metadata``: of the outermost graph. ``offences``: nodes that could not be built.
     """
 
     nodes: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def read_graph(path: str | os.PathLike[str]) -> NodeGraph:
     Raises
     ------
     InputError
-        No HDF5 file, truncated, damaged, or without a graph.
+        Not an HDF5 file, truncated, damaged, or without a graph.
     """
     contents = read_contents(path, ("node",), lists_of_text=True)
     with located(path):
@@ -82,7 +82,7 @@ def read_graph(path: str | os.PathLike[str]) -> NodeGraph:
 
 
 def _tree(values: Mapping[str, Any], groups: set[str]) -> dict[str, Any]:
-    """Return values by path as nested dictionaries; scalars as NumPy scalars, as h5py has them."""
+    """Return values by path as nested dictionaries; scalars as NumPy scalars, as in h5py."""
     root: dict[str, Any] = {}
     for path in sorted(groups):
         _parent(root, f"{path}/")

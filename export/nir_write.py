@@ -1,8 +1,8 @@
-"""Export of float models to NIR, for what NIR can say (docs/NIR.md).
+"""Export of float models to NIR, as far as NIR can represent them (docs/NIR.md).
 
-A layer is a Linear or Affine node and a node of neurons, with a Linear on a cycle where it is
+A layer is a Linear or Affine node and a node of neurons, with a Linear on a cycle if it is
 recurrent. Time constants are written as ``tau = dt / (1 - alpha)``: the Euler step of readers gives
-alpha back.
+the same alpha.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .nir_import import OURS
 from .nir_read import Offence, refuse
 
 DT = 0.001
-"""Seconds a step of a model that does not say it."""
+"""Seconds per step for a model that does not specify it."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: ``dt`` in seconds and ``remarks`` on what readers may take otherwise."""
+    """What was written: ``dt`` in seconds, ``remarks`` on what readers may read differently."""
 
     dt: float
     nodes: dict[str, str]
@@ -45,12 +45,12 @@ def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
     model
         The float model; ``lif``, ``cuba_lif`` and ``li`` layers.
     dt
-        Seconds a step; the model's own, or 0.001, when None.
+        Seconds per step; the model's own, or 0.001, when None.
 
     Raises
     ------
     InputError
-        Layers that NIR cannot say, all of them named with what would be lost.
+        Layers that NIR cannot represent, all of them named with what would be lost.
     """
     import nir
 
@@ -63,7 +63,7 @@ def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
             for index, layer in enumerate(model.config.layers)
             for reason in _obstacles(model, index, layer)
         ],
-        "NIR cannot say this model",
+        "NIR cannot represent this model",
     )
     nodes: dict[str, Any] = {"input": nir.Input({"input": np.array([model.config.input_size])})}
     edges, remarks, last = [], [], "input"
@@ -81,7 +81,7 @@ def to_nir(model: FloatModel, dt: float | None = None) -> tuple[Any, Written]:
             path.append(f"layer{index}.delay")
             nodes[path[-1]] = nir.Delay(own["delay"].astype(np.float64) * dt)
             if constant.any():
-                # A bias before the Delay would be late.
+                # A bias before the Delay would be delayed too.
                 path.append(f"layer{index}.bias")
                 nodes[path[-1]] = nir.Affine(np.eye(layer.size, dtype=np.float32), constant)
         nodes[neuron] = made
@@ -167,7 +167,7 @@ def _neuron(name: str, own: dict[str, Any], dt: float) -> tuple[Any, FloatArray]
     if (values["tau_syn"] <= TAU_SYN_NONE * (1 + 1e-6)).all():
         return nir.LIF(tau, resistance, zeros, threshold, zeros, metadata=how), values["bias"]
     rate_syn = -np.expm1(-1.0 / values["tau_syn"])
-    # srnn adds the bias behind the filter, where NIR has v_leak.
+    # srnn adds the bias after the filter, where NIR has v_leak.
     filtered = (dt / rate_syn, tau, resistance, values["bias"] / rate)
     if (threshold >= THRESHOLD_NEVER).all():
         return nir.CubaLI(*filtered, w_in=1.0 / rate_syn), zeros

@@ -13,12 +13,12 @@ def step_operations(config: ModelConfig) -> tuple[DenseOperations, ...]:
     Dense layers as ``dense_operations`` counts them. A ReLU layer (``alif_relu``) of m inputs and n
     neurons has m n, or m n + n n where recurrent, multiply-accumulates, and 4 n further products:
     by alpha, rho, the adaptation strength and, for the reset, the activation. An ``li`` readout has
-    m n and n. Values that happen to be 0 count like others, inputs that spike too.
+    m n and n. Values of 0 count like others, also for inputs that spike.
 
     Raises
     ------
     InputError
-        A layer that spikes: how much it computes depends on its spikes, and a simulation counts it.
+        A layer that spikes: its operations depend on its spikes, and a simulation counts them.
     """
     counted = []
     for index, layer in enumerate(config.layers):

@@ -1,7 +1,7 @@
 """Checked dataclasses from the plain values of a file or a command line.
 
-TOML recipes, the config in a ``model.pt``, the options of a task and the settings of an encoder all
-become records here.
+TOML recipes, the config in a ``model.pt``, the options of a task and the settings of an encoder are
+all converted to records here.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def build(
     Parameters
     ----------
     kind
-        The dataclass; its type hints say what each value must be.
+        The dataclass; its type hints define the type of each value.
     values
         Settings by name. Whole numbers serve as floats, lists as tuples.
     where
-        Leads to the values in messages.
+        Path of the values, for messages.
     error
         The exception to raise.
 
@@ -39,7 +39,7 @@ def build(
     ------
     InputError
         A name that the dataclass does not have (with a suggestion), a missing name, a value of
-        another type, a number that is not finite, or what the dataclass itself refuses.
+        another type, a number that is not finite, or an error of the dataclass itself.
     """
     if not isinstance(values, Mapping):
         raise error(f"{where or 'config'}: {shown(values)} is not a table of settings")
@@ -64,7 +64,7 @@ def build(
 
 
 def join(where: str, name: object) -> str:
-    """Write a dotted path."""
+    """Return a dotted path."""
     return f"{where}.{name}" if where else str(name)
 
 

@@ -1,6 +1,6 @@
 """From a float model to a network of integers (docs/FIXED_POINT.md, last section).
 
-No simulator is imported here: calibration is given a ``run`` function by the command.
+No simulator is imported here: the command passes a ``run`` function for calibration.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ __all__ = [
 ]
 
 RESCALE_LIMIT = 16
-"""How often the unit of a layer may be doubled because of what calibration shows."""
+"""How often the unit of a layer may be doubled by calibration."""
 Run = Callable[[Network, npt.NDArray[Any], npt.NDArray[Any] | None], Trace]
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What quantization did to a layer.
+    """The effect of quantization on a layer.
 
     ``weight_range``: smallest and largest integer weight. ``weight_error``: largest rounding error
     of an input weight in units of its neuron's largest input weight, ``recurrent_error`` the same
     of recurrent weights, None without any; ``decay_error``: of a decay factor. ``lost``: by matrix
     (``weight``, ``weight_rec``), the neurons whose weights all became zero.
-    ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: how
-    often, at most, the unit of a neuron was doubled to keep a state in range, and
-    ``doubled_neurons`` for how many. ``size_bytes``: weights at their bits, parameters at their
-    widths.
+    ``headroom``: largest |state| / 2^23 by state, on the calibration samples. ``doublings``: the
+    largest number of times that a neuron's unit was doubled to keep a state in range, and
+    ``doubled_neurons`` the number of such neurons. ``size_bytes``: weights at their bit width,
+    parameters at theirs.
     """
 
     name: str
@@ -95,8 +95,8 @@ def quantize(
     Raises
     ------
     InputError
-        A layer that has no integer form, a weight matrix without content, or a state that saturates
-        whatever the scale.
+        A layer without an integer form, a weight matrix of zeros, or a state that saturates at any
+        scale.
     """
     provenance = {
         "recipe": model.recipe,
@@ -124,12 +124,12 @@ def quantize(
 def trained_quantization(
     model: FloatModel,
 ) -> tuple[Quantization, list[npt.NDArray[np.int64]]] | None:
-    """Return the scheme and the doublings that a model was trained with, None for a float one.
+    """Return the scheme and the doublings that a model was trained with, None for a float model.
 
     Raises
     ------
     InputError
-        The model's table ``quantization`` is not one.
+        The model's table ``quantization`` is malformed.
     """
     if not model.quantization:
         return None
@@ -166,7 +166,7 @@ def calibrate(  # noqa: PLR0917
     Raises
     ------
     InputError
-        What ``freeze`` raises; a state that saturates whatever the scale.
+        What ``freeze`` raises; a state that saturates at any scale.
     """
     out_of_range: list[npt.NDArray[np.bool_]] = []
     for _ in range(RESCALE_LIMIT + 1):
@@ -193,10 +193,10 @@ def calibrate(  # noqa: PLR0917
 def _too_high(
     network: Network, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which neurons (n,) of a layer come too near to the edge of 24 bits.
+    """Return which neurons (n,) of a layer come too close to the limit of 24 bits.
 
     The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates. A current
-    that wraps may land anywhere, hence u is judged by what is delivered to it.
+    that wraps may have any value, hence u is judged by its input.
     """
     layer, recorded = network.layers[index], trace.layers[index]
     peaks = [
@@ -243,10 +243,10 @@ def _report(
     if not isinstance(made.neuron, CubaLIF):
         unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
     matrices = {"weight": (layer.weight, dense(made.synapses))}
-    if layer.weight_rec is not None:
+    if layer.recurrent_weight is not None:
         # A recurrent matrix without any weight left is not kept in the layer.
         kept = made.recurrent or Synapses(np.zeros((made.size, made.size), np.int32))
-        matrices["weight_rec"] = (layer.weight_rec, kept)
+        matrices["weight_rec"] = (layer.recurrent_weight, kept)
     errors = {name: _largest_error(*pair, unit) for name, pair in matrices.items()}
     low = min(int(synapses.weight.min()) for _, synapses in matrices.values())
     high = max(int(synapses.weight.max()) for _, synapses in matrices.values())
@@ -265,7 +265,7 @@ def _report(
         size=made.size,
         recurrent=made.recurrent is not None,
         parameters=layer.weight.size
-        + (0 if layer.weight_rec is None else layer.weight_rec.size)
+        + (0 if layer.recurrent_weight is None else layer.recurrent_weight.size)
         + layer.bias.size
         + sum(v.size for v in layer.parameters.values()),
         weight_range=(min(low, 0), max(high, 0)),
@@ -309,7 +309,7 @@ def lost_weights(reports: Sequence[LayerReport]) -> list[str]:
 
 
 def layer_bytes(layer: Layer, weight_bits: int = grid.WEIGHT_BITS_MAX) -> int:
-    """Return the layer's bytes on a chip: weights by their bits, 2 a decay, 3 a 24-bit state."""
+    """Return the layer's bytes on a chip: weights by bits, 2 per decay, 3 per 24-bit state."""
     synapses = dense(layer.synapses).count
     synapses += 0 if layer.recurrent is None else layer.recurrent.count
     widths = [2 if p.high <= grid.DECAY_ONE + 1 else 3 for p in layer.neuron.PARAMETERS]

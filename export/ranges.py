@@ -1,6 +1,6 @@
-"""What a network did on its calibration samples: the ranges that operation is held to.
+"""The activity of a network on its calibration samples: the ranges expected in operation.
 
-``srnn-export`` stores them in a file's provenance, under ``calibration``; docs/FORMAT.md has the
+``srnn-export`` stores them in a file's provenance, under ``calibration``; docs/FORMAT.md lists the
 entries.
 """
 
@@ -21,14 +21,14 @@ KEY = "calibration"
 """Name of the entry in the provenance."""
 
 RATE_WINDOWS = (1, 10, 100, 1000)
-"""Steps over which rates are averaged; those that are longer than every sample are left out."""
+"""Steps over which rates are averaged; windows longer than every sample are skipped."""
 
 
 @dataclass(frozen=True)
 class LayerRange:
     """One layer on the calibration samples.
 
-    ``firing_rate``: spikes per neuron and step, None where the layer does not spike; ``rates``:
+    ``firing_rate``: spikes per neuron and step, None if the layer does not spike; ``rates``:
     rows (steps, lowest, highest), the extremes of that rate over all windows of so many steps
     within a sample; ``states``: largest magnitude of each state.
     """
@@ -46,10 +46,10 @@ class LayerRange:
             raise InputError(f"states {self.states}: not whole numbers of 31 bits")
 
     def rate_range(self, steps: int) -> tuple[float, float] | None:
-        """Return the lowest and highest rate to expect over ``steps`` steps, None without any.
+        """Return the lowest and highest expected rate over ``steps`` steps, None without any.
 
-        They are those of the longest window that is not longer; a mean over several of its like
-        lies within.
+        They are those of the longest window of at most ``steps`` steps; a mean over several such
+        windows lies within.
         """
         fitting = [row for row in self.rates if row[0] <= steps]
         return max(fitting)[1:] if fitting else None  # type: ignore[return-value]
@@ -57,7 +57,7 @@ class LayerRange:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ranges of all layers over ``samples`` of ``steps`` together; ``origin`` says which."""
+    """Ranges of all layers over ``samples`` of ``steps`` together; ``origin`` names them."""
 
     origin: str
     samples: int
@@ -110,12 +110,12 @@ def _extremes(
 
 
 def stored_calibration(network: Network) -> Calibration | None:
-    """Return the ranges in a network's provenance, None where it has none.
+    """Return the ranges in a network's provenance, None if it has none.
 
     Raises
     ------
     InputError
-        The entry is not one, or is of other layers.
+        The entry is malformed, or belongs to other layers.
     """
     if KEY not in network.provenance:
         return None
@@ -123,5 +123,5 @@ def stored_calibration(network: Network) -> Calibration | None:
     found = build(Calibration, network.provenance[KEY], where)
     wanted = [(layer.name, set(layer.neuron.STATES)) for layer in network.layers]
     if [(layer.name, set(layer.states)) for layer in found.layers] != wanted:
-        raise InputError(f"{where}: is of other layers or states than the network's")
+        raise InputError(f"{where}: belongs to other layers or states than the network's")
     return found

@@ -1,7 +1,7 @@
 """From the integers of the last layer to answers, on the host and in float.
 
-The one place where integers become real numbers again; every stage that reports an accuracy of an
-integer network goes through it.
+The only place where integers become real numbers again; every stage that reports the accuracy of an
+integer network uses it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def scores(
     Parameters
     ----------
     network
-        Its ``readout`` says how; see ``Readout``.
+        Its ``readout`` defines how; see ``Readout``.
     output
-        int (batch, time, n_out) as a ``Trace`` holds it.
+        int (batch, time, n_out) as in a ``Trace``.
     lengths
         int (batch,), steps of each sample; all steps when None.
     """
@@ -43,7 +43,7 @@ def scores(
 
 
 def class_output(network: Network, output: npt.ArrayLike) -> FloatArray:
-    """Return ``real_output`` of each class, float64 (batch, time, class): populations' means."""
+    """Return ``real_output`` per class, float64 (batch, time, class): means of populations."""
     real, populations = real_output(network, output), network.readout.populations
     if populations:
         real = real.reshape(*real.shape[:2], populations, -1).mean(axis=3)

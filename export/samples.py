@@ -14,17 +14,17 @@ from .network import Network, check_inputs
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples of a task and what the integer network answers.
+    """Samples of a task and the answers of the integer network.
 
     ``inputs`` int32 (N, T, C): spikes or graded integers. ``lengths`` int64 (N,): steps of each
-    sample, 0..T. ``targets`` int64 (N,), one class a sample, or (N, T), one a step, or None.
-    ``valid`` bool (N, T): the steps whose target counts, or None where all count. ``output`` int32
+    sample, 0..T. ``targets`` int64 (N,), one class per sample, or (N, T), one per step, or None.
+    ``valid`` bool (N, T): the steps whose target counts, or None if all count. ``output`` int32
     (N, T, n_out): as ``Trace.output``.
 
     Raises
     ------
     InputError
-        Wrong shapes, values that are not whole or leave their type, a length beyond T.
+        Wrong shapes, values that are not whole or exceed their type, a length beyond T.
     """
 
     inputs: npt.NDArray[np.int32]
@@ -77,7 +77,7 @@ def check_samples(network: Network, samples: Samples) -> None:
     Raises
     ------
     InputError
-        They do not.
+        They do not belong to it.
     """
     try:
         check_inputs(network, samples.inputs)
@@ -90,7 +90,7 @@ def check_samples(network: Network, samples: Samples) -> None:
     if network.readout.reads_spikes and not np.isin(samples.output, (0, 1)).all():
         raise InputError(
             f"samples: output {int(samples.output.min())}..{int(samples.output.max())}, but the "
-            "readout counts spikes, 0 or 1 a step"
+            "readout counts spikes, 0 or 1 per step"
         )
 
 

@@ -46,7 +46,7 @@ class Synapses:
     ``a = (weight @ s)`` shifted by ``weight_exp``: the shift acts on the sum, left if positive,
     arithmetic right if negative. ``weight`` is int32 (n_out, n_in) on Loihi's 8-bit grid (see
     ``grid.hardware_weights``). ``delay`` holds 0..62 steps, one per neuron (n_out,) or per synapse
-    (n_out, n_in); it is kept as (n_out, n_in), or None where all are zero.
+    (n_out, n_in); it is kept as (n_out, n_in), or None if all are zero.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class Synapses:
         if self.weight_exp < 0 and mixed and (weight % (1 << -self.weight_exp)).any():
             raise InputError(
                 f"weight_exp: {self.weight_exp} with delays per synapse; a right shift would round "
-                "each delay's sum apart, so such synapses need an exponent of 0 or more, or "
+                "each delay's sum separately, so such synapses need an exponent of 0 or more, or "
                 "weights that the shift divides"
             )
         return frozen(delay)
@@ -112,7 +112,7 @@ class Synapses:
 
     @property
     def neuron_delay(self) -> npt.NDArray[np.integer[Any]] | None:
-        """The delay of each neuron (n_out,) where all its synapses share it; else None."""
+        """The delay of each neuron (n_out,) if all its synapses share it; else None."""
         delay = self.delay
         return None if delay is None or (delay != delay[:, :1]).any() else delay[:, 0]
 
@@ -131,10 +131,10 @@ class Convolution:
         a[o, y, x] = sum over i < I / G, r, c of
             kernel[o, i, r, c] s[g I / G + i, y S0 + r D0 - P0, x S1 + c D1 - P1]
 
-    shifted by ``weight_exp`` as in ``Synapses``; what lies outside the block is silent. ``kernel``
+    shifted by ``weight_exp`` as in ``Synapses``; positions outside the block are zero. ``kernel``
     is int32 (O, I / G, rows, columns) on Loihi's 8-bit grid; ``stride`` S, ``padding`` P and
-    ``dilation`` D are (row, column). ``delay`` holds 0..62 steps, one per channel (O,), by which
-    all inputs of its neurons are late; None where all are zero.
+    ``dilation`` D are (row, column). ``delay`` holds 0..62 steps, one per channel (O,), the delay
+    of all inputs of its neurons; None if all are zero.
 
     Raises
     ------
@@ -243,7 +243,7 @@ class Convolution:
 
     @property
     def count(self) -> int:
-        """Number of synapses, zero weights included; taps that fall on the padding have none."""
+        """Number of synapses, zero weights included; taps on the padding have none."""
         rows, columns = (int((self.targets(axis) >= 0).sum()) for axis in (0, 1))
         return self.shape_in[0] * (self.kernel.shape[0] // self.groups) * rows * columns
 
@@ -254,7 +254,7 @@ class Convolution:
 
     @property
     def neuron_delay(self) -> npt.NDArray[np.integer[Any]] | None:
-        """The delay of each neuron (n_out,); None where all are zero."""
+        """The delay of each neuron (n_out,); None if all are zero."""
         return None if self.delay is None else np.repeat(self.delay, self.n_out // len(self.delay))
 
     def targets(self, axis: int) -> IntArray:
@@ -281,7 +281,7 @@ class Convolution:
 
 
 Connection = Synapses | Convolution
-"""What delivers messages to a layer."""
+"""The connections that deliver messages to a layer."""
 
 
 def largest_sum(connection: Connection, largest_message: int) -> int:

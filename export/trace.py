@@ -1,6 +1,6 @@
-"""What a run of an integer network leaves: spikes, states and outputs, whatever ran it.
+"""The record of a run of an integer network: spikes, states and outputs, on any backend.
 
-The simulator, the reference, Lava and a board all return a ``Trace``, so that any two of them can
+The simulator, the reference, Lava and a board all return a ``Trace``, so any two of them can
 be compared element by element. Arrays are (batch, time, neuron).
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 class LayerTrace:
     """One layer's run.
 
-    ``spikes`` uint8 (batch, time, n), 0 or 1; None where the layer does not spike or spikes were
+    ``spikes`` uint8 (batch, time, n), 0 or 1; None if the layer does not spike or spikes were
     not recorded. ``states`` by name, int32 (batch, time, n), the value at the end of each step.
     """
 
@@ -28,7 +28,7 @@ class LayerTrace:
 class Trace:
     """A run over a batch.
 
-    ``output`` int32 (batch, time, n_out): the last layer's membrane, or its spikes where the
+    ``output`` int32 (batch, time, n_out): the last layer's membrane, or its spikes if the
     readout counts spikes. ``lengths`` int64 (batch,): steps of each sample that ran; beyond them
     everything is zero.
     """
@@ -51,7 +51,7 @@ class Mismatch:
 
 
 def compare(one: Trace, other: Trace) -> list[Mismatch]:
-    """Compare every quantity that both traces hold, layer by layer.
+    """Compare every quantity that both traces contain, layer by layer.
 
     Raises
     ------

@@ -16,12 +16,12 @@ from .trace import Trace
 
 @dataclass(frozen=True)
 class Parity:
-    """How the integer network differs from the float model on the same samples.
+    """The differences between the integer network and the float model on the same samples.
 
-    ``float_accuracy`` and ``integer_accuracy``: share of right answers, of steps from
+    ``float_accuracy`` and ``integer_accuracy``: fraction of correct answers, of steps from
     ``skip_steps`` on for streaming labels; None without targets. ``answers`` and
     ``changed_predictions``: how many answers there are and how many differ. ``equal_spikes``: by
-    layer name, the share of float and integer spikes that coincide, ``both / either``.
+    layer name, the fraction of spikes that occur in both networks, ``both / either``.
     ``float_spikes``, ``integer_spikes``: their numbers.
     """
 
@@ -36,7 +36,7 @@ class Parity:
 
     @property
     def accuracy_loss(self) -> float | None:
-        """Accuracy lost, in percentage points; negative where the integers do better."""
+        """Accuracy lost, in percentage points; negative if the integers are more accurate."""
         if self.float_accuracy is None or self.integer_accuracy is None:
             return None
         return 100.0 * (self.float_accuracy - self.integer_accuracy)
@@ -48,7 +48,7 @@ def compare_with_float(model: FloatModel, network: Network, trace: Trace) -> Par
     Parameters
     ----------
     model
-        Holds samples with the float model's output and spikes.
+        A model with samples, and the float model's output and spikes for them.
     network
         Its integer network.
     trace

@@ -31,36 +31,36 @@ class ArraysOptions:
     ----------
     train
         File of the training data: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. A relative
-        path is looked for under ``--data``, in the current folder and under ``SRNN_DATA``.
+        path is searched in ``--data``, in the current folder and in ``SRNN_DATA``.
     validation
-        File of the validation data; where not set, a share of the training file.
+        File of the validation data; where not set, drawn from the training file.
     test
-        File of the test data; where not set, a share of the training file.
+        File of the test data; where not set, drawn from the training file.
     validation_fraction
-        Share of the training file that validates, from every class alike.
+        Fraction of the training file that validates, stratified by class.
     test_fraction
-        Share of the training file that tests, from every class alike.
+        Fraction of the training file that tests, stratified by class.
     seed
         Seed of the draw of those shares.
     labels
         What a label is of: ``sample``, ``step``, or ``auto`` (as the file has them).
     encoding
         How values become inputs: ``none``, ``level_crossing``, ``slope``, ``graded``. With ``none``
-        they are spikes or integers already. Thresholds, offsets and scales come from the training
-        split alone.
+        they are spikes or integers already. Thresholds, offsets and scales are computed from the
+        training split alone.
     threshold
         Threshold of the events of level_crossing and slope, in threshold_unit.
     threshold_unit
         ``std`` (of each channel) or ``signal`` (the units of the file).
     bits
-        Bits of graded values beside their sign. Where not set, 8 for ``graded``; for ``none`` what
-        the training data needs (0, spikes, where it holds only 0 and 1).
+        Bits of graded values without their sign. Where not set, 8 for ``graded``; for ``none`` what
+        the training data needs (0, spikes, if it holds only 0 and 1).
     clip
         Largest magnitude of ``graded`` values, in standard deviations.
     dt
         Seconds per step.
     skip_steps
-        First steps that loss and accuracy leave out.
+        Number of first steps that loss and accuracy ignore.
     """
 
     train: str
@@ -100,7 +100,7 @@ def load_arrays(
     Raises
     ------
     DataError
-        A file is missing, damaged or unfit, files do not fit together, or a test label never occurs
+        A file is missing, damaged or unsuitable, files do not match, or a test label never occurs
         in training.
     """
     del download
@@ -161,13 +161,13 @@ def split_from_file(
     Raises
     ------
     DataError
-        The file or the description cannot be used, or they do not fit together.
+        The file or the description cannot be used, or they do not match.
     """
     try:
         settings, classes = dict(description["encoder"]), tuple(description["classes"])
         per_step, input_size = description["per_step"], description["input_size"]
     except (KeyError, TypeError) as error:
-        raise DataError(f"task description: {error} is missing or of another form") from error
+        raise DataError(f"task description: {error} is missing or malformed") from error
     encoder = encoder_from_plain(settings)
     recordings = read_recordings(path, label_form)
     if encoder.output_channels(recordings.channels) != input_size:
@@ -180,12 +180,12 @@ def split_from_file(
 
 
 def find_file(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return where a named file lies: under ``data_dir``, here, or under ``SRNN_DATA``.
+    """Return the path of a named file in ``data_dir``, the current folder or ``SRNN_DATA``.
 
     Raises
     ------
     DataError
-        It lies in none of them.
+        It is in none of them.
     """
     if not name:
         raise DataError("arrays, option train: names no file")
@@ -201,7 +201,7 @@ def find_file(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path
 def fit_encoder(options: ArraysOptions, signals: list[Any]) -> Encoder:
     """Return the encoder of the options, its parameters taken from the training signals (T_i, C).
 
-    A channel that is constant in training counts as one of standard deviation 1.
+    A channel that is constant in training is given standard deviation 1.
     """
     steps = np.concatenate(signals)
     # Of a constant such as 0.1 the mean, hence the deviation, is off by a rounding error.
@@ -273,6 +273,6 @@ def _check_alike(recordings: Recordings, channels: int, per_step: bool) -> None:
     if recordings.per_step != per_step:
         forms = {True: "step", False: "sample"}
         raise DataError(
-            f"{recordings.source}: one label a {forms[recordings.per_step]}, the training data has "
-            f"one a {forms[per_step]}; set the option labels"
+            f"{recordings.source}: one label per {forms[recordings.per_step]}, the training data "
+            f"has one per {forms[per_step]}; set the option labels"
         )

@@ -1,4 +1,4 @@
-"""The records that every task gives: splits of sequences with labels, and what the data means.
+"""The records that every task returns: splits of sequences with labels, and their description.
 
 Arrays are (sample, time, channel). Inputs are integers, as the simulator and a chip take them; a
 float model sees ``inputs * input_scale``.
@@ -31,16 +31,17 @@ class Split:
     inputs
         Integers (N, T, C): spikes 0 or 1, or graded values. An array; the lazy windows over images
         of ``smnist`` and ``psmnist``; or the event lists of ``shd``, ``ssc`` and
-        ``spoken-digits``. All have the same shape, dtype and indexing, and ``numpy.asarray`` makes
-        an array of each. ``take`` and ``batches`` keep event lists, and give arrays of the others.
+        ``spoken-digits``. All have shape, dtype and indexing of an array, and ``numpy.asarray``
+        converts each to one. ``take`` and ``batches`` return event lists as such, and arrays
+        for the others.
     targets
-        Class indices, int64: (N,), one label a sequence, or (N, T), one label a step. Unlabelled
+        Class indices, int64: (N,), one label per sequence, or (N, T), one per step. Unlabelled
         steps hold 0.
     lengths
-        Steps of each sequence, int64 (N,), 1 to T; None where all have T. Beyond its length a
-        sequence is zero.
+        Steps of each sequence, int64 (N,), 1 to T; None if all have T. Beyond its length a sequence
+        is zero.
     valid
-        Which steps are labelled, bool (N, T); None where all are.
+        Which steps are labelled, bool (N, T); None if all are.
 
     Raises
     ------
@@ -98,7 +99,7 @@ class Split:
         if not self.per_step or valid.shape != (n, steps) or valid.dtype != np.bool_:
             raise DataError(
                 f"split: valid {valid.dtype} {valid.shape}, needs bool ({n}, {steps}) and one "
-                "target a step"
+                "target per step"
             )
         object.__setattr__(self, "valid", valid)
 
@@ -116,7 +117,7 @@ class Split:
         return self.targets.ndim == 2
 
     def step_counts(self) -> npt.NDArray[np.int64]:
-        """Return the steps of each sequence, int64 (N,), whether or not lengths are kept."""
+        """Return the steps of each sequence, int64 (N,), even if ``lengths`` is None."""
         if self.lengths is not None:
             return self.lengths
         return np.full(len(self), self.steps, dtype=np.int64)
@@ -134,9 +135,9 @@ class Split:
 
 
 def batches(split: Split, size: int, order: npt.ArrayLike | None = None) -> Iterator[Split]:
-    """Yield the split in pieces of at most ``size`` sequences, so that memory stays bounded.
+    """Yield the split in parts of at most ``size`` sequences, so that memory stays bounded.
 
-    ``order`` holds the indices to walk through (a shuffle, a subset); None is the stored order.
+    ``order`` holds the indices to visit (a shuffle, a subset); None is the stored order.
     """
     if size < 1:
         raise DataError(f"batches: size {size} is below 1")
@@ -147,27 +148,27 @@ def batches(split: Split, size: int, order: npt.ArrayLike | None = None) -> Iter
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A data set, split and encoded, with all that a later stage must know to read it alike.
+    """A data set, split and encoded, with all that a later stage needs to encode in the same way.
 
     Parameters
     ----------
     name
         Name in the table of tasks.
     train, validation, test
-        Disjoint splits; the validation part is taken from the training data, and the test part
-        chooses nothing.
+        Disjoint splits; the validation part is taken from the training data, and nothing is
+        selected on the test part.
     classes
         Names of the classes; a target is an index into them.
     message_bits
-        0 for binary spikes, else bits of graded inputs beside their sign.
+        0 for binary spikes, else bits of graded inputs without their sign.
     input_scale
         Real value of one unit of the integer inputs.
     dt
-        Seconds a step, None where it is not known.
+        Seconds per step, None if unknown.
     skip_steps
-        First steps that loss and accuracy leave out.
+        Number of first steps that loss and accuracy ignore.
     options
-        The options that made it, plain values.
+        The options it was loaded with, plain values.
     encoder
         All settings of the encoder, plain values; see ``encoders.encoder_from_plain``.
     """
@@ -198,9 +199,7 @@ class Task:
             if len(split) == 0:
                 raise DataError(f"{where}: holds no sequence; give more data or other fractions")
             if split.inputs.shape[2] != self.input_size or split.per_step != self.per_step:
-                raise DataError(
-                    f"{where}: channels or labels of another form than the training split"
-                )
+                raise DataError(f"{where}: channels or labels differ from the training split")
             if int(split.targets.max()) >= len(self.classes):
                 raise DataError(
                     f"{where}: target {split.targets.max()}, but there are "
@@ -227,7 +226,7 @@ class Task:
         return int(self.train.inputs.shape[2])
 
     def description(self) -> dict[str, Any]:
-        """Return what travels in ``model.pt`` and ``model.net``: plain JSON values, no data."""
+        """Return what ``model.pt`` and ``model.net`` store of a task: plain JSON values."""
         return {
             "name": self.name,
             "options": dict(self.options),

@@ -26,24 +26,24 @@ class Binning:
 
         step = floor(time / dt)        channel = unit
 
-    Spikes at or after ``steps * dt`` are left out. ``published``, the rule of the SHD recipe
+    Spikes at or after ``steps * dt`` are dropped. ``published``, the rule of the SHD recipe
     (Yin, Corradi and Bohte, ``SHD/generate_dataset.py``)::
 
         step = smallest i with time <= i dt        channel = channels - unit, for unit > 0
 
-    so that step 0 holds spikes at time 0 alone, every other spike comes a step later, spikes after
+    so that step 0 holds only spikes at time 0, every other spike comes one step later, spikes after
     ``(steps - 1) dt`` are lost, unit 0 is lost, and channel 0 stays empty. The published code
-    compares in the type of the file, float16, to which ``i dt`` is rounded; so does this. Either
-    way several spikes of a unit in a step count as one.
+    compares in the type of the file, float16, to which ``i dt`` is rounded; so does this one. With
+    either rule, several spikes of a unit in one step count as one.
 
     Parameters
     ----------
     kind
         One of ``BINNINGS``.
     dt
-        Seconds a step.
+        Seconds per step.
     steps
-        Number of steps; the published recipe has ``int(1 / dt)``.
+        Number of steps; the published recipe uses ``int(1 / dt)``.
     channels
         Number of units.
 

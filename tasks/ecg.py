@@ -47,13 +47,13 @@ class EcgOptions:
     Parameters
     ----------
     validation
-        Sequences of the training file that are held out for validation.
+        Number of sequences of the training file that are held out for validation.
     seed
         Seed of the choice of those sequences.
     stretch
-        Neighbours in the training file that are held out together. They look alike, as if from the
-        same recording: single ones, the default, may be validated by a network that knows their
-        patient.
+        Number of neighbours in the file that are held out together. Neighbours look alike, as if
+        from the same recording: with 1, the default, the network may have seen the patient of a
+        validation sequence.
     """
 
     validation: int = 64
@@ -68,7 +68,7 @@ class EcgOptions:
 def load_ecg(
     options: EcgOptions, data_dir: str | os.PathLike[str] | None = None, download: bool = False
 ) -> Task:
-    """Load QTDB: inputs uint8 (N, 1300, 4), targets (N, 1300), ``valid`` where a label is given.
+    """Load QTDB: inputs uint8 (N, 1300, 4), targets (N, 1300), ``valid`` where labelled.
 
     Channels are lead 1 up, lead 1 down, lead 2 up, lead 2 down. 8.2 % of the training and 10.4 % of
     the test steps have no label; they hold target 0 (P) and count as such in the published metric.

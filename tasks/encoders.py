@@ -1,8 +1,8 @@
-"""Encoders: the settings that turn signals or pixels into integers, kept with the model.
+"""Encoders: the settings that turn signals or pixels into integers, stored with the model.
 
 Each encoder is a frozen record around a pure function of ``events.py``. Its ``plain`` values
-travel in ``model.pt`` and ``model.net``; ``encoder_from_plain`` makes it again from them, so that a
-later stage encodes raw signals exactly as training did.
+are stored in ``model.pt`` and ``model.net``; ``encoder_from_plain`` rebuilds it from them, so that
+a later stage encodes raw signals exactly as training did.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _check_bits(where: str, bits: int, low: int = 0) -> None:
 
 def _check_positive(where: str, values: Sequence[float]) -> None:
     if not values:
-        raise DataError(f"{where}: needs one value, or one a channel")
+        raise DataError(f"{where}: needs one value, or one per channel")
     for channel, value in enumerate(values):
         if not (value > 0 and np.isfinite(value)):
             raise DataError(f"{where}: {value} of channel {channel} is not a number above 0")
@@ -54,7 +54,7 @@ class Encoder(ABC):
 
     @property
     def message_bits(self) -> int:
-        """Bits of graded values beside their sign; 0 for binary spikes."""
+        """Bits of graded values without their sign; 0 for binary spikes."""
         return 0
 
     @property
@@ -63,7 +63,7 @@ class Encoder(ABC):
         return 1.0
 
     def output_channels(self, channels: int) -> int:
-        """Return how many channels ``encode`` makes of ``channels``."""
+        """Return the number of output channels for ``channels`` input channels."""
         return channels
 
     def plain(self) -> dict[str, Any]:
@@ -72,13 +72,13 @@ class Encoder(ABC):
         return {"name": self.NAME, **values}
 
     def encode(self, signals: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Codes:
-        """Encode signals (N, T, C); steps beyond a sequence's length give zeros.
+        """Encode signals (N, T, C); steps beyond a sequence's length become zeros.
 
         Raises
         ------
         DataError
-            Another number of axes or channels, values that are not finite, or values that this
-            encoder does not take.
+            Another number of axes or channels, values that are not finite or that this encoder
+            does not accept.
         """
         x = np.asarray(signals)
         if x.ndim != 3 or x.dtype.kind not in "biuf":
@@ -110,7 +110,7 @@ class Encoder(ABC):
                 )
 
     def output_lengths(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return how many steps ``encode`` makes of sequences of so many."""
+        """Return the number of output steps for sequences of given numbers of steps."""
         return lengths
 
     @abstractmethod
@@ -120,7 +120,7 @@ class Encoder(ABC):
 
 @dataclass(frozen=True)
 class Unencoded(Encoder):
-    """Signals that are integers already: spikes (``bits`` 0) or graded values of ``bits`` bits."""
+    """Signals that already are integers: spikes (``bits`` 0) or graded values of ``bits`` bits."""
 
     bits: int = 0
 
@@ -131,7 +131,7 @@ class Unencoded(Encoder):
 
     @property
     def message_bits(self) -> int:
-        """The settings' ``bits``."""
+        """Equal to ``bits``."""
         return self.bits
 
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
@@ -151,7 +151,7 @@ class Unencoded(Encoder):
 
 @dataclass(frozen=True)
 class LevelCrossing(Encoder):
-    """Up and down events of ``level_crossing``; one threshold a channel, or one for all."""
+    """Up and down events of ``level_crossing``; one threshold per channel, or one for all."""
 
     thresholds: tuple[float, ...]
 
@@ -161,7 +161,7 @@ class LevelCrossing(Encoder):
         _check_positive("level_crossing thresholds", self.thresholds)
 
     def output_channels(self, channels: int) -> int:
-        """Two channels, up and down, for each."""
+        """Two channels, up and down, per input channel."""
         return 2 * channels
 
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
@@ -188,7 +188,7 @@ class Slope(Encoder):
             )
 
     def output_channels(self, channels: int) -> int:
-        """Two channels, up and down, for each."""
+        """Two channels, up and down, per input channel."""
         return 2 * channels
 
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
@@ -221,12 +221,12 @@ class Graded(Encoder):
 
     @property
     def message_bits(self) -> int:
-        """The settings' ``bits``."""
+        """Equal to ``bits``."""
         return self.bits
 
     @property
     def input_scale(self) -> float:
-        """Standard deviations a unit."""
+        """Standard deviations per unit."""
         return self.clip / ((1 << self.bits) - 1)
 
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
@@ -238,7 +238,7 @@ class SlidingWindow(Encoder):
     """Several consecutive pixels at each step, of sequences (N, T, 1) of pixels 0..``full``.
 
     ``permutation`` reorders the pixels first: step t shows pixel ``permutation[t]``. ``binarise``
-    makes them spikes: ``pixel / full > binarise``.
+    turns them into spikes: ``pixel / full > binarise``.
     """
 
     window: int = 8
@@ -270,7 +270,7 @@ class SlidingWindow(Encoder):
 
     @property
     def input_scale(self) -> float:
-        """A full pixel counts 1."""
+        """A pixel of full intensity has the value 1."""
         return 1.0 if self.binarise is not None else 1.0 / self.full
 
     def output_channels(self, channels: int) -> int:
@@ -278,7 +278,7 @@ class SlidingWindow(Encoder):
         return self.window * channels
 
     def pixels(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Return pixel sequences uint8 (N, T), permuted and binarised, not yet windowed."""
+        """Return pixel sequences uint8 (N, T), permuted and binarised, without windows."""
         rows = np.asarray(images)
         if rows.size and (
             rows.min() < 0 or rows.max() > self.full or (rows != np.rint(rows)).any()
@@ -300,7 +300,7 @@ class SlidingWindow(Encoder):
 
     def _check_channels(self, channels: int) -> None:
         if channels != 1:
-            raise DataError(f"sliding_window encoder: {channels} channels, takes 1 of pixels")
+            raise DataError(f"sliding_window encoder: {channels} channels, needs 1 of pixels")
 
     def _codes(self, x: npt.NDArray[Any]) -> Codes:
         codes = sliding_window(self.pixels(x[:, :, 0]), self.window)
@@ -309,12 +309,12 @@ class SlidingWindow(Encoder):
 
 @dataclass(frozen=True)
 class MelLevels(Encoder):
-    """Audio to spikes: level crossings of mel bands, as ``mel.py`` states them.
+    """Audio to spikes: level crossings of mel bands, as defined in ``mel.py``.
 
     ``bands`` mel filters from ``low`` to ``high`` Hz over Hann windows of ``fft`` samples, one
     every ``hop`` samples; the level of a band in dB, from the loudest of the clip down to ``span``
     below it; one up and one down channel for every multiple of ``level`` dB. A clip is scaled as a
-    whole, so it must have ended before its first step is known.
+    whole, so the first step is known only after the clip has ended.
     """
 
     sample_rate: int = 8000
@@ -348,12 +348,12 @@ class MelLevels(Encoder):
 
     @property
     def dt(self) -> float:
-        """Seconds a step."""
+        """Seconds per step."""
         return self.hop / self.sample_rate
 
     @property
     def levels(self) -> int:
-        """Levels of a band."""
+        """Number of levels per band."""
         return int(self.span / self.level + 1e-9)
 
     def output_channels(self, channels: int) -> int:
@@ -361,7 +361,7 @@ class MelLevels(Encoder):
         return 2 * self.bands * self.levels * channels
 
     def output_lengths(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return the steps of clips of so many samples."""
+        """Return the number of steps of clips of given numbers of samples."""
         return -(-lengths // self.hop)
 
     def clips(

@@ -1,4 +1,4 @@
-"""The error that a user is meant to read when data cannot be had or used."""
+"""The error message for a user when data cannot be found or used."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ..export.errors import InputError
 
 
 class DataError(InputError):
-    """Data is missing, damaged or of another form: an ``InputError``, exit code 2."""
+    """Data is missing, damaged or malformed: an ``InputError``, exit code 2."""

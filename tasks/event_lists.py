@@ -1,4 +1,4 @@
-"""Inputs as lists of events: what arrives at which step, made dense only where it is asked for.
+"""Inputs as lists of events: which channel is active at which step, dense only on request.
 
 The 8156 training sequences of ``shd`` would take 1.4 GB as an array of bytes; their events take a
 tenth.
@@ -22,8 +22,8 @@ SMALL_CHANNELS = 1 << 16
 class EventLists:
     """The events of sequences, sorted by sequence, step and channel.
 
-    Stands for an integer array (N, T, C), and gives it, or a part, on indexing, iteration and
-    ``numpy.asarray``; ``take`` chooses sequences and stays sparse.
+    Represents an integer array (N, T, C), and returns it, or a part, on indexing, iteration and
+    ``numpy.asarray``; ``take`` selects sequences and stays sparse.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class EventLists:
 
     @classmethod
     def from_dense(cls, inputs: npt.NDArray[np.integer[Any]]) -> EventLists:
-        """Make the lists of an integer array (N, T, C); values are kept unless all are 0 or 1."""
+        """Make the lists from an integer array (N, T, C); values are kept unless all are 0 or 1."""
         n, steps, channels = inputs.shape
         samples, when, where = np.nonzero(inputs)
         counts = np.bincount(samples * steps + when, minlength=n * steps).reshape(n, steps)
@@ -103,15 +103,15 @@ class EventLists:
 
     @classmethod
     def joined(cls, parts: Sequence[EventLists]) -> EventLists:
-        """Return the sequences of several lists, of alike steps and channels, one after the other.
+        """Return the sequences of several lists with equal steps and channels, one after another.
 
         Raises
         ------
         DataError
-            No part, or parts of unlike steps, channels or kinds of values.
+            No parts, or parts that differ in steps, channels or kind of values.
         """
         if len({(*part.shape[1:], part.values is None) for part in parts}) != 1:
-            raise DataError("event lists: parts of unlike steps, channels or values, or none")
+            raise DataError("event lists: no parts, or parts of other steps, channels or values")
         ends = np.cumsum([0, *(len(part.sources) for part in parts)])
         values = [part.values for part in parts if part.values is not None]
         return cls(
@@ -123,7 +123,7 @@ class EventLists:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(N, T, C), as of the array that this stands for."""
+        """(N, T, C), as for the array that this represents."""
         return len(self.starts), self.starts.shape[1] - 1, self.channels
 
     @property
@@ -133,7 +133,7 @@ class EventLists:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the array that this stands for."""
+        """Type of the array that this represents."""
         return np.dtype(np.uint8) if self.values is None else self.values.dtype
 
     def __len__(self) -> int:
@@ -179,7 +179,7 @@ class EventLists:
 
 
 def source_dtype(channels: int) -> type[np.integer[Any]]:
-    """Return the type of the sources of so many channels."""
+    """Return the type of the sources for a number of channels."""
     return np.uint16 if channels <= SMALL_CHANNELS else np.int32
 
 

@@ -1,6 +1,6 @@
-"""From sampled signals or pixels to the integers that a spiking network takes: pure functions.
+"""From sampled signals or pixels to the integer inputs of a spiking network: pure functions.
 
-Signals are (N, T, C). Functions that make events give two channels for each input channel, in the
+Signals are (N, T, C). Functions that make events return two channels per input channel, in the
 order of the published ECG data: channel 0 up, channel 0 down, channel 1 up, and so on.
 """
 
@@ -26,9 +26,9 @@ def level_crossing(signals: npt.ArrayLike, thresholds: npt.ArrayLike) -> npt.NDA
         up_t   = [x_t - r_{t-1} >= threshold]      r_t = r_{t-1} + threshold where up
         down_t = [r_{t-1} - x_t >= threshold]      r_t = r_{t-1} - threshold where down
 
-    There is at most one event for a channel and a step, and the reference r moves by exactly one
-    threshold with it. After a jump of several thresholds the reference follows over the next steps,
-    so no event is lost while the signal does not move on. The first step is silent. ``thresholds``
+    There is at most one event per channel and step, and it moves the reference r by exactly one
+    threshold. After a jump of several thresholds the reference follows over the next steps, so no
+    event is lost if the signal stays there. The first step has no event. ``thresholds``
     is one number or (C,), in signal units.
     """
     x = np.asarray(signals, dtype=np.float64)
@@ -58,9 +58,10 @@ def slope_events(
         up_t   = [y_{t+1} - y_t >= threshold]
         down_t = [y_t - y_{t+1} >= threshold]
 
-    The last step is silent. This is the encoder of the published ECG data (Yin, Corradi and Bohte,
-    ``ECG/adapt_srnn_0.844_gpu-v1.py``), whose papers call it level crossing. ``thresholds`` is one
-    number or (C,), in signal units a step: choose it anew for another rate or gain.
+    The last step has no event. This is the encoder of the published ECG data (Yin, Corradi and
+    Bohte, ``ECG/adapt_srnn_0.844_gpu-v1.py``), whose papers call it level crossing. ``thresholds``
+    is one number or (C,), in signal units per step: choose it again for another sampling rate or
+    gain.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def sliding_window(pixels: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
 
 
 def code_dtype(bits: int) -> type[np.integer[Any]]:
-    """Return the type of codes of so many bits beside the sign; uint8 for spikes."""
+    """Return the type of codes of so many bits without the sign; uint8 for spikes."""
     if bits == 0:
         return np.uint8
     return np.int16 if bits <= 15 else np.int32

@@ -1,4 +1,4 @@
-"""Where a task's files lie, how they are downloaded, and that they are the right ones."""
+"""Where a task's files are, how they are downloaded, and how they are verified."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Source:
     folder
         Name of its folder under a data root or the cache.
     base_url
-        Address that file names are appended to.
+        URL that file names are appended to.
     sha256
         Checksum of each file's content, by file name. For gzipped files it is that of the
-        uncompressed content, since the same content exists in several packings.
+        uncompressed content, since the same content can be compressed in several ways.
     gzipped
-        The files are offered as ``<name>.gz``; both forms are accepted on disk.
+        The server has the files as ``<name>.gz``; both forms are accepted on disk.
     licence
         Licence or origin, for the reader of an error message or a report.
     """
@@ -47,7 +47,7 @@ class Source:
     licence: str = ""
 
     def offered(self, name: str) -> str:
-        """Return the file name as the server has it."""
+        """Return the file name on the server."""
         return f"{name}.gz" if self.gzipped else name
 
 
@@ -67,7 +67,7 @@ def search_folders(folder: str, data_dir: str | os.PathLike[str] | None = None) 
     Raises
     ------
     DataError
-        ``data_dir`` is given and is no folder.
+        ``data_dir`` is given and is not a folder.
     """
     tried = []
     if data_dir is not None:
@@ -81,19 +81,19 @@ def search_folders(folder: str, data_dir: str | os.PathLike[str] | None = None) 
 
 
 def find_file(folder: str, name: str, data_dir: str | os.PathLike[str] | None, advice: str) -> Path:
-    """Return where a file lies that is read in place, in one of ``search_folders``.
+    """Return the path of a file in one of ``search_folders``, which is read in place.
 
     Raises
     ------
     DataError
-        It lies in none of them; ``advice`` says how to get it, or to unpack its ``.gz`` form.
+        It is in none of them; ``advice`` says how to get it, or to unpack its ``.gz`` form.
     """
     folders = search_folders(folder, data_dir)
     for one in folders:
         if (one / name).is_file():
             return one / name
         if (one / f"{name}.gz").is_file():
-            raise DataError(f"{one / name}.gz: is packed; unpack it with gunzip")
+            raise DataError(f"{one / name}.gz: is compressed; unpack it with gunzip")
     looked = ", ".join(str(one) for one in folders)
     raise DataError(f"{folder}: {name} is in none of {looked}; {advice}")
 
@@ -112,16 +112,16 @@ def read_file(
     source, name
         Which file of which data set.
     data_dir
-        Folder to look in first: the data set's own, or a root above it.
+        Folder to search first: the data set's own, or a root above it.
     download
-        Fetch the file into the cache where it lies nowhere.
+        Download the file into the cache if it is in no folder.
     base_url
-        Another server than the source's.
+        A server other than the source's.
 
     Raises
     ------
     DataError
-        The file is missing, damaged or of other content, or cannot be downloaded.
+        The file is missing, damaged or has other content, or cannot be downloaded.
     """
     folders = search_folders(source.folder, data_dir)
     names = (source.offered(name), name) if source.gzipped else (name,)
@@ -153,13 +153,13 @@ def _unpacked(content: bytes, gzipped: bool, where: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{where}: not a whole gzip file ({error}); replace the file") from error
+        raise DataError(f"{where}: not a complete gzip file ({error}); replace the file") from error
 
 
-def _checked(content: bytes, expected: str, where: str, mend: str) -> bytes:
+def _checked(content: bytes, expected: str, where: str, fix: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
-        raise DataError(f"{where}: sha256 is {found}, expected {expected}; {mend}")
+        raise DataError(f"{where}: sha256 is {found}, expected {expected}; {fix}")
     return content
 
 
@@ -176,12 +176,12 @@ def _download(url: str, target: Path, expected: str) -> bytes:
 
 
 def fetch(url: str, target: Path, convert: Callable[[bytes], bytes]) -> None:
-    """Fetch ``url``, and write what ``convert`` makes of its content to ``target``, whole or not.
+    """Fetch ``url``, and atomically write what ``convert`` makes of its content to ``target``.
 
     Raises
     ------
     DataError
-        It cannot be downloaded or written, or what ``convert`` refuses.
+        It cannot be downloaded or written, or ``convert`` refuses it.
     """
     with _part(target) as part:
         _fetch(url, part)
@@ -191,7 +191,7 @@ def fetch(url: str, target: Path, convert: Callable[[bytes], bytes]) -> None:
 
 @contextmanager
 def _part(target: Path) -> Iterator[Path]:
-    """Yield a file beside ``target`` to write to and rename; it is gone in the end."""
+    """Yield a file next to ``target`` to write to and rename; it is removed at the end."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")

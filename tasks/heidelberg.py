@@ -41,16 +41,16 @@ class SscOptions:
     binning
         How spike times become steps: even, published. With ``even`` a spike falls into step
         floor(time / dt); ``published`` is the rule of the published recipe, which loses unit 0 and
-        turns the channels around; see ``binning.Binning``.
+        reverses the channels; see ``binning.Binning``.
     dt
         Seconds per step.
     steps
-        Number of steps; later spikes are left out. The published recipes take the first second;
+        Number of steps; later spikes are dropped. The published recipes use the first second;
         1.4 seconds hold everything.
     skip_steps
-        First steps that the readout leaves out; the published recipe of SHD has 11.
+        Number of first steps that the readout ignores; 11 in the published recipe of SHD.
     limit
-        At most so many sequences of each file, for small runs.
+        Largest number of sequences read from each file, for small runs.
     """
 
     binning: str = "even"
@@ -71,16 +71,16 @@ class SscOptions:
 
 @dataclass(frozen=True)
 class ShdOptions(SscOptions):
-    """Options of ``shd``: ``ssc``'s, and the validation split, which the files do not have.
+    """Options of ``shd``: those of ``ssc``, and the validation split, which the files lack.
 
     Parameters
     ----------
     validation_speakers
-        Speakers of the training file, drawn by ``seed``, who validate. All their sequences are held
-        out: the test file, too, has speakers that training never heard. 0 holds out sequences of
-        all speakers.
+        Number of speakers of the training file, drawn with ``seed``, who validate. All their
+        sequences are held out: the test file too has speakers that do not occur in training. 0
+        holds out sequences of all speakers.
     validation
-        With validation_speakers 0, the share of every class that validates.
+        With validation_speakers 0, the fraction of every class that validates.
     seed
         Seed of the draw of what validates.
     """
@@ -104,12 +104,12 @@ def load_shd(
 ) -> Task:
     """Load SHD: inputs event lists (N, steps, 700), targets (N,).
 
-    ``download`` is not used: the publisher gives no checksum that we could hold a file against.
+    ``download`` is not used: the publisher gives no checksum to verify a file with.
 
     Raises
     ------
     DataError
-        A file is missing, damaged or of another layout, or nothing can be held out.
+        A file is missing, damaged or has another layout, or nothing can be held out.
     """
     del download
     train_file, test_file = (
@@ -131,7 +131,7 @@ def load_ssc(
     Raises
     ------
     DataError
-        A file is missing, damaged or of another layout.
+        A file is missing, damaged or has another layout.
     """
     del download
     files = {
@@ -200,7 +200,7 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
                 "labels"
             )
         count = len(labels) if options.limit is None else min(options.limit, len(labels))
-        # Collected chunk by chunk: codes take four times what their lists take.
+        # Collected chunk by chunk: codes take four times the memory of their lists.
         parts = [rule.collect([])]
         for start in range(0, count, _CHUNK):
             part = slice(start, min(start + _CHUNK, count))
@@ -236,7 +236,9 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: not a whole HDF5 file ({reason}); get it again") from error
+        raise DataError(
+            f"{path}: not a complete HDF5 file ({reason}); download it again"
+        ) from error
 
 
 def _list(file: Any, name: str) -> Any:

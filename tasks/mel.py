@@ -1,4 +1,4 @@
-"""Short-time spectra in mel bands, and the spikes that they give: pure functions.
+"""Short-time spectra in mel bands, and the spikes made from them: pure functions.
 
 Mel scale: O'Shaughnessy's ``mel(f) = 2595 log10(1 + f / 700)``, triangular filters of unit peak.
 """
@@ -27,7 +27,7 @@ def mel_filters(sample_rate: int, fft: int, bands: int, low: float, high: float)
     Raises
     ------
     DataError
-        A filter that is so narrow that it holds no bin.
+        A filter that is so narrow that it contains no bin.
     """
     first, last = (2595 * np.log10(1 + frequency / 700) for frequency in (low, high))
     edges = 700 * (10 ** (np.linspace(first, last, bands + 2) / 2595) - 1)
@@ -38,8 +38,8 @@ def mel_filters(sample_rate: int, fft: int, bands: int, low: float, high: float)
     empty = np.flatnonzero(filters.sum(axis=1) == 0)
     if len(empty):
         raise DataError(
-            f"mel filters: band {empty[0]} of {bands} holds none of the {len(bins)} frequencies; "
-            "take fewer bands or a longer fft"
+            f"mel filters: band {empty[0]} of {bands} contains none of {len(bins)} frequencies; "
+            "use fewer bands or a longer fft"
         )
     return filters
 
@@ -52,9 +52,9 @@ def mel_levels(audio: npt.NDArray[Any], filters: Real, fft: int, hop: int, span:
         p_{t,j} = sum_f filter_j(f) |FFT(hann * x[t hop - fft/2 : t hop + fft/2])|^2
         level = max(0, span + 10 log10(p / max p))
 
-    Step t looks at ``fft`` samples around sample ``t hop``; the clip is continued with zeros. The
+    Step t uses ``fft`` samples around sample ``t hop``; the clip is padded with zeros. The
     loudest band and step of the clip has level ``span``, and what is more than ``span`` dB below
-    it has level 0, so a recording's gain does not matter. There are ``ceil(samples / hop)`` steps.
+    it has level 0, so a recording's gain has no effect. There are ``ceil(samples / hop)`` steps.
     """
     from scipy.signal import get_window
 
@@ -82,8 +82,8 @@ def level_events(levels: Real, step: float, count: int) -> npt.NDArray[np.uint8]
         up_{t,j,k}   = [q_{t,j} >= k > q_{t-1,j}]          k = 1 .. count
         down_{t,j,k} = [q_{t-1,j} >= k > q_{t,j}]
 
-    Channel ``2 (count j + k - 1)`` is up, the next one down: a level has channels of its own, so an
-    event tells how loud a band is, not only that it changed. A clip begins in silence.
+    Channel ``2 (count j + k - 1)`` is up, the next one down: every level has its own channels, so
+    an event tells how loud a band is, not only that it changed. A clip begins in silence.
     """
     reached = np.floor(levels / step)[..., None] >= np.arange(1, count + 1)
     before = np.zeros_like(reached)

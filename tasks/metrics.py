@@ -14,7 +14,7 @@ BoolArray = npt.NDArray[np.bool_]
 def scored_steps(split: Split, skip_steps: int = 0, labelled_only: bool = False) -> BoolArray:
     """Return which steps count, bool (N, T): at or after ``skip_steps``, within each length.
 
-    ``labelled_only`` leaves out the unlabelled steps too.
+    ``labelled_only`` excludes the unlabelled steps too.
     """
     steps = np.arange(split.steps)
     counted = (steps >= skip_steps) & (steps < split.step_counts()[:, None])
@@ -24,7 +24,7 @@ def scored_steps(split: Split, skip_steps: int = 0, labelled_only: bool = False)
 
 
 def accuracy(predictions: npt.ArrayLike, split: Split, skip_steps: int = 0) -> dict[str, float]:
-    """Return the share of right predictions.
+    """Return the fraction of correct predictions.
 
     Parameters
     ----------
@@ -33,14 +33,14 @@ def accuracy(predictions: npt.ArrayLike, split: Split, skip_steps: int = 0) -> d
     split
         The labels, lengths and labelled steps.
     skip_steps
-        First steps that are not counted; only for labels per step.
+        Number of first steps that are not counted; only for labels per step.
 
     Returns
     -------
     dict
         ``accuracy``, and for labels per step ``accuracy_labelled``. The first is the published
-        metric of the ECG task: every step counts, and an unlabelled one has class 0 for its label,
-        since the argmax of its all-zero row is 0. The second counts labelled steps alone.
+        metric of the ECG task: every step counts, and an unlabelled one has class 0 as its label,
+        since the argmax of its all-zero row is 0. The second counts only labelled steps.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def confusion(
     skip_steps: int = 0,
     labelled_only: bool = True,
 ) -> npt.NDArray[np.int64]:
-    """Count predictions by class, int64 (classes, classes): rows are labels, columns predictions.
+    """Return the confusion matrix, int64 (classes, classes): rows labels, columns predictions.
 
     Raises
     ------

@@ -57,11 +57,11 @@ class SMnistOptions:
     binarise
         Pixels above this share of full intensity become spikes. Where not set, they stay graded.
     validation
-        Training images held out: the last ones of a seeded shuffle.
+        Number of training images held out: the last ones of a seeded shuffle.
     seed
         Seed of the shuffle of the training images.
     limit
-        At most so many images in each split, for small runs.
+        Largest number of images in each split, for small runs.
     """
 
     window: int = 8
@@ -73,7 +73,7 @@ class SMnistOptions:
 
 @dataclass(frozen=True)
 class PSMnistOptions(SMnistOptions):
-    """Options of ``psmnist``: ``smnist``'s with other defaults, and the permutation's seed.
+    """Options of ``psmnist``: as ``smnist`` with other defaults, and the permutation's seed.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class PSMnistOptions(SMnistOptions):
 def load_smnist(
     options: SMnistOptions, data_dir: str | os.PathLike[str] | None = None, download: bool = False
 ) -> Task:
-    """Load sequential MNIST: inputs uint8 (N, 784, window), made when asked for; targets (N,)."""
+    """Load sequential MNIST: inputs uint8 (N, 784, window), made on request; targets (N,)."""
     encoder = SlidingWindow(window=options.window, binarise=options.binarise)
     return _load("smnist", options, encoder, data_dir, download)
 
@@ -146,7 +146,7 @@ def read_idx(content: bytes, where: str) -> npt.NDArray[np.uint8]:
     Raises
     ------
     DataError
-        Another type of file, or fewer or more bytes than its header announces.
+        Another type of file, or not as many bytes as its header says.
     """
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _IDX_UBYTE:
         raise DataError(f"{where}: not an IDX file of unsigned bytes")

@@ -1,4 +1,4 @@
-"""Sliding windows over sequences of pixels, made only where they are asked for."""
+"""Sliding windows over sequences of pixels, made on request."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def window_index(steps: int, window: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class PixelWindows:
-    """Windows (N, T, window) over pixel sequences (N, T), materialised on indexing.
+    """Windows (N, T, window) over pixel sequences (N, T), computed on indexing.
 
     60 000 images of 784 pixels with 8 channels would take 376 MB; this holds the 47 MB of pixels.
-    Indexing, ``numpy.asarray`` and iteration give ordinary writable arrays.
+    Indexing, ``numpy.asarray`` and iteration return ordinary writable arrays.
     """
 
     pixels: npt.NDArray[np.integer[Any]]
@@ -46,7 +46,7 @@ class PixelWindows:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of the array that this stands for."""
+        """Shape of the array that this represents."""
         return (*self.pixels.shape, self.window)
 
     @property

@@ -1,4 +1,4 @@
-"""Option values as a command line gives them; ``export/plain.py`` checks them."""
+"""Option values from a command line; ``export/plain.py`` checks them."""
 
 from __future__ import annotations
 

@@ -44,15 +44,15 @@ _DAMAGED = (
 
 
 def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> Recordings:
-    """Read a file of sequences and labels; the ending of its name says which form it has.
+    """Read a file of sequences and labels; the suffix of its name determines the format.
 
-    ``label_form`` says whether labels belong to samples or steps. ``auto`` reads it off the arrays'
-    shapes; in a CSV file, labels that are constant within every sample belong to samples.
+    ``label_form`` says whether labels belong to samples or steps. ``auto`` infers it from the
+    arrays' shapes; in a CSV file, labels that are constant within every sample belong to samples.
 
     Raises
     ------
     DataError
-        The file is missing, damaged, or of another form; the line names sample or row.
+        The file is missing, damaged or malformed; the message names the sample or row.
     """
     file = Path(path)
     check_known("labels", label_form, LABEL_FORMS, error=DataError)
@@ -78,12 +78,13 @@ def read_npz(path: Path, label_form: str = "auto") -> Recordings:
             held = set(archive.namelist())
             for key in KEYS:
                 if f"{key}.npy" in held:
-                    # Read whole first: zipfile checks its checksum only at the end of a member.
+                    # Read as a whole first: zipfile checks the checksum only at the end of a
+                    # member.
                     content = io.BytesIO(archive.read(f"{key}.npy"))
                     arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
     except _DAMAGED as error:
         raise DataError(
-            f"{path}: not a whole .npz file of plain arrays ({_line(error)})"
+            f"{path}: not a complete .npz file of plain arrays ({_line(error)})"
         ) from error
     return from_arrays(arrays, str(path))
 
@@ -102,15 +103,15 @@ def read_hdf5(path: Path, label_form: str = "auto") -> Recordings:
                     text = h5py.check_string_dtype(item.dtype) is not None
                     arrays[key] = np.asarray(item.asstr()[()] if text else item[()])
     except _DAMAGED as error:
-        raise DataError(f"{path}: not a whole HDF5 file ({_line(error)})") from error
+        raise DataError(f"{path}: not a complete HDF5 file ({_line(error)})") from error
     return from_arrays(arrays, str(path))
 
 
 def read_csv(path: Path, label_form: str = "auto") -> Recordings:
-    """Read a CSV file in long form: one row a step, consecutive rows of one ``sample`` together.
+    """Read a CSV file in long form: one row per step, the rows of a ``sample`` together.
 
     The header names the columns: ``sample``, ``label``, an optional ``time`` that is ignored, and
-    one column for each channel. An empty label is a step without one.
+    one column for each channel. An empty label means a step without a label.
     """
     rows = _csv_rows(path)
     header = next(rows, (0, []))[1]
@@ -126,8 +127,8 @@ def read_csv(path: Path, label_form: str = "auto") -> Recordings:
         sample = row[place["sample"]].strip()
         if sample != last and sample in samples:
             raise DataError(
-                f"{path}, line {line}: sample {sample!r} goes on after another one; sort the rows "
-                "by sample"
+                f"{path}, line {line}: sample {sample!r} continues after another one; sort the "
+                "rows by sample"
             )
         last = sample
         values = [_number(row[c], header[c], path, line) for c in columns]
@@ -169,7 +170,7 @@ def _csv_channels(header: list[str], path: str) -> list[str]:
         if name not in header:
             shown = ", ".join(header[:8]) or "nothing"
             raise DataError(
-                f"{path}: no column {name!r} in the header; needs sample, label and one column a "
+                f"{path}: no column {name!r} in the header; needs sample, label and one column per "
                 f"channel, separated by commas (found {shown})"
             )
     channels = [name for name in header if name not in {"sample", "label", "time"}]
@@ -200,7 +201,7 @@ def read_ts(path: Path, label_form: str = "auto") -> Recordings:
         raise DataError(f"{path}: not a readable .ts file ({_line(error)})") from error
     marks = [n for n, line in enumerate(lines) if line.strip().lower() == "@data"]
     if not marks:
-        raise DataError(f"{path}: no @data line; not a whole .ts file")
+        raise DataError(f"{path}: no @data line; not a complete .ts file")
     body = marks[0] + 1
     header: dict[str, str] = {}
     for line in lines[:body]:
@@ -234,7 +235,7 @@ def _check_ts_header(header: dict[str, str], path: Path) -> None:
     if header.get("timestamps", "false").lower() != "false":
         raise DataError(f"{path}: @timestamps true is not read; resample to even steps first")
     if not header.get("classlabel", "false").lower().startswith("true"):
-        raise DataError(f"{path}: @classLabel is not true; needs one class label a sample")
+        raise DataError(f"{path}: @classLabel is not true; needs one class label per sample")
 
 
 def _ts_signal(channels: list[str], path: Path, line: int) -> npt.NDArray[np.float64]:
@@ -262,4 +263,4 @@ READERS: dict[str, Callable[[Path, str], Recordings]] = {
     ".csv": read_csv,
     ".ts": read_ts,
 }
-"""Readers by the ending of a file's name."""
+"""Readers by the suffix of a file's name."""

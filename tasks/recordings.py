@@ -1,4 +1,4 @@
-"""A user's sequences as read from one file, before encoding."""
+"""A user's sequences read from one file, before encoding."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Recordings:
     Parameters
     ----------
     source
-        The file, for messages.
+        The file, for error messages.
     signals
         One float64 array (T_i, C) for each sample.
     names
         Class names that occur, in order: numbers by value, other text alphabetically.
     labels
-        Indices into ``names``: int64 (N,), one a sample; or a tuple of int64 (T_i,), one a step,
-        with -1 where a step has no label.
+        Indices into ``names``: int64 (N,), one per sample; or a tuple of int64 (T_i,), one per
+        step, with -1 where a step has no label.
     """
 
     source: str
@@ -92,7 +92,7 @@ class Recordings:
         return whole
 
     def targets(self, classes: Sequence[str]) -> tuple[Codes, npt.NDArray[np.bool_] | None]:
-        """Return targets in terms of ``classes``, and which steps are labelled.
+        """Return targets as indices into ``classes``, and which steps are labelled.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Recordings:
         index = next(i for i, one in enumerate(self.labels) if (np.asarray(one) == code).any())
         raise DataError(
             f"{self.source}: sample {index} has label {name!r}, which never occurs in training "
-            f"(classes: {_shown(classes)}); mend the label or add training samples of it"
+            f"(classes: {_shown(classes)}); fix the label or add training samples of it"
         )
 
 
@@ -182,7 +182,7 @@ def _key(texts: Sequence[str], index: int) -> tuple[int, str]:
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: str) -> Recordings:
-    """Make recordings of named arrays, the form of ``.npz`` and HDF5 files.
+    """Make recordings from named arrays, the form of ``.npz`` and HDF5 files.
 
     ``inputs`` (N, T, C) with ``labels`` (N,) or (N, T) and optional ``lengths`` (N,); or ragged:
     ``inputs`` (sum of T_i, C) with ``offsets`` (N + 1,), where sample i is
@@ -191,7 +191,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: str) -> Recordin
     Raises
     ------
     DataError
-        An array is missing, of another shape or type, or out of range.
+        An array is missing, has another shape or type, or is out of range.
     """
     for name in ("inputs", "labels"):
         if name not in arrays:
@@ -204,7 +204,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: str) -> Recordin
         starts, stops = _bounds(arrays["offsets"], inputs, source)
         signals = tuple(inputs[a:b].astype(np.float64) for a, b in zip(starts, stops, strict=True))
         per_step = labels.shape != (len(starts),)
-        needed, shape = "offsets - 1 or one a step", (len(inputs),)
+        needed, shape = "offsets - 1 or one per step", (len(inputs),)
     else:
         if inputs.ndim != 3:
             raise DataError(

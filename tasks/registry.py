@@ -103,18 +103,18 @@ def load(
     name
         Its name in ``TASKS``.
     data_dir
-        Folder of its files, or a root that holds that folder; else ``SRNN_DATA`` and the cache.
+        Folder of its files, or a root that contains that folder; else ``SRNN_DATA`` and the cache.
     options
-        Options by name, plain values; defaults for the others. What ``Task.description`` stored
-        loads the same task again.
+        Options by name, plain values; defaults for the others. The options in
+        ``Task.description`` load the same task again.
     download
         Fetch missing files into the cache.
 
     Raises
     ------
     DataError
-        An unknown name or option, a value of another type or range, or files that are missing or
-        damaged.
+        An unknown name or option, a value of another type or out of range, or files that are
+        missing or damaged.
     """
     entry = _entry(name)
     return entry.loader(
@@ -123,7 +123,7 @@ def load(
 
 
 def task_options(name: str) -> dict[str, Any]:
-    """Return a task's options with their defaults, plain values; None where one must be given.
+    """Return a task's options with their defaults, plain values; None for required ones.
 
     The meaning of each is in the docstring of the task's options class, ``TASKS[name].options``.
     """
@@ -133,7 +133,7 @@ def task_options(name: str) -> dict[str, Any]:
 
 
 def options_from_text(name: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """Read options from ``name=value`` texts, as a command line gives them.
+    """Read options from ``name=value`` texts of a command line.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Seeded splits. The legacy generator is used, since its stream is frozen across NumPy versions."""
+"""Seeded splits, with NumPy's legacy generator, whose stream never changes between versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hold_out(n: int, count: int, seed: int) -> tuple[Indices, Indices]:
     Raises
     ------
     DataError
-        Nothing would be held out, or nothing left.
+        Nothing would be held out, or nothing would be left.
     """
     if not 1 <= count < n:
         raise DataError(f"validation: {count} sequences of {n}; needs 1..{n - 1}")
@@ -42,13 +42,13 @@ def hold_out_groups(
 ) -> tuple[Indices, Indices]:
     """Split samples by whole groups, speakers for example, of which ``count`` are held out.
 
-    ``groups`` (N,) says which group a sample is of. The groups held out are the end of a seeded
+    ``groups`` (N,): the group of each sample. The groups held out are the end of a seeded
     shuffle; both parts are in ascending order.
 
     Raises
     ------
     DataError
-        No group would be held out, or none left.
+        No group would be held out, or none would be left.
     """
     names = np.unique(groups)
     if not 1 <= count < len(names):
@@ -70,7 +70,7 @@ def split_by_fractions(
     Raises
     ------
     DataError
-        Fractions outside 0..1, of another sum than 1, or too few samples for every part.
+        Fractions outside 0..1 or whose sum is not 1, or too few samples for a part.
     """
     if any(not 0 <= fraction <= 1 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-9:
         raise DataError(f"fractions: {list(fractions)} must lie in 0..1 and add up to 1")
@@ -99,7 +99,7 @@ def split_by_fractions(
 def _class_counts(
     members: int, shares: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
 ) -> Indices:
-    """Divide a class: whole samples first, the rest to the parts that lack most in total."""
+    """Divide a class: whole samples first, the rest to the parts that are furthest below target."""
     counts = np.floor(shares * members + 1e-9).astype(np.int64)
     lacking = wanted - counts
     if counts[0] == 0:

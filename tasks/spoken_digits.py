@@ -49,27 +49,27 @@ class SpokenDigitsOptions:
     Parameters
     ----------
     speaker_out
-        Test on all recordings of this speaker, of whom training hears nothing. Where not set, the
+        Test on all recordings of this speaker, who does not occur in training. Where not set, the
         official split, which tests on takes 0 to 4 of every speaker.
     validation_speaker
-        Validate on all recordings of this speaker. Where not set, on whole takes of every speaker
-        that is trained on, so that no take is heard in both.
+        Validate on all recordings of this speaker. Where not set, on whole takes of every training
+        speaker, so that no take occurs in both.
     validation_takes
-        Takes of every speaker that validate, drawn by ``seed``.
+        Number of takes of every speaker that validate, drawn with ``seed``.
     seed
         Seed of the draw of the takes that validate.
     seconds
-        Seconds of a recording that are read at most. The rest, of 20 of the 3000, is left out.
+        Longest part of a recording that is used, in seconds. 20 of the 3000 are longer and are cut.
     hop
         Samples per step: 64 are 8 ms.
     fft
-        Samples of the window that a step looks at.
+        Samples in the window of a step.
     bands
         Mel bands from 50 to 4000 Hz.
     span
-        Loudness below a recording's loudest moment that is still heard, dB.
+        Range below a recording's loudest moment that is encoded, in dB.
     level
-        Distance of the levels whose crossing makes a spike, dB.
+        Distance between the levels whose crossing makes a spike, in dB.
     """
 
     speaker_out: str | None = None
@@ -88,7 +88,7 @@ class SpokenDigitsOptions:
             raise DataError(f"seconds: {self.seconds} is less than one sample at {SAMPLE_RATE} Hz")
         if self.speaker_out is not None and self.speaker_out == self.validation_speaker:
             raise DataError(
-                f"validation_speaker: {self.speaker_out} is the one that is tested; name another"
+                f"validation_speaker: {self.speaker_out} is the test speaker; name another"
             )
         self.encoder()
 
@@ -111,9 +111,9 @@ class SpokenDigitsOptions:
 
 @dataclass(frozen=True, eq=False)
 class Clips:
-    """Recordings: int16 ``audio`` one after the other, clip i from ``offsets[i]`` to the next.
+    """Recordings: int16 ``audio`` one after another, clip i from ``offsets[i]`` to the next.
 
-    ``label``, ``speaker`` and ``index`` (N,): the digit, the place in ``speakers``, and the take.
+    ``label``, ``speaker`` and ``index`` (N,): the digit, the index into ``speakers``, and the take.
     """
 
     audio: npt.NDArray[np.int16]
@@ -147,7 +147,7 @@ class Clips:
         return self.audio[self.offsets[index] : self.offsets[index + 1]]
 
     def digest(self) -> str:
-        """Return the SHA-256 of all names and samples, whatever they are packed in."""
+        """Return the SHA-256 of all names and samples, independent of the file format."""
         found = hashlib.sha256()
         names = [
             f"{label}_{self.speakers[speaker]}_{take}"
@@ -195,7 +195,7 @@ def split_clips(clips: Clips, options: SpokenDigitsOptions) -> dict[str, Indices
     Raises
     ------
     DataError
-        A speaker that no recording is of, or nothing left for a split.
+        A speaker without recordings, or nothing left for a split.
     """
     if options.speaker_out is None:
         test = clips.index < TEST_TAKES
@@ -222,7 +222,7 @@ def find_clips(data_dir: str | os.PathLike[str] | None, download: bool) -> Clips
     Raises
     ------
     DataError
-        They lie nowhere, are damaged, or cannot be downloaded.
+        They are not found, are damaged, or cannot be downloaded.
     """
     folders = search_folders(FOLDER, data_dir)
     for folder in folders:
@@ -247,7 +247,7 @@ def packed_from_archive(content: bytes, where: str, digest: str) -> bytes:
     Raises
     ------
     DataError
-        A damaged archive, or other recordings.
+        A damaged archive, or one with other recordings.
     """
     files = []
     try:
@@ -257,7 +257,7 @@ def packed_from_archive(content: bytes, where: str, digest: str) -> bytes:
                 if stream is not None:
                     files.append((member.name, stream.read()))
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{where}: not a whole archive ({error}); try again") from error
+        raise DataError(f"{where}: not a complete archive ({error}); try again") from error
     clips = _from_wavs(files, where)
     if clips.digest() != digest:
         raise DataError(
@@ -313,7 +313,7 @@ def read_wav_folder(folder: Path) -> Clips:
     Raises
     ------
     DataError
-        No such file, or one of another form.
+        No such file, or a malformed one.
     """
     return _from_wavs(
         ((path.name, path.read_bytes()) for path in folder.glob("*.wav")), str(folder)
@@ -348,7 +348,7 @@ def _samples(content: bytes, where: str) -> npt.NDArray[np.int16]:
             form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
             frames = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise DataError(f"{where} is not a whole WAV file ({error})") from error
+        raise DataError(f"{where} is not a complete WAV file ({error})") from error
     if form != (1, 2, SAMPLE_RATE):
         raise DataError(
             f"{where} has {form[0]} channels of {8 * form[1]} bits at {form[2]} Hz; needs 1 of 16 "

@@ -1,6 +1,6 @@
 """Encoders sample by sample: the codes of ``Encoder.encode`` on the recording so far.
 
-A code may need samples that come later; that is the encoder's lag. What needs the whole recording
+A code may need later samples; that is the encoder's lag. An encoder that needs the whole recording
 before its first code has no streaming form and is refused by name.
 """
 
@@ -24,7 +24,7 @@ class StreamEncoder(ABC, Generic[E]):
     """An encoder that takes one sample of a recording at a time.
 
     Over a whole recording ``push`` and ``end`` return the rows of ``encode`` for it, in order.
-    ``lag``: samples that must follow before a step's row is known, in the steady state.
+    ``lag``: number of later samples that a step's row depends on, in the steady state.
     """
 
     lag = 0
@@ -33,7 +33,7 @@ class StreamEncoder(ABC, Generic[E]):
         self.encoder, self.channels = encoder, channels
 
     def push(self, sample: npt.ArrayLike) -> Rows:
-        """Take a sample (channel,) and return the rows that are known by now, maybe none.
+        """Take a sample (channel,) and return the rows that it completes, possibly none.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class StreamEncoder(ABC, Generic[E]):
         return self._push(x)
 
     def end(self) -> Rows:
-        """Return the rows that were waiting for samples to come: the recording is over."""
+        """Return the remaining rows, at the end of the recording."""
         return []
 
     @abstractmethod
@@ -57,13 +57,13 @@ class StreamEncoder(ABC, Generic[E]):
 
 
 class _Pointwise(StreamEncoder[Encoder]):
-    """An encoder whose code depends on its own step alone."""
+    """An encoder whose code depends only on its own step."""
 
     def _push(self, x: npt.NDArray[np.float64]) -> Rows:
         try:
             return [self.encoder.encode(x[None, None])[0, 0]]
         except DataError as error:
-            # Which channel stands in the message; sample and step are the caller's to name.
+            # The message names the channel; the caller adds sample and step.
             raise DataError(str(error).removeprefix("sample 0, step 0, ")) from None
 
 
@@ -86,7 +86,7 @@ class _LevelCrossing(StreamEncoder[LevelCrossing]):
 
 
 class _Slope(StreamEncoder[Slope]):
-    """Slopes of the smoothed signal, whose ends are the ends of polynomials as in the batch."""
+    """Slopes of the smoothed signal; polynomials at both ends, as in the batch encoder."""
 
     def __init__(self, encoder: Slope, channels: int) -> None:
         super().__init__(encoder, channels)
@@ -119,7 +119,7 @@ class _Slope(StreamEncoder[Slope]):
         return self._rows(centre)
 
     def end(self) -> Rows:
-        """Return the rows that wait; the last step is silent."""
+        """Return the remaining rows; the last step has no event."""
         if self._seen == 0:
             return []
         if self._seen < len(self._window):
@@ -184,19 +184,19 @@ def stream_encoder(encoder: Encoder, output_channels: int) -> StreamEncoder[Any]
     Raises
     ------
     DataError
-        The encoder needs the whole recording, or gives no such number of channels.
+        The encoder needs the whole recording, or cannot have this number of output channels.
     """
     if isinstance(encoder, MelLevels):
         raise DataError(
-            "mel_levels encoder: scales a clip by its loudest band, so a clip must have ended "
-            "before its first step is known; encode first and stream the integers"
+            "mel_levels encoder: scales a clip by its loudest band, so its first step is known "
+            "only after it has ended; encode first and stream the integers"
         )
     channels = next(
         (c for c in range(1, output_channels + 1) if _fits(encoder, c, output_channels)), None
     )
     if channels is None:
         raise DataError(
-            f"{encoder.NAME} encoder: gives no {output_channels} channels, which the network takes"
+            f"{encoder.NAME} encoder: cannot have {output_channels} channels, as the network needs"
         )
     return _FORMS[type(encoder)](encoder, channels)
 

@@ -31,7 +31,7 @@ ALLOWED = {
         "export": "*",
         "tasks": {"evaluate", "cli", "inputs", "cli_report", "cli_stream", "evidence"},
     },
-    # These alone hand the simulator down, so that nothing below them looks upwards.
+    # Only these pass the simulator on as an argument, so nothing below them imports it.
     "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
     "export": {"simulate": {"api"}},
     "tasks": {"export": "*"},

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 Indices = npt.NDArray[np.int64]
 
 EVENTS_DENSITY = 0.25
-"""Share of inputs other than 0 up to which event lists are never the slower way; measured."""
+"""Largest share of non-zero inputs for which event lists are at least as fast; measured."""
 EVENTS_BYTES = 1 << 28
-"""Event lists of a split are made once if they fit in so much memory, else batch by batch."""
+"""Event lists of a split that fit in this many bytes are made once, others batch by batch."""
 
 
 class Batch(NamedTuple):
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 def make_batch(split: Split, indices: Indices, input_scale: float, device: str = "cpu") -> Batch:
     """Gather samples by index and scale their inputs to real units, as tensors."""
-    # Moved as they are stored, which is a quarter of the bytes for spikes.
+    # Copied to the device as stored: a quarter of the bytes for spikes.
     stored = torch.from_numpy(np.ascontiguousarray(split.inputs[indices])).to(device)
     inputs = stored.to(torch.float32)
     return _labelled(split, indices, inputs * input_scale if input_scale != 1.0 else inputs, device)
@@ -107,18 +107,18 @@ class Feed:
 
 
 def takes_events(model: SRNN, device: str) -> bool:
-    """Return whether a network reads event lists: by the engine, on the CPU, in one direction."""
+    """Return whether a network reads event lists: with the engine, on the CPU, in one direction."""
     first = cast(SpikingLayer, model.layers[0])
     on_engine = model.engine == "events" and model.grid is None and device == "cpu"
-    # One dense layer, and the loop runs all of them.
+    # A single dense layer makes the loop run all layers.
     spiking = all(isinstance(layer, SpikingLayer) for layer in model.layers)
-    return on_engine and spiking and first.back is None
+    return on_engine and spiking and first.backward_direction is None
 
 
 def make_feed(
     split: Split, input_scale: float = 1.0, device: str = "cpu", *, model: SRNN | None = None
 ) -> Feed:
-    """Return how to feed a split to a model: event lists where it takes them and few inputs act."""
+    """Return a split as a model reads it: event lists if accepted and the input is sparse."""
     share = density(split.inputs) if model and takes_events(model, device) else 1.0
     if share > EVENTS_DENSITY:
         return Feed(split, input_scale, device)
@@ -134,8 +134,8 @@ def make_feed(
 def epoch_order(size: int, seed: int, epoch: int) -> Indices:
     """Return the order of samples in an epoch.
 
-    It depends on seed and epoch alone, so that a resumed run, in the middle of an epoch too, sees
-    what an uninterrupted one would have seen, and so does every process of a run on several.
+    It depends only on the seed and the epoch, so a run that is resumed, even in the middle of an
+    epoch, sees the same order as an uninterrupted one, and so does every process of a parallel run.
     """
     return np.random.default_rng([seed, epoch]).permutation(size).astype(np.int64)
 

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--download", action="store_true", help="fetch missing data into the cache")
     parser.add_argument("--resume", nargs="?", const=True, metavar="RUN", help="continue a run")
     parser.add_argument(
-        "--overwrite", action="store_true", help="start anew in a folder with a run"
+        "--overwrite", action="store_true", help="start again in a folder with a run"
     )
     parser.add_argument(
         "--quantize",
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--no-test",
         action="store_true",
-        help="leave the test split unread: for runs among which the validation split chooses",
+        help="do not read the test split, for runs that are compared by validation",
     )
     parser.add_argument(
         "--show",
@@ -242,7 +242,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     def check_folder() -> None:
         if (folder / CHECKPOINT).exists() and not resume and not arguments.overwrite:
             raise InputError(
-                f"{folder}: holds a run; continue it with --resume, start anew with --overwrite, "
+                f"{folder}: holds a run; continue it with --resume, start again with --overwrite, "
                 "or choose another --out"
             )
 
@@ -299,7 +299,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
 
 
 def _simulator() -> Any:
-    """Return the run of integers that training on the grid takes its forward pass from."""
+    """Return the simulator that computes the forward pass of training on the grid."""
     from ..simulate.simulator import run
 
     return lambda network, inputs, lengths: run(network, inputs, lengths, record="states")

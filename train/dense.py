@@ -1,8 +1,8 @@
-"""Dense baselines: torch's LSTM, GRU and Elman layers in the place of spiking ones.
+"""Dense baselines: torch's LSTM, GRU and Elman layers in place of spiking ones.
 
-They take the same data through the same readouts, losses, loop and files, so that accuracy and
-operations stand side by side. x_t is the input of a step, h_t the output, sigma the logistic
-function, ``*`` element by element; weights and biases of a gate are those of torch.
+They use the same data, readouts, losses, training loop and files, so that accuracy and operations
+can be compared directly. x_t is the input of a step, h_t the output, sigma the logistic function,
+``*`` the element-wise product; weights and biases of a gate are those of torch.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class DenseLayer(nn.Module):
                 c_t = f * c_{t-1} + i * tanh(W_g x_t + R_g h_{t-1})      h_t = o * tanh(c_t)
         linear  h_t = W x_t
 
-    with biases, and zero states before the first step. Of a ``LayerConfig`` it uses ``neuron`` and
-    ``size``; initial weights are torch's, uniform within 1 / sqrt(n).
+    with biases, and zero states before the first step. It uses only ``neuron`` and ``size`` of a
+    ``LayerConfig``; initial weights are torch's, uniform within 1 / sqrt(n).
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class DenseLayer(nn.Module):
     ) -> tuple[Tensor, Tensor, State]:
         """Return h twice, (batch, time, n), as membranes and as outputs, and the last state.
 
-        ``state``: () for linear, (h,) or for lstm (h, c), each (batch, n). Steps beyond a sample's
-        length run like all others and are left out by the readout.
+        ``state``: () for linear, (h,) or for lstm (h, c), each (batch, n). Steps beyond the
+        end of a sample run like all others; the readout ignores them.
         """
         del lengths, spike_function, encoded, membranes_wanted
         if not isinstance(inputs, Tensor):

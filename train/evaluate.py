@@ -21,10 +21,10 @@ from .readout import counted_steps, loss_and_scores, loss_terms, predictions
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a split gave.
+    """The result of evaluating a split.
 
     ``metrics`` as ``srnn.tasks.metrics.accuracy`` names them; ``firing_rate``: spikes per neuron
-    and step over all spiking layers, padding left out; ``layer_rates``: the same by layer.
+    and step over all spiking layers, without padding; ``layer_rates``: the same by layer.
     """
 
     loss: float
@@ -63,21 +63,21 @@ def batch_loss(model: SRNN, outputs: Outputs, batch: Batch, labelled_only: bool 
 
 
 def spike_counts(model: SRNN, outputs: Outputs, batch: Batch) -> tuple[list[float], list[float]]:
-    """Return spikes and neuron-steps of each spiking layer, padding left out."""
+    """Return spikes and neuron-steps of each spiking layer, without padding."""
     samples, steps, _ = outputs.output.shape
     running = samples * steps if batch.lengths is None else int(batch.lengths.sum())
     spikes, updates = [], []
     for index in model.spiking_layers:
         counts = outputs.counts[index]
         assert counts is not None
-        # Each is exact in float32, their sum may not be.
+        # Each count is exact in float32; their sum may not be.
         spikes.append(float(counts.detach().sum(dtype=torch.float64)))
         updates.append(float(running * counts.shape[1]))
     return spikes, updates
 
 
 def _answers(outputs: Outputs, scores: Tensor) -> npt.NDArray[np.int64]:
-    """Return the classes; of integers as every later stage reads them, from float64."""
+    """Return the classes; for integers from float64, as in every later stage."""
     if outputs.integers is None:
         return predictions(scores, outputs.output).cpu().numpy()
     run = outputs.integers
@@ -97,8 +97,8 @@ def evaluate(
 ) -> Evaluation:
     """Run the float model over a split in batches.
 
-    ``feed``: the split as made before by ``make_feed``, so as not to make it again. With several
-    ``processes`` each runs a part of the split, and all return the same.
+    ``feed``: the split as an earlier ``make_feed`` returned it, to avoid repeating that. With
+    several ``processes`` each runs a part of the split, and all return the same result.
     """
     if feed is None:
         feed = make_feed(split, task.input_scale, device, model=model)

@@ -1,4 +1,4 @@
-"""The event lists of a whole split, made once, from which batches are gathered."""
+"""The event lists of a whole split, built once, from which batches are gathered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .engine.events import Events
 
 PROBE = 256
-"""Samples by which the density of a split is measured, spread evenly over it."""
+"""Number of samples, evenly spread, from which the density of a split is measured."""
 
 
 def density(inputs: Inputs) -> float:
@@ -35,7 +35,8 @@ class EventTable:
     offsets
         int64 (samples + 1,): sample i owns events ``offsets[i]`` to ``offsets[i + 1]``.
     ends
-        int32 (samples, time): how many events of its own a sample has up to and with each step.
+        int32 (samples, time): cumulative count of the sample's events up to and including each
+        step.
     sources
         int32 (events,): the channel of each.
     channels
@@ -54,10 +55,10 @@ class EventTable:
     def from_arrays(
         cls, blocks: Iterable[npt.NDArray[np.integer[Any]]], input_scale: float = 1.0
     ) -> EventTable:
-        """Make the table from arrays (sample, time, channel), one after the other.
+        """Build the table from arrays (sample, time, channel), one after another.
 
-        A value is ``float32(integer) * float32(input_scale)``, as in a dense input; one that no
-        float32 holds becomes infinite.
+        A value is ``float32(integer) * float32(input_scale)``, as in a dense input; one
+        beyond the range of float32 becomes infinite.
         """
         ends, sources, values = [], [], []
         channels = 0

@@ -1,8 +1,8 @@
-"""Where a training step went wrong, looked for only once a loss or a gradient was found bad.
+"""Finds where a training step went wrong, after a loss or gradient was found to be bad.
 
 A loss that is NaN says nothing about its origin. Here the batch is run once more through the plain
-equations, one time step after the other, and the first value is named that no float32 holds. The
-normal way of training pays nothing for it.
+equations, one time step after another, and the first value that is not finite is reported. Normal
+training pays nothing for this.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ..export.config import ModelConfig
+from ..export.config import RECURRENT_WEIGHT, ModelConfig
 from ..export.errors import InputError
 from .layers import SpikingLayer, reversed_steps
 from .network import SRNN
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from .engine.events import Events
 
 CAUSES = ("parameter", "input", "state", "refused", "gradient", "loss")
-"""Kinds of faults; where several are found, an earlier one is the cause of a later one."""
+"""Kinds of faults; where several are found, an earlier kind causes a later one."""
 NO_INTEGERS = "the weights have no integers"
 LARGE = 1e4
 """A weight or threshold beyond this is named in a hint; trained ones are below 100."""
-_STATES = {"u": "membrane u", "b": "adaptation b", "i": "current i", "s": "activation s"}
-_DENSE = {"weight_ih_l0": "weight", "weight_hh_l0": "weight_rec"}
-_DENSE |= {"bias_ih_l0": "bias", "bias_hh_l0": "bias_rec"}
+_STATES = {"v": "membrane v", "b": "adaptation b", "i": "current i", "s": "activation s"}
+_STORED = {"recurrent_weight": RECURRENT_WEIGHT, "weight_hh_l0": RECURRENT_WEIGHT}
+_STORED |= {"weight_ih_l0": "weight", "bias_ih_l0": "bias", "bias_hh_l0": "bias_rec"}
 
 
 class DivergedError(FloatingPointError):
     """Training cannot go on: a loss or a gradient is not finite, or the gradient exploded.
 
-    ``fault``: where it began; None where it was not looked for. ``of_gradient``: the loss was
-    finite, its gradient was not.
+    ``fault``: where it began; None if that was not searched. ``of_gradient``: the loss was
+    finite, but its gradient was not.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Fault:
     cause
         One of ``CAUSES``.
     what
-        What was found, such as ``membrane u of neuron 3 is inf``.
+        What was found, such as ``membrane v of neuron 3 is inf``.
     hint
-        What may mend it.
+        How to fix it.
     layer
-        Index of the layer; None where it is the data's or the loss's.
+        Index of the layer; None if the fault is in the data or the loss.
     sample, step
-        Place in the batch and time step from 0; None where the fault is not in one of them.
+        Place in the batch and time step from 0; None if the fault has none.
     """
 
     cause: str
@@ -75,11 +75,11 @@ class Fault:
     step: int | None = None
 
     def order(self) -> tuple[int, int, int]:
-        """Return a key that is smallest for the fault from which others followed."""
+        """Return a sort key that is smallest for the fault that caused the others."""
         return CAUSES.index(self.cause), self.step or 0, self.layer or 0
 
     def describe(self, config: ModelConfig, split: str) -> str:
-        """Write where it began and what was found there; ``split``: whose samples are numbered."""
+        """Describe where it began and what was found; ``split``: name of the samples' split."""
         layer, places = self.layer, []
         if layer is not None:
             places.append(f"layer {layer} ({config.layers[layer].neuron})")
@@ -112,15 +112,15 @@ def find_fault(  # noqa: PLR0917
 ) -> Fault:
     """Find where a bad loss, or a bad gradient, of a batch began.
 
-    Looked for in this order: a parameter, an input, a state, then the gradients that the parameters
-    hold, then the loss.
+    Searched in this order: parameters, inputs, states, then the gradients that the parameters hold,
+    then the loss.
 
     Parameters
     ----------
     model
         The network, its weights as they were in the forward pass.
     inputs, lengths, state
-        What ``SRNN.forward`` was given.
+        The arguments of ``SRNN.forward``.
     training
         The settings that hints refer to.
     first_step
@@ -155,7 +155,7 @@ def find_fault(  # noqa: PLR0917
 
 @contextmanager
 def integers_needed(model: SRNN, training: TrainingConfig) -> Iterator[None]:
-    """Tell weights that diverged beyond all integers from a mistake in the settings.
+    """Distinguish weights that diverged beyond all integers from a mistake in the settings.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def integers_needed(model: SRNN, training: TrainingConfig) -> Iterator[None]:
 def refused_fault(
     model: SRNN, training: TrainingConfig, error: InputError | None = None
 ) -> Fault | None:
-    """Return why the weights have no integers, None where they have; ``error``: if it is known."""
+    """Return why the weights have no integers, or None; ``error``: the reason, if known."""
     fault = parameter_fault(model, training)
     if fault is None and error is None:
         assert model.grid is not None
@@ -197,7 +197,7 @@ def parameter_fault(model: SRNN, training: TrainingConfig) -> Fault | None:
             return Fault(
                 "parameter",
                 f"{name}{at} is {_shown(values[tuple(at)])}",
-                "a step of the optimizer made it so: lower --learning-rate (it is "
+                "an optimizer step caused it: lower --learning-rate (it is "
                 f"{training.learning_rate:g})",
                 layer,
             )
@@ -207,23 +207,24 @@ def parameter_fault(model: SRNN, training: TrainingConfig) -> Fault | None:
 def parameter_name(full: str) -> tuple[int, str]:
     """Return the layer of a module's parameter and its name as in a ``model.pt``.
 
-    A raw time constant (``train/time_constants.py``) is named as what it stands for.
+    A raw time constant (``train/time_constants.py``) is named after the time constant that it
+    encodes.
     """
     _, index, *parts = full.split(".")
-    name = _DENSE.get(parts[-1], parts[-1]).removeprefix("raw_")
-    return int(index), f"backward.{name}" if parts[0] == "back" else name
+    name = _STORED.get(parts[-1], parts[-1]).removeprefix("raw_")
+    return int(index), f"backward.{name}" if parts[0] == "backward_direction" else name
 
 
 def gradient_norm(model: SRNN) -> float:
-    """Return the norm of the whole gradient, in float64, where squares of float32 fit."""
+    """Return the norm of the whole gradient, in float64, which can hold squares of float32."""
     norms = [p.grad.double().norm() for p in model.parameters() if p.grad is not None]
     return float(torch.stack(norms).norm()) if norms else 0.0
 
 
 def gradient_fault(model: SRNN, training: TrainingConfig) -> Fault:
-    """Return the parameter whose gradient is bad: of the layer nearest to the loss, where it began.
+    """Return the parameter whose gradient is bad, in the layer nearest to the loss, where it began.
 
-    Where all are finite it is the one with the largest norm.
+    If all gradients are finite, it is the one with the largest norm.
     """
     gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     bad = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
@@ -244,7 +245,7 @@ def gradient_fault(model: SRNN, training: TrainingConfig) -> Fault:
 
 
 def first_fault(faults: Sequence[Fault]) -> Fault:
-    """Return the one from which the others followed."""
+    """Return the fault that caused the others."""
     return min(faults, key=Fault.order)
 
 
@@ -265,7 +266,7 @@ def _input_fault(inputs: Tensor | Events, first_step: int) -> Fault | None:
     return Fault(
         "input",
         f"input channel {channel} is {_shown(dense[sample, step, channel])}",
-        "mend or leave out this sample, or scale the data down",
+        "fix or leave out this sample, or scale the data down",
         sample=sample,
         step=step + first_step,
     )
@@ -274,7 +275,7 @@ def _input_fault(inputs: Tensor | Events, first_step: int) -> Fault | None:
 def _walk(
     model: SRNN, inputs: Tensor, lengths: Tensor | None, state: tuple[State, ...] | None
 ) -> tuple[Fault | None, list[float]]:
-    """Return where the first state that is not finite is, and by layer the largest |state|."""
+    """Return where the first non-finite state is, and the largest |state| of each layer."""
     largest = [0.0] * len(model.layers)
     faults: dict[int, Fault] = {}
     device = next(model.parameters()).device
@@ -295,7 +296,7 @@ def _walk(
     if not faults:
         return None, largest
     if any(layer.bidirectional for layer in model.config.layers):
-        # What reads a layer that runs both ways has seen its last step from the first one on.
+        # The output of a bidirectional layer depends on its last step from the first step on.
         return faults[min(faults)], largest
     return first_fault(list(faults.values())), largest
 
@@ -303,7 +304,7 @@ def _walk(
 def _float_states(
     model: SRNN, inputs: Tensor, lengths: Tensor | None, state: tuple[State, ...] | None
 ) -> Iterator[_Seen]:
-    """Yield every state of the float equations, layer after layer, step after step."""
+    """Yield every state of the float equations, layer by layer, step by step."""
     signal = inputs
     for index, layer in enumerate(model.layers):
         before = None if state is None else state[index]
@@ -326,7 +327,7 @@ def _directions(  # noqa: PLR0917
 ) -> Iterator[_Seen]:
     for direction in layer.directions().values():
         order, given = None, signal
-        if direction is layer.back:
+        if direction is layer.backward_direction:
             order = reversed_steps(signal, lengths)
             given = torch.gather(signal, 1, order.expand(-1, -1, signal.shape[2]))
             order = order.expand(len(signal), -1, -1)[..., 0]
@@ -350,7 +351,7 @@ def _integer_states(model: SRNN, inputs: Tensor, lengths: Tensor | None) -> Iter
         for name, shown in (("v", "membrane v"), ("u", "current u")):
             if name in recorded.states:
                 for step, integers in enumerate(recorded.states[name].swapaxes(0, 1)):
-                    # In float32, as the gradient sees it.
+                    # In float32, as in the gradient.
                     values = (torch.from_numpy(integers.copy()) * scale).float()
                     yield _Seen(index, shown, values, _same(step, values))
 
@@ -360,7 +361,7 @@ def _same(step: int, values: Tensor) -> Tensor:
 
 
 def _largest_parameter(model: SRNN, layer: int | None = None) -> tuple[int, str, float]:
-    """Return layer, name and size of the largest parameter, raw time constants left out."""
+    """Return layer, name and size of the largest parameter, except raw time constants."""
     found = [
         (*parameter_name(full), float(values.abs().max()))
         for full, values in model.state_dict().items()
@@ -406,8 +407,8 @@ def _gradient_hint(model: SRNN, training: TrainingConfig, *, finite: bool) -> st
         return f"set --clip-gradient 1.0, or {hint}"
     shorter = "" if training.quantize else " --truncate-steps 100,"
     return (
-        f"{hint}, or make the way back through time tamer:{shorter} shorter tau_mem and tau_adp, a "
-        "larger threshold, a smaller surrogate.gamma"
+        f"{hint}, or reduce the growth of the gradient over time:{shorter} shorter tau_mem and "
+        "tau_adp, a larger threshold, a smaller surrogate.gamma"
     )
 
 

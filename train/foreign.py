@@ -1,4 +1,4 @@
-"""Weights that were trained by other code, put into an ``SRNN``."""
+"""Loading weights that other code trained into an ``SRNN``."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def from_foreign_weights(
     clip_time_constants: bool = False,
     engine: str = "events",
 ) -> SRNN:
-    """Build an ``SRNN`` from weights whose names and layout are another program's.
+    """Build an ``SRNN`` from weights with the names and layout of another program.
 
     Parameters
     ----------
     config
-        The network, with the constants that the foreign file lacks: threshold, adaptation strength,
+        The network, with the constants that the other file lacks: threshold, adaptation strength,
         initial adaptation, and the time constants of layers that are not mapped.
     weights
-        Foreign parameters by name: tensors or arrays, for example a PyTorch state dict. Time
+        Parameters by their names there: tensors or arrays, for example a PyTorch state dict. Time
         constants are in steps.
     mapping
-        From our names (``layers.0.weight``, see ``expected_weights``) to foreign names; several
-        foreign names are summed, for networks with an input and a recurrent bias. A name that is
-        not mapped takes the config's initial value where that is a constant; weights must be
-        mapped, biases default to zero.
+        From srnn's names (``layers.0.weight``, see ``expected_weights``) to those names; several
+        of them are summed, for networks with an input and a recurrent bias. A name that is not
+        mapped takes the config's initial value if that is a constant; weights must be mapped,
+        biases default to zero.
     clip_time_constants
         Move time constants into their range instead of refusing them, with a warning that says
         how many were changed and the first of them.
@@ -55,7 +55,7 @@ def from_foreign_weights(
     Raises
     ------
     InputError
-        A name that either side does not have, a shape that does not fit, a value that is not
+        A name that does not exist on one side, a shape that does not fit, a value that is not
         finite, a time constant out of range.
 
     Example
@@ -128,7 +128,7 @@ def _default(config: ModelConfig, name: str, shape: tuple[int, ...]) -> npt.NDAr
     assert match is not None
     layer = config.layers[int(match.group(1))]
     if parameter in {"weight", "weight_rec"}:
-        raise InputError(f"mapping: {name} must be mapped to a foreign name")
+        raise InputError(f"mapping: {name} must be mapped to a name of the given weights")
     if parameter == "bias":
         return np.zeros(shape, dtype=np.float32)
     value = getattr(layer, parameter)

@@ -1,10 +1,10 @@
-"""Training on the chip's grid: the forward pass is the integer network, gradients go through.
+"""Training on the chip's grid: the integer network forward, straight-through gradients backward.
 
 At every forward pass the float weights are frozen to the integers that the exporter would write
-(``export/freeze.py``), and those integers run in the simulator that is handed in. The gradient is
+(``export/freeze.py``), and those integers run in the simulator that is passed in. The gradient is
 that of the float equations of ``train/neurons.py`` at the de-quantized states, with the
-de-quantized parameters (W, alpha, rho, threshold, adaptation and bias as the integers mean them),
-and passes every rounding as if it were not there.
+de-quantized parameters (W, alpha, rho, threshold, adaptation and bias as the integers represent
+them), and ignores every rounding (straight-through estimator).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
 class OnGrid:
     """What a network needs to run on the grid: the scheme, the weight units so far, a simulator.
 
-    ``doublings``: by layer, how often the weight unit of each neuron is doubled, int64 (n,). The
-    rest of a unit follows from the weights, at every step anew.
+    ``doublings``: per layer, how often the weight unit of each neuron is doubled, int64 (n,).
+    Otherwise a unit follows from the weights, at every step.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ class OnGrid:
         FloatingPointError
             A weight is not finite.
         InputError
-            There are no such integers.
+            The weights have no such integers.
         """
         with _overflowing():
-            # One sum an array costs next to nothing; what it cannot tell is looked at closely.
+            # One sum per array is almost free; only if it is not finite are the elements checked.
             doubtful = [name for name, w in weights.items() if not np.isfinite(w.sum())]
         for name in doubtful:
             if not np.isfinite(weights[name]).all():
@@ -86,14 +86,14 @@ class OnGrid:
         inputs: npt.NDArray[Any],
         lengths: npt.NDArray[Any] | None = None,
     ) -> None:
-        """Double weight units until no state on these samples comes near 24 bits; never halve one.
+        """Double weight units until no state on these samples comes near 24 bits; never halve any.
 
         Raises
         ------
         FloatingPointError
             A weight is not finite.
         InputError
-            A state that saturates whatever the unit.
+            A state that saturates at any unit.
         """
         self.freeze(weights)
         frozen, _ = calibrate(
@@ -107,7 +107,7 @@ class OnGrid:
         Raises
         ------
         InputError
-            Inputs that are no multiples of the input scale.
+            Inputs that are not multiples of the input scale.
         """
         units = inputs.detach().cpu() / self.input_scale
         whole = units.round()
@@ -119,7 +119,7 @@ class OnGrid:
         return whole.to(kind).numpy()
 
     def description(self) -> dict[str, Any]:
-        """Return what a ``model.pt`` keeps as ``quantization``."""
+        """Return the entry ``quantization`` of a ``model.pt``."""
         return {
             "options": vars(self.options).copy(),
             "doublings": [count.tolist() for count in self.doublings],
@@ -136,7 +136,7 @@ class IntegerRun:
 
 
 def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> StackLayer:
-    """Return a layer whose values are what the integers mean and whose gradients are the float's.
+    """Return a layer with the values of the integers and the gradients of the float parameters.
 
     ``input_scale``: the real value of an input of 1, 1 for a layer that reads spikes.
     """
@@ -144,16 +144,20 @@ def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> S
     unit = (scale * grid.STATE_ONE)[:, None]
     synapses, recurrent = dense(integer.synapses), integer.recurrent
     weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
-    weight_rec = None if layer.weight_rec is None else np.zeros(layer.weight_rec.shape)
+    recurrent_weight = (
+        None if layer.recurrent_weight is None else np.zeros(layer.recurrent_weight.shape)
+    )
     if recurrent is not None:
-        weight_rec = unit * recurrent.weight * 2.0**recurrent.weight_exp
+        recurrent_weight = unit * recurrent.weight * 2.0**recurrent.weight_exp
     values = _coefficients(neuron, scale)
     if layer.neuron == "lif":
         values = [values[0], values[2]]
     return replace(
         layer,
         weight=_through(layer.weight, weight),
-        weight_rec=None if layer.weight_rec is None else _through(layer.weight_rec, weight_rec),
+        recurrent_weight=None
+        if layer.recurrent_weight is None
+        else _through(layer.recurrent_weight, recurrent_weight),
         bias=_through(layer.bias, scale * _values(neuron, "bias")),
         coefficients=tuple(
             _through(real, meant) for real, meant in zip(layer.coefficients, values, strict=True)
@@ -166,7 +170,7 @@ def _values(neuron: Neuron, name: str) -> npt.NDArray[np.float64]:
 
 
 def _coefficients(neuron: Neuron, scale: npt.NDArray[np.float64]) -> list[Any]:
-    """Return what the integers of a neuron mean, in the order of ``StackLayer.coefficients``."""
+    """Return the real values of a neuron's integers, ordered as ``StackLayer.coefficients``."""
     alpha = grid.decay_factor(_values(neuron, "v_decay"))
     if isinstance(neuron, AdaptiveLIF):
         b_decay = _values(neuron, "b_decay")
@@ -186,7 +190,7 @@ def _overflowing() -> np.errstate:
 
 
 def _through(real: Tensor, meant: Any) -> Tensor:
-    """Return ``meant`` with the gradient of ``real``."""
+    """Return the value of ``meant`` with the gradient of ``real``."""
     with _overflowing():
         value = torch.from_numpy(np.asarray(meant, np.float32))
     return real + (value - real.detach()) if real.requires_grad else value
@@ -228,7 +232,7 @@ class ReplayedLayer:
             keep_scaled.call(kept, low, high, self._state("v"), scale)
 
     def _trace_scale(self) -> npt.NDArray[np.float64]:
-        """Return what turns d into b (n,), 0 where a neuron does not adapt."""
+        """Return the factor (n,) from d to b, 0 where a neuron does not adapt."""
         step = self._parameter("b_step")
         strength = step * grid.DECAY_ONE / self._parameter("b_decay")
         return np.where(step > 0, 1.0 / np.maximum(strength, 1.0), 0.0)
@@ -241,7 +245,7 @@ class ReplayedLayer:
         return out
 
     def spikes(self) -> Floats | None:
-        """Return the spikes (batch, time, n), None of a layer without."""
+        """Return the spikes (batch, time, n), None if the layer has none."""
         return None if self.trace.spikes is None else self.trace.spikes.astype(np.float32)
 
     def counts(self) -> Floats | None:
@@ -254,18 +258,18 @@ class ReplayedLayer:
         return counts
 
     def final(self) -> list[Floats]:
-        """Return u, the second state and s after the last step, each (batch, n)."""
+        """Return v, the second state and s after the last step, each (batch, n)."""
         scale = self.layer.state_scale
         with _overflowing():
-            u = (self._state("v")[:, -1] * scale).astype(np.float32)
-            second, s = np.zeros_like(u), np.zeros_like(u)
+            v = (self._state("v")[:, -1] * scale).astype(np.float32)
+            second, s = np.zeros_like(v), np.zeros_like(v)
             if isinstance(self.layer.neuron, AdaptiveLIF):
                 second = (self._state("d")[:, -1] * self._trace_scale()).astype(np.float32)
             elif isinstance(self.layer.neuron, CubaLIF):
                 second = (self._state("u")[:, -1] * scale).astype(np.float32)
         if self.trace.spikes is not None:
             s = self.trace.spikes[:, -1].astype(np.float32)
-        return [u, second, s]
+        return [v, second, s]
 
 
 def replayed(frozen: Frozen, trace: Trace) -> Sequence[ReplayedLayer]:

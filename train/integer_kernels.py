@@ -1,7 +1,7 @@
-"""From recorded integer states to what the engine keeps of a step: v minus threshold, and b or i.
+"""From recorded integer states to what the engine keeps per step: v - threshold, and b or i.
 
 Arrays: ``kept`` float32 (blocks, time, planes, samples, width); states int32 (batch, time, n);
-parameters (n,). What is padding, neurons beyond n and samples beyond the batch, stays below every
+parameters (n,). Padding, neurons beyond n and samples beyond the batch, stays below every
 threshold.
 """
 
@@ -38,7 +38,7 @@ class Adaptive(NamedTuple):
     """Addresses and sizes of ``keep_adaptive``.
 
     ``kept`` as above; ``v``, ``d`` int32 (batch, time, n); ``parameters`` float32 (4, width):
-    threshold, 2^-exponent, scale and trace scale, of padding 1, 0, 1 and 0.
+    threshold, 2^-exponent, scale and trace scale; 1, 0, 1 and 0 in padding.
     """
 
     kept: int

@@ -1,7 +1,7 @@
 """A spiking layer over a sequence: weights and neurons, run by the engine or step by step.
 
-In the loop a layer's input product is computed for the whole sequence at once and then taken apart
-step by step with ``unbind``: indexing it would make the backward pass quadratic in time.
+In the loop a layer's input product is computed for the whole sequence at once and then split into
+steps with ``unbind``: indexing it would make the backward pass quadratic in time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from .engine.surrogates import Encoded
 
 
+_FORMER = {
+    "ahead": "forward_direction",
+    "back": "backward_direction",
+    "weight_rec": "recurrent_weight",
+}
+"""Names in a ``checkpoint.pt`` that was written before they were renamed, and the present ones."""
+
+
 class Direction(nn.Module):
     """Weights and neurons of a layer in one direction of time."""
 
@@ -38,10 +46,10 @@ class Direction(nn.Module):
         self.delay_rec: Tensor | None
         _initialise(self.weight, config.weight_init, config.weight_gain)
         if config.recurrent:
-            self.weight_rec = nn.Parameter(torch.empty(n, n))
-            _initialise(self.weight_rec, config.recurrent_init, config.recurrent_gain)
+            self.recurrent_weight = nn.Parameter(torch.empty(n, n))
+            _initialise(self.recurrent_weight, config.recurrent_init, config.recurrent_gain)
         else:
-            self.register_parameter("weight_rec", None)
+            self.register_parameter("recurrent_weight", None)
         for name in DELAYS:
             spread: Delay = getattr(config, name)
             steps = torch.linspace(spread.low, spread.high, n).round()
@@ -62,8 +70,8 @@ class Direction(nn.Module):
     ) -> tuple[Tensor | None, Tensor, State]:
         """Run over (batch, time, inputs): membranes and spikes (batch, time, n), and the state.
 
-        With ``encoded``, the surrogate as ``train/engine`` reads it, the engine runs the sequence;
-        it leaves out membranes that are not wanted, and returns None for them.
+        With ``encoded``, the surrogate in the form of ``train/engine``, the engine runs the
+        sequence; it skips membranes that are not requested, and returns None for them.
         """
         if encoded is not None:
             layer = self.on_engine(inputs.shape[0], state)
@@ -74,7 +82,7 @@ class Direction(nn.Module):
             raise InputError(
                 'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
             )
-        membrane = self.neuron.states.index("u")
+        membrane = self.neuron.states.index("v")
         membranes, spikes = [], []
         for after in self.steps(inputs, state, spike_function):
             membranes.append(after[membrane])
@@ -86,7 +94,7 @@ class Direction(nn.Module):
     def steps(self, inputs: Tensor, state: State | None, spike_function: Any) -> Iterator[State]:
         """Yield the state after each step of (batch, time, inputs), computed one by one."""
         neuron = self.neuron
-        weight, weight_rec, bias = self._with_gain()
+        weight, recurrent_weight, bias = self._with_gain()
         coefficients = neuron.coefficients()
         if neuron.bias_after_current:
             coefficients, bias = (*coefficients, self.bias), None
@@ -99,7 +107,7 @@ class Direction(nn.Module):
             state = neuron.initial_state(drive[0])
         elif self.delays():
             raise _no_state()
-        recurrent = None if weight_rec is None else weight_rec.t()
+        recurrent = None if recurrent_weight is None else recurrent_weight.t()
         late, waiting = self.delay_rec, []
         for current in drive:
             if recurrent is not None and late is not None:
@@ -114,22 +122,28 @@ class Direction(nn.Module):
         """Return weights, recurrent weights and bias, each times the gain of the current."""
         gain = self.neuron.current_gain()
         if gain is None:
-            return self.weight, self.weight_rec, self.bias
-        recurrent = None if self.weight_rec is None else gain[:, None] * self.weight_rec
+            return self.weight, self.recurrent_weight, self.bias
+        recurrent = None if self.recurrent_weight is None else gain[:, None] * self.recurrent_weight
         return gain[:, None] * self.weight, recurrent, gain * self.bias
 
     def on_engine(self, batch: int, state: State | None) -> StackLayer:
         """Return the layer as ``train/engine`` takes it, for ``batch`` samples."""
         from .engine.stack import StackLayer
 
-        weight, weight_rec, bias = self._with_gain()
+        weight, recurrent_weight, bias = self._with_gain()
         if state is None:
             state = self.neuron.initial_state(weight.new_zeros(batch, self.neuron.size))
         elif self.delays():
             raise _no_state()
         late = {name: steps.cpu().numpy().astype(np.int32) for name, steps in self.delays().items()}
         return StackLayer(
-            self.neuron.name, weight, weight_rec, bias, self.neuron.coefficients(), state, **late
+            self.neuron.name,
+            weight,
+            recurrent_weight,
+            bias,
+            self.neuron.coefficients(),
+            state,
+            **late,
         )
 
 
@@ -138,8 +152,16 @@ class SpikingLayer(nn.Module):
 
     def __init__(self, config: LayerConfig, inputs: int) -> None:
         super().__init__()
-        self.ahead = Direction(config, inputs)
-        self.back = Direction(config, inputs) if config.bidirectional else None
+        self.forward_direction = Direction(config, inputs)
+        self.backward_direction = Direction(config, inputs) if config.bidirectional else None
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Older checkpoints have the former names.
+        for name in [name for name in state_dict if name.startswith(prefix)]:
+            words = name.removeprefix(prefix).split(".")
+            current = ".".join(_FORMER.get(word, word) for word in words)
+            state_dict[prefix + current] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(  # noqa: PLR0917
         self,
@@ -158,16 +180,16 @@ class SpikingLayer(nn.Module):
             A state to continue from, with a second direction, which needs the whole sequence.
         """
         how = (spike_function, encoded, membranes_wanted)
-        membrane, spikes, after = self.ahead(inputs, state, *how)
-        if self.back is None:
+        membrane, spikes, after = self.forward_direction(inputs, state, *how)
+        if self.backward_direction is None:
             return membrane, spikes, after
         if state is not None:
             raise ValueError("a bidirectional layer needs the whole sequence: no state to continue")
         if not isinstance(inputs, Tensor):
-            raise InputError("layer: a bidirectional layer reads tensors, no event lists")
+            raise InputError("layer: a bidirectional layer reads tensors, not event lists")
         order = reversed_steps(inputs, lengths)
         turned = torch.gather(inputs, 1, order.expand(-1, -1, inputs.shape[2]))
-        back_membrane, back_spikes, _ = self.back(turned, None, *how)
+        back_membrane, back_spikes, _ = self.backward_direction(turned, None, *how)
         order = order.expand(-1, -1, back_spikes.shape[2])
         spikes = torch.cat((spikes, torch.gather(back_spikes, 1, order)), 2)
         if membrane is None or back_membrane is None:
@@ -175,21 +197,21 @@ class SpikingLayer(nn.Module):
         return torch.cat((membrane, torch.gather(back_membrane, 1, order)), 2), spikes, after
 
     def directions(self) -> dict[str, Direction]:
-        """Return the directions by the part of their weights' names."""
-        if self.back is None:
-            return {"": self.ahead}
-        return {"forward.": self.ahead, "backward.": self.back}
+        """Return the directions by the prefix of their weights' names in a ``model.pt``."""
+        if self.backward_direction is None:
+            return {"": self.forward_direction}
+        return {"forward.": self.forward_direction, "backward.": self.backward_direction}
 
 
 def _late(drive: Tensor, delay: Tensor) -> Tensor:
-    """Return drives (batch, time, n) with every neuron's held back by its delay (n,)."""
+    """Return drives (batch, time, n) delayed by each neuron's delay (n,)."""
     steps = torch.arange(drive.shape[1], device=drive.device)[:, None] - delay.long()
     index = steps.clamp(min=0).expand(len(drive), -1, -1)
     return torch.gather(drive, 1, index) * (steps >= 0)
 
 
 def _due(waiting: list[Tensor], delay: Tensor) -> Tensor:
-    """Return what of the sums (batch, n) of all steps so far is due now."""
+    """Return which of the sums (batch, n) of all steps so far is due now, per neuron."""
     now = len(waiting) - 1
     total = torch.zeros_like(waiting[0])
     for late in delay.unique().long().tolist():
@@ -200,8 +222,8 @@ def _due(waiting: list[Tensor], delay: Tensor) -> Tensor:
 
 def _no_state() -> InputError:
     return InputError(
-        "layer: with delays every sequence starts anew, for messages under way are no part of the "
-        "state; set truncate_steps to 0"
+        "layer: with delays a sequence cannot continue from a state, which does not hold the "
+        "messages in transit; set truncate_steps to 0"
     )
 
 
@@ -217,9 +239,9 @@ def stack_on(device: torch.device) -> Callable[..., StackResult]:
 
 
 def reversed_steps(signal: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return for (batch, time, n) the step (batch, time, 1) that each becomes when time turns.
+    """Return for (batch, time, n) the source step (batch, time, 1) of each step in reversed time.
 
-    A sample turns around its own end; steps beyond it stay where they are.
+    A sample is reversed within its own length; steps beyond it stay in place.
     """
     batch, steps, _ = signal.shape
     step = torch.arange(steps, device=signal.device)

@@ -1,4 +1,4 @@
-"""The training loop, from a recipe to a ``model.pt``; read it from top to bottom."""
+"""The training loop, from a recipe to a ``model.pt``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CALIBRATION_SAMPLES = 64
 
 Simulate = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
 Report = Callable[[dict[str, float]], None]
-"""Told of every batch: epoch, batch, batches, loss, accuracy, firing_rate of the epoch so far."""
+"""Called for every batch: epoch, batch, batches, and the epoch's loss, accuracy, firing_rate."""
 
 
 def make_optimizer(model: SRNN, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -93,13 +93,13 @@ def fit(  # noqa: PLR0912, PLR0915
     task
         The data; its test split is not touched here. None: those that ``make_recipe`` was given.
     folder
-        Where checkpoint, model and metrics go; None: ``runs/`` and the task's name.
+        Folder for checkpoint, model and metrics; None: ``runs/`` and the task's name.
     resume
-        Continue from the folder's checkpoint, to the bits that an uninterrupted run gives; on
-        another number of processes, to the same batches and the same equations, equal but for the
-        order of float sums.
+        Continue from the folder's checkpoint, with the same bits as an uninterrupted run; on
+        another number of processes, with the same batches and equations, equal up to the order of
+        float sums.
     on_batch, on_epoch
-        Told of progress.
+        Called with the progress.
     processes
         The processes that share the batches (``parallel.joined``); the first one writes the files.
     simulate
@@ -112,12 +112,12 @@ def fit(  # noqa: PLR0912, PLR0915
     InputError
         Settings that do not fit, a checkpoint that cannot be resumed.
     DivergedError
-        A loss, gradient or weight that is not finite, or a gradient that exploded; the line says
+        A loss, gradient or weight that is not finite, or a gradient that exploded; the message says
         where that began. The files are those of the last checkpoint.
     Stopped
         Ctrl-C in any process, after everything was saved.
     ProcessLostError
-        Another process ended; the last checkpoint is kept as it is.
+        Another process ended; the last checkpoint stays unchanged.
     """
     training = recipe.training
     task = _data(recipe) if task is None else task
@@ -177,7 +177,7 @@ def fit(  # noqa: PLR0912, PLR0915
                 watch.validation(validation, check.loss, state)
             row = _epoch_row(state, check, rate, clock() - started)
             state.history.append(row)
-            # Among epochs of equal accuracy the one with the smaller loss is the safer choice.
+            # Of epochs with equal accuracy, the one with the smaller loss is the safer choice.
             score = (check.metrics["accuracy"], -check.loss)
             if score > (state.best_accuracy, -state.best_loss):
                 state.best_accuracy, state.best_loss = check.metrics["accuracy"], check.loss
@@ -258,7 +258,7 @@ def _check_fit(
     if training.rate_weight and processes.size > 1:
         raise InputError(
             f"training.rate_weight: {training.rate_weight:g} needs the firing rates of a whole "
-            "batch, which several processes do not join; start one"
+            "batch, which several processes do not share; start one process"
         )
     if training.truncate_steps and any(layer.bidirectional for layer in config.layers):
         raise InputError(
@@ -266,12 +266,12 @@ def _check_fit(
         )
     if training.truncate_steps and any(x.delay.high or x.delay_rec.high for x in config.layers):
         raise InputError(
-            "training.truncate_steps: with delays every sequence starts anew, for messages under "
-            "way are no part of the state; set it to 0"
+            "training.truncate_steps: with delays a sequence cannot continue from a state, which "
+            "does not hold the messages in transit; set it to 0"
         )
     per_step = config.readout == "membrane"
     if per_step != task.per_step:
-        labels = "a label at every step" if task.per_step else "one label a sequence"
+        labels = "a label at every step" if task.per_step else "one label per sequence"
         others = [name for name in READOUTS if (name == "membrane") == task.per_step]
         raise InputError(
             f"model.readout: {config.readout} does not fit task {task.name}, which has {labels}; "

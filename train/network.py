@@ -18,7 +18,7 @@ from ..export.checkpoint import (
     check_weights,
     expected_weights,
 )
-from ..export.config import DELAYS
+from ..export.config import DELAYS, RECURRENT_WEIGHT
 from ..export.errors import InputError
 from ..export.suggest import check_known
 from .dense import DenseLayer
@@ -75,7 +75,7 @@ class SRNN(nn.Module):
     Attributes
     ----------
     grid
-        Set, the forward pass computes the integers of the network (``train/integer.py``).
+        If set, the forward pass computes the network of integers (``train/integer.py``).
     spike_function
         The spike with its surrogate gradient, as a neuron's ``step`` takes it.
 
@@ -119,7 +119,7 @@ class SRNN(nn.Module):
         state
             The state of an earlier call, to continue from; the initial state when None.
         spikes
-            Whether the spikes of all layers are wanted, not only how many there were. Without them
+            Whether to return the spikes of all layers, not only their counts. Without them
             the engine writes no large arrays.
 
         Raises
@@ -135,7 +135,7 @@ class SRNN(nn.Module):
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:
             return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
-        if encoded is not None and all(layer.back is None for layer in layers):
+        if encoded is not None and all(layer.backward_direction is None for layer in layers):
             return self._run_stack(layers, inputs, lengths, state, spikes, encoded)
         signal, all_spikes, final = inputs, [], []
         membrane = None
@@ -165,11 +165,13 @@ class SRNN(nn.Module):
         encoded: Encoded,
     ) -> Outputs:
         """Run all layers as one function of the engine."""
-        spiking_stack = stack_on(layers[0].ahead.weight.device)
+        spiking_stack = stack_on(layers[0].forward_direction.weight.device)
         counting = self.config.readout == "spike_count"
         made = spiking_stack(
             [
-                layer.ahead.on_engine(inputs.shape[0], None if state is None else state[index])
+                layer.forward_direction.on_engine(
+                    inputs.shape[0], None if state is None else state[index]
+                )
                 for index, layer in enumerate(layers)
             ],
             inputs,
@@ -201,7 +203,7 @@ class SRNN(nn.Module):
             raise InputError('grid: training on the grid needs the engine "events" on the CPU')
         if state is not None:
             raise InputError(
-                "grid: the integer network starts every sequence anew; set truncate_steps to 0"
+                "grid: the chip resets its state before every sequence; set truncate_steps to 0"
             )
         dense = inputs if isinstance(inputs, Tensor) else torch.from_numpy(inputs.to_dense())
         frozen = grid.freeze(self.weights())
@@ -209,7 +211,7 @@ class SRNN(nn.Module):
         trace = grid.run(frozen.network, grid.integers(dense), ends)
         layers = []
         for index, layer in enumerate(self.layers):
-            real = cast(SpikingLayer, layer).ahead.on_engine(len(dense), None)
+            real = cast(SpikingLayer, layer).forward_direction.on_engine(len(dense), None)
             scale = grid.input_scale if index == 0 else 1.0
             layers.append(straight_through(real, frozen.network.layers[index], scale))
         counting = self.config.readout == "spike_count"
@@ -273,8 +275,8 @@ class SRNN(nn.Module):
         for prefix, direction in self._directions().items():
             found[f"{prefix}weight"] = direction.weight
             found[f"{prefix}bias"] = direction.bias
-            if direction.weight_rec is not None:
-                found[f"{prefix}weight_rec"] = direction.weight_rec
+            if direction.recurrent_weight is not None:
+                found[f"{prefix}{RECURRENT_WEIGHT}"] = direction.recurrent_weight
             values = {**direction.neuron.parameter_values(), **direction.delays()}
             for name, value in values.items():
                 found[f"{prefix}{name}"] = value
@@ -296,10 +298,11 @@ class SRNN(nn.Module):
         check_weights(self.config, weights)
         for prefix, direction in self._directions().items():
             with torch.no_grad():
-                for name in ("weight", "bias", "weight_rec", *DELAYS):
+                for name in ("weight", "bias", "recurrent_weight", *DELAYS):
                     target = getattr(direction, name)
                     if target is not None:
-                        target.copy_(torch.from_numpy(np.array(weights[prefix + name])))
+                        stored = RECURRENT_WEIGHT if name == "recurrent_weight" else name
+                        target.copy_(torch.from_numpy(np.array(weights[prefix + stored])))
             for name in FLOAT_NEURONS[direction.neuron.name]:
                 value = torch.from_numpy(np.array(weights[prefix + name], dtype=np.float32))
                 direction.neuron.load_parameter(name, value)
@@ -361,7 +364,7 @@ class SRNN(nn.Module):
         return [
             index
             for index, layer in enumerate(self.layers)
-            if isinstance(layer, SpikingLayer) and layer.ahead.neuron.spiking
+            if isinstance(layer, SpikingLayer) and layer.forward_direction.neuron.spiking
         ]
 
 

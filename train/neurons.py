@@ -1,4 +1,4 @@
-"""The float neurons: one class each, its docstring its equation, one pure step.
+"""The float neurons: one class each, with its equation as docstring and one pure step.
 
 In every equation I_t is the synaptic current of the step (input, recurrence and bias), alpha =
 exp(-1 / tau_mem), rho = exp(-1 / tau_adp), time constants in steps, ``[x > 0]`` the spike with a
@@ -24,14 +24,14 @@ State = tuple[Tensor, ...]
 Spike = Callable[[Tensor], Tensor]
 
 _ROUNDING = 1e-6
-"""Steps by which single precision may miss the range of time constants."""
+"""Tolerance, in steps, for time constants rounded to single precision."""
 
 
 class Neuron(nn.Module, ABC):
     """A population of ``size`` neurons with per-neuron parameters.
 
-    Time constants are kept raw (``train/time_constants.py``). Threshold and adaptation strength are
-    kept with any sign and used without it, so that one that training drives to zero can come back.
+    Time constants are kept raw (``train/time_constants.py``). Threshold and adaptation strength may
+    have any sign and are used as magnitudes, so that one that training drives to zero can recover.
     Each is trained if the config says so.
     """
 
@@ -39,7 +39,7 @@ class Neuron(nn.Module, ABC):
     states: ClassVar[tuple[str, ...]] = ()
     spiking: ClassVar[bool] = True
     bias_after_current: ClassVar[bool] = False
-    """Whether the layer's bias is no part of I_t but the last coefficient of ``step``."""
+    """Whether the layer's bias is the last coefficient of ``step`` instead of a part of I_t."""
 
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
@@ -78,12 +78,12 @@ class Neuron(nn.Module, ABC):
         Raises
         ------
         InputError
-            A time constant below the range that can be trained: a current without a filter.
+            A time constant below the range that can be trained, such as a current without a filter.
         """
         if name in TIME_CONSTANTS and bool((value < TAU_MIN - _ROUNDING).any()):
             raise InputError(
                 f"{name}: {float(value.min()):g} steps is below {TAU_MIN:g}, the least that can be "
-                "trained; a current without a filter runs in the exporter and on the chip alone"
+                "trained; a current without a filter only runs in the exporter and on the chip"
             )
         with torch.no_grad():
             if name in TIME_CONSTANTS:
@@ -100,12 +100,12 @@ class Neuron(nn.Module, ABC):
 
     @abstractmethod
     def coefficients(self) -> tuple[Tensor, ...]:
-        """Return what ``step`` needs, each (size,); computed once a sequence."""
+        """Return what ``step`` needs, each (size,); computed once per sequence."""
 
     def current_gain(self) -> Tensor | None:
         """Return the factor (size,) of the current in the membrane equation, or None for 1.
 
-        The network multiplies it into the weights once a sequence.
+        The network multiplies the weights by it once per sequence.
         """
         return 1.0 - torch.exp(-1.0 / self.tau("tau_mem"))
 
@@ -113,7 +113,7 @@ class Neuron(nn.Module, ABC):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return the next state; ``current`` (batch, size) already carries ``current_gain``."""
+        """Return the next state; ``current`` (batch, size) already includes ``current_gain``."""
 
 
 class ALIF(Neuron):
@@ -123,12 +123,12 @@ class ALIF(Neuron):
 
         b_t = rho b_{t-1} + (1 - rho) s_{t-1}
         B_t = threshold + adaptation b_t
-        u_t = alpha u_{t-1} + (1 - alpha) I_t - B_t s_{t-1}
-        s_t = [u_t - B_t > 0]
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - B_t s_{t-1}
+        s_t = [v_t - B_t > 0]
     """
 
     name = "alif"
-    states = ("u", "b", "s")
+    states = ("v", "b", "s")
 
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return alpha, rho, threshold and adaptation."""
@@ -139,17 +139,17 @@ class ALIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, b, s) after the step."""
-        u, b, s = state
+        """Return (v, b, s) after the step."""
+        v, b, s = state
         alpha, rho, threshold, adaptation = coefficients
         b = torch.lerp(s, b, rho)
         limit = torch.addcmul(threshold, adaptation, b)
-        u = torch.addcmul(current, alpha, u) - limit * s
-        return u, b, spike(u - limit)
+        v = torch.addcmul(current, alpha, v) - limit * s
+        return v, b, spike(v - limit)
 
 
 class ReLUALIF(ALIF):
-    """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, u_t - B_t)``.
+    """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, v_t - B_t)``.
 
     Reset and adaptation scale with the graded activation. It has no integer form: a float baseline.
     """
@@ -160,22 +160,22 @@ class ReLUALIF(ALIF):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, b, s) after the step; s is graded."""
+        """Return (v, b, s) after the step; s is graded."""
         del spike
         return super().step(state, current, coefficients, torch.relu)
 
 
 class LIF(Neuron):
-    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` not adapting.
+    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` without adaptation.
 
     ::
 
-        u_t = alpha u_{t-1} + (1 - alpha) I_t - threshold s_{t-1}
-        s_t = [u_t - threshold > 0]
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - threshold s_{t-1}
+        s_t = [v_t - threshold > 0]
     """
 
     name = "lif"
-    states = ("u", "s")
+    states = ("v", "s")
 
     def coefficients(self) -> tuple[Tensor, ...]:
         """Return alpha and threshold."""
@@ -184,11 +184,11 @@ class LIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u, s) after the step."""
-        u, s = state
+        """Return (v, s) after the step."""
+        v, s = state
         alpha, threshold = coefficients
-        u = torch.addcmul(current, alpha, u) - threshold * s
-        return u, spike(u - threshold)
+        v = torch.addcmul(current, alpha, v) - threshold * s
+        return v, spike(v - threshold)
 
 
 class CubaLIF(Neuron):
@@ -200,11 +200,11 @@ class CubaLIF(Neuron):
         v_t = alpha v_{t-1} + i_t + bias
         s_t = [v_t - threshold > 0],  v_t = 0 where s_t
 
-    The bias bypasses the current's filter, as on the chip. u of a trace is v here.
+    The bias bypasses the current's filter, as on the chip.
     """
 
     name = "cuba_lif"
-    states = ("i", "u", "s")
+    states = ("i", "v", "s")
     bias_after_current = True
 
     def coefficients(self) -> tuple[Tensor, ...]:
@@ -222,13 +222,13 @@ class CubaLIF(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (i, u, s) after the step; ``current`` is without the bias."""
-        i, u, _ = state
+        """Return (i, v, s) after the step; ``current`` is without the bias."""
+        i, v, _ = state
         alpha_syn, alpha, threshold, bias = coefficients
         i = torch.addcmul(current, alpha_syn, i)
-        u = torch.addcmul(i + bias, alpha, u)
-        s = spike(u - threshold)
-        return i, u * (1 - s), s
+        v = torch.addcmul(i + bias, alpha, v)
+        s = spike(v - threshold)
+        return i, v * (1 - s), s
 
 
 class LI(Neuron):
@@ -236,11 +236,11 @@ class LI(Neuron):
 
     ::
 
-        u_t = alpha u_{t-1} + (1 - alpha) I_t
+        v_t = alpha v_{t-1} + (1 - alpha) I_t
     """
 
     name = "li"
-    states = ("u",)
+    states = ("v",)
     spiking = False
 
     def coefficients(self) -> tuple[Tensor, ...]:
@@ -250,7 +250,7 @@ class LI(Neuron):
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
     ) -> State:
-        """Return (u,) after the step."""
+        """Return (v,) after the step."""
         del spike
         return (torch.addcmul(current, coefficients[0], state[0]),)
 

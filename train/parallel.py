@@ -1,17 +1,18 @@
 """One training run on several processes, as ``torchrun`` starts them.
 
 Every process holds the whole network and the whole task, and takes its share of every batch; the
-recipe's batch is the joined one. Gradients are summed by hand, in one all-reduce of one flat vector
-after each backward pass, and not by ``DistributedDataParallel``: the mean over counted steps needs
-shares weighted by their number of terms, which is known only with the loss; a truncated sequence
-takes several steps a batch over one carried state; and the backward pass of the engine is one node
-a layer, so there is nothing to overlap. The flat sum is also the same for every order in which
-gradients become ready.
+recipe's batch is the joined one. Gradients are summed explicitly, in one all-reduce of one flat
+vector after each backward pass, and not by ``DistributedDataParallel``: the mean over counted steps
+needs shares weighted by their number of terms, which is known only with the loss; a truncated
+sequence takes several optimizer steps per batch over one carried state; and the backward pass of
+the engine is one autograd node, so there is nothing to overlap. The flat sum also does not depend
+on the order in which gradients become ready.
 
-What all processes must decide alike, they decide from sums that all of them hold: a stop that any
-was asked for, the validation score, a loss that is not finite. The first process writes the files.
+Decisions that must be the same in all processes are made from sums that all of them hold: a stop
+that any of them received, the validation score, a loss that is not finite. The first process writes
+the files.
 
-gloo carries tensors on the CPU, and all that steers the run; nccl carries tensors on CUDA.
+gloo carries tensors on the CPU and all control messages; nccl carries tensors on CUDA.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from ..export.errors import InputError
 T = TypeVar("T")
 
 TIMEOUT = timedelta(minutes=30)
-"""How long a process waits for the others before the run is given up."""
+"""How long a process waits for the others before the run fails."""
 
 
 class ProcessLostError(RuntimeError):
@@ -46,11 +47,11 @@ class ProcessLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Share:
-    """What a process takes of a batch.
+    """A process's share of a batch.
 
-    ``indices`` of its samples. ``weight`` 1; 0 where there are fewer samples than processes: such a
-    process runs the batch's first sample, so that it meets the others at every step, and it counts
-    for nothing.
+    ``indices`` of its samples. ``weight`` 1; 0 if there are fewer samples than processes: such a
+    process runs the batch's first sample, to take part in every all-reduce, and contributes
+    nothing.
     """
 
     indices: npt.NDArray[np.int64]
@@ -59,14 +60,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a run, seen from one of them; by default it is alone.
+    """The processes of a run, seen from one of them; by default a single one.
 
     Parameters
     ----------
     rank, size
-        This process's number from 0, and how many there are.
+        This process's number from 0, and the number of processes.
     local_rank, local_size
-        The same on this machine.
+        The same within this machine.
     """
 
     rank: int = 0
@@ -81,12 +82,12 @@ class Processes:
         return self.rank == 0
 
     def device(self, name: str) -> str:
-        """Return this process's device: of ``cuda``, one for each process of the machine.
+        """Return this process's device; ``cuda`` gives each process of the machine its own.
 
         Raises
         ------
         InputError
-            Several processes on a device that they cannot share a batch on.
+            Several processes with a device type that they cannot share a batch on.
         """
         if self.size == 1:
             return name
@@ -98,7 +99,7 @@ class Processes:
         return f"cuda:{self.local_rank}" if name == "cuda" else name
 
     def threads(self) -> int:
-        """Return this process's part of the processors that it may run on."""
+        """Return this process's share of the available processors."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return max(1, (cores or 1) // self.local_size)
 
@@ -120,16 +121,16 @@ class Processes:
         return joined.tolist()
 
     def any(self, said: bool) -> bool:
-        """Return whether any process says so."""
+        """Return whether it is true in any process."""
         return self.sum([float(said)])[0] > 0
 
     def join_gradients(
         self, parameters: Sequence[nn.Parameter], loss: Tensor, terms: float
     ) -> Tensor:
-        """Turn gradients of a share's mean loss into those of the joined batch's; return its loss.
+        """Turn gradients of a share's mean loss into those of the joined batch; return its loss.
 
-        ``terms``: how many terms this share's mean has; the joined mean is that of the shares'
-        means, weighted by them. With one process nothing is done.
+        ``terms``: the number of terms of this share's mean, its weight in the joined mean. With one
+        process nothing is done.
         """
         if self.size == 1:
             return loss
@@ -152,12 +153,12 @@ class Processes:
         return values
 
     def together(self, work: Callable[[], T]) -> T:
-        """Do work in every process; where it fails in one, it fails in all, with the same line.
+        """Do work in every process; if it fails in one, it fails in all, with the same message.
 
         Raises
         ------
         InputError
-            The first process's that has one.
+            The error of the first process that has one.
         """
         error, result = None, None
         try:
@@ -172,7 +173,7 @@ class Processes:
         return result  # type: ignore[return-value]
 
     def in_turn(self, work: Callable[[], T]) -> T:
-        """Do work on each machine's first process, then on the others: it may fill a cache."""
+        """Do work in each machine's first process, which may fill a cache, then in the others."""
         early = self.local_rank == 0
         result = self.together(lambda: work() if early else None)
         late = self.together(lambda: None if early else work())
@@ -194,7 +195,7 @@ class Processes:
                 self._meet(lambda data=parameter.data: dist.broadcast(data, src=0))
 
     def speaks_for_the_others(self) -> bool:
-        """Return True in the first process that asks, so that a loss is told of once."""
+        """Return True in the first process that asks, so that a lost process is reported once."""
         with suppress(RuntimeError):
             return self.store is None or self.store.add("srnn/told", 1) == 1
         return True
@@ -211,15 +212,15 @@ ALONE = Processes()
 
 
 def launched() -> bool:
-    """Return whether ``torchrun``, or one like it, started this process among several."""
+    """Return whether ``torchrun`` or a similar launcher started this process among several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 def leave(code: int) -> NoReturn:
-    """End a process that was one of several, all its files being written.
+    """End a process that was one of several, after all its files were written.
 
-    Threads of torch's gloo may still run when Python takes the process down, which then now and
-    then aborts ("terminate called without an active exception") after all work was done.
+    Threads of torch's gloo may still run when Python exits, and the process then sometimes aborts
+    ("terminate called without an active exception") although all work is done.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -228,12 +229,12 @@ def leave(code: int) -> NoReturn:
 
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started, for as long as the context lasts.
+    """Join the processes that ``torchrun`` started, while the context lasts.
 
     Raises
     ------
     InputError
-        torch is built without what the device needs, or the processes do not find each other.
+        torch is built without what the device needs, or the processes cannot connect.
     """
     if not launched():
         yield ALONE
@@ -261,6 +262,6 @@ def joined(device: str) -> Iterator[Processes]:
         lost = True
         raise
     finally:
-        # Taking leave of a process that is lost would wait for it.
+        # Destroying the group would wait for a process that is lost.
         if not lost:
             dist.destroy_process_group()

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 VECTOR_CLASSES = 16
-"""Classes from which torch's log_softmax over the last axis uses vectors on the CPU; measured."""
+"""Number of classes from which torch's log_softmax is vectorised on the CPU; measured."""
 
 
 def counted_steps(output: Tensor, skip_steps: int, lengths: Tensor | None) -> Tensor:
@@ -49,7 +49,7 @@ def log_scores(
 def _log_softmax(output: Tensor) -> Tensor:
     """Return log_softmax over the classes of (batch, time, class)."""
     if output.device.type == "cpu" and output.shape[2] < VECTOR_CLASSES:
-        # Along so few classes torch takes one row at a time; with time last, whole vectors.
+        # Over so few classes torch takes one row at a time; with time as last axis, whole vectors.
         return functional.log_softmax(output.transpose(1, 2), dim=1).transpose(1, 2)
     return functional.log_softmax(output, dim=2)
 
@@ -74,8 +74,8 @@ def loss_and_scores(  # noqa: PLR0917
     valid
         bool (batch, time): steps that may count in ``membrane``; all when None.
     compiled
-        Use the compiled losses of ``train/engine``, where there is one; the value is the same up to
-        the order of sums.
+        Use the compiled loss of ``train/engine`` if there is one; the value is the same up to the
+        order of sums.
     """
     counted = counted_steps(output, skip_steps, lengths)
     if kind == "membrane" and valid is not None:
@@ -93,7 +93,7 @@ def loss(scores: Tensor, targets: Tensor, counted: Tensor | None = None) -> Tens
     """Return the mean negative log-likelihood.
 
     ``scores`` (batch, class) with targets (batch,), or (batch, time, class) with targets (batch,
-    time) and ``counted`` bool (batch, time), the steps that enter the mean.
+    time) and ``counted`` bool (batch, time), the steps that are averaged.
     """
     if scores.ndim == 2:
         return functional.nll_loss(scores, targets)
@@ -112,5 +112,5 @@ def loss_terms(scores: Tensor, counted: Tensor | None = None) -> int:
 
 def predictions(scores: Tensor, output: Tensor) -> Tensor:
     """Return the class of the largest score, int64 (batch,), or (batch, time) for ``membrane``."""
-    # Of membranes, which order the classes as their scores do and lie class by class in memory.
+    # From membranes, which rank the classes like their scores and are contiguous by class.
     return scores.argmax(1) if scores.ndim == 2 else output.argmax(2)

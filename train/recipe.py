@@ -39,9 +39,9 @@ ENGINES = ("events", "loop")
 SCHEDULES = ("constant", "step", "cosine", "linear")
 SEED_MAX = 2**63 - 1
 RATE_MAX = 1e6
-"""Beyond this no step makes sense, and products of rates could leave float32."""
+"""Larger rates make no sense, and products of rates could overflow float32."""
 GRADIENT_MAX = 1e18
-"""Largest ``largest_gradient``: the square that Adam keeps is still a float32."""
+"""Largest ``largest_gradient``: the square that Adam stores still fits float32."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class DataInMemory(TaskConfig):
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """The network without the sizes that the task dictates.
+    """The network without the sizes that the task determines.
 
     Parameters
     ----------
@@ -301,8 +301,8 @@ class TrainingConfig:
             )
         if self.truncate_steps:
             raise InputError(
-                f"quantize: truncate_steps {self.truncate_steps} would go on from a state, and the "
-                "chip starts every sequence anew; set it to 0"
+                f"quantize: truncate_steps {self.truncate_steps} continues from a state, but the "
+                "chip resets its state before every sequence; set it to 0"
             )
 
 

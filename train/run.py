@@ -32,9 +32,9 @@ CHECKPOINT, MODEL, METRICS = "checkpoint.pt", "model.pt", "metrics.csv"
 
 @dataclass
 class RunState:
-    """Where a run stands: in ``epoch``, before batch ``batch``, with that epoch's sums so far.
+    """The progress of a run: in ``epoch``, before batch ``batch``, with that epoch's sums so far.
 
-    ``doublings``, and those of the best weights: of a run on the grid (``OnGrid``), else empty.
+    ``doublings``, and those of the best weights: for a run on the grid (``OnGrid``), else empty.
     """
 
     epoch: int = 0
@@ -50,20 +50,20 @@ class RunState:
 
 
 CHECKPOINT_SHARE = 0.05
-"""Of a run's time, how much goes into checkpoints at most, where epochs are shorter than that."""
+"""Largest share of a run's time spent on checkpoints if epochs are short."""
 
 
 class Checkpoints:
-    """Writes a run's checkpoint and metrics; a kill leaves the old ones or the new ones.
+    """Writes a run's checkpoint and metrics; if killed, either the old or the new ones remain.
 
     Parameters
     ----------
     folder
         The run's folder; made if it is missing.
     recipe, model, optimizer
-        What the checkpoint holds besides where the run stands.
+        What the checkpoint holds in addition to the progress.
     writes
-        False in a process that leaves the files to another one.
+        False in a process that does not write the files.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
 
     def due(self) -> bool:
-        """Return whether the last one is old enough that another costs little beside training."""
+        """Return whether the last one is old enough that another costs little next to training."""
         return time.monotonic() >= self._next
 
     def save(self, state: RunState) -> None:
@@ -115,7 +115,7 @@ class Checkpoints:
 def scalars(
     folder: Path, epoch: int, *, writes: bool = True
 ) -> Iterator[Callable[[str, float, int], None]]:
-    """Yield a TensorBoard logger, or one that does nothing where it may not or cannot write."""
+    """Yield a TensorBoard logger, or one that does nothing if it must not or cannot write."""
     writer = None
     if writes:
         with suppress(ImportError):
@@ -147,7 +147,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        There is none, or it is damaged or of a newer version.
+        There is no checkpoint, or it is damaged or of a newer version.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -155,7 +155,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         content = load_plain(path)
     except InputError as error:
-        raise InputError(f"{error}; start anew with --overwrite") from None
+        raise InputError(f"{error}; start again with --overwrite") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of srnn-train")
     if content.get("format_version") != FORMAT_VERSION:
@@ -167,19 +167,19 @@ def read_run(folder: Path) -> dict[str, Any]:
     missing = [name for name in tables if not isinstance(content.get(name), dict)]
     if missing or not isinstance(content.get("random_state"), torch.Tensor):
         raise InputError(
-            f"{path}: {', '.join(missing) or 'random_state'} missing or of another form; start "
-            "anew with --overwrite"
+            f"{path}: {', '.join(missing) or 'random_state'} missing or malformed; start "
+            "again with --overwrite"
         )
     return content
 
 
 def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimizer) -> RunState:
-    """Put a checkpoint back into a model and its optimizer, and return where the run stood.
+    """Load a checkpoint into a model and its optimizer, and return the progress of the run.
 
     Raises
     ------
     InputError
-        Its weights or entries are not those of such a run, or a weight is not finite.
+        Its weights or entries do not fit such a run, or a weight is not finite.
     """
     values = content["state"]
     try:
@@ -191,21 +191,21 @@ def restore(content: dict[str, Any], model: SRNN, optimizer: torch.optim.Optimiz
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"resume: the checkpoint does not fit this network ({reason}); start anew with "
+            f"resume: the checkpoint does not fit this network ({reason}); start again with "
             "--overwrite"
         ) from None
     for name, values in content["model"].items():
         if not bool(torch.isfinite(values).all()):
             raise InputError(
-                f"resume: {name} in the checkpoint is not finite; start anew with --overwrite"
+                f"resume: {name} in the checkpoint is not finite; start again with --overwrite"
             )
     return state
 
 
 def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
-    """Refuse to resume under settings that would have made another run.
+    """Refuse to resume with settings that would have given another run.
 
-    Epochs may grow under a schedule that does not depend on them; device, threads, engine and the
+    Epochs may increase if the schedule does not depend on them; device, threads, engine and the
     gradient at which training stops may change.
 
     Raises
@@ -217,7 +217,7 @@ def check_same_recipe(stored: dict[str, Any], recipe: Recipe) -> None:
     free.add("training.largest_gradient")
     if recipe.training.schedule in {"constant", "step"}:
         free.add("training.epochs")
-    # Settings that the run's srnn did not have yet are as if left out then.
+    # Settings that did not exist when the run began have their defaults.
     was, now = (
         {**_flat(Recipe(TaskConfig(""), ModelRecipe(())).plain()), **_flat(stored)},
         _flat(recipe.plain()),

@@ -25,19 +25,19 @@ def float_model(
     sample_split: Split | None = None,
     sample_count: int | None = None,
 ) -> FloatModel:
-    """Collect what a ``model.pt`` holds.
+    """Collect the contents of a ``model.pt``.
 
     Parameters
     ----------
     model
         The trained network.
     task
-        Its task; the description travels in the file.
+        Its task, whose description is stored in the file.
     recipe, metrics
-        What made the model and what was measured; plain values.
+        How the model was made and what was measured; plain values.
     sample_split, sample_count
-        Where the bundled samples come from and how many; the first validation samples when None, as
-        many as the recipe says.
+        Source and number of the bundled samples; None: the first validation samples, as many as the
+        recipe says.
     """
     if sample_count is None:
         sample_count = 16 if recipe is None else recipe.training.bundle_samples

@@ -1,4 +1,4 @@
-"""One batch of training: forward, loss, gradient, a step of the optimizer, and what is measured."""
+"""One batch of training: forward pass, loss, backward pass, optimizer step, measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Measured(NamedTuple):
-    """Sums over a batch, which add up over processes.
+    """Sums over a batch, which can be added over processes.
 
     ``loss`` over its ``terms``, ``hits`` among ``answers``, ``spikes`` in ``updates`` of neurons.
     """
@@ -53,14 +53,14 @@ def train_batch(
 ) -> Measured:
     """Take one optimizer step, or one per chunk when truncated.
 
-    Chunks in which no step counts yet are run without a step of the optimizer. With several
-    ``processes``, ``batch`` is this one's share, and it counts ``weight`` times (``Share``).
+    Chunks in which no step counts yet are run without an optimizer step. With several
+    ``processes``, ``batch`` is this process's share, weighted by ``weight`` (``Share``).
 
     Raises
     ------
     DivergedError
-        The loss or its gradient is not finite, or the gradient exploded; where that began is looked
-        for in this process's share (``faults.py``). The step was not taken.
+        The loss or its gradient is not finite, or the gradient exploded; where that began is
+        searched in this process's share (``faults.py``). The step was not taken.
     """
     config = model.config
     steps = batch.inputs.shape[1]
@@ -106,7 +106,7 @@ def train_batch(
 
 
 def rate_penalty(outputs: Outputs, batch: Batch, training: TrainingConfig) -> Tensor | float:
-    """Return what firing rates add to the loss.
+    """Return the penalty on firing rates that is added to the loss.
 
     ``rate_weight`` times the sum over the spiking layers of the mean over their neurons of
     ``(r - target_rate)^2``, unless the target is 0, plus ``max(0, r - largest_rate)^2``; r is a
@@ -131,7 +131,7 @@ def _measure(
     model: SRNN, outputs: Outputs, losses: list[Scored], batch: Batch, weight: int
 ) -> Measured:
     scores = losses[-1].scores
-    # A sequence's loss is that of its last chunk, which has seen all of it.
+    # A sequence's loss is that of its last chunk, which depends on all of it.
     counted_losses = losses if scores.ndim == 3 else losses[-1:]
     predicted = predictions(scores, outputs.output)
     hits = predicted == batch.targets
@@ -161,7 +161,7 @@ def optimizer_step(
     processes: Processes = ALONE,
     terms: float = 1.0,
 ) -> None:
-    """Step along the gradient of a mean loss over ``terms``, joined over processes, then clipped.
+    """Take an optimizer step for a mean loss over ``terms``, joined over processes, then clipped.
 
     Raises
     ------
@@ -172,14 +172,14 @@ def optimizer_step(
     value.backward()
     parameters = [p for p in model.parameters() if p.requires_grad]
     total = processes.join_gradients(parameters, value.detach(), terms).item()
-    # Checked after the sum over processes, so that all of them stop at the same place.
+    # Checked after the sum over processes, so that all of them stop at the same step.
     if not math.isfinite(total):
         raise DivergedError(f"the loss became {total}")
     limit = clip_gradient or math.inf
     try:
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=True).item()
     except RuntimeError:
-        # A gradient that is not finite would silence neurons for good while the loss stays finite.
+        # A gradient that is not finite would silence neurons forever while the loss stays finite.
         norm, limit = gradient_norm(model), math.inf
         if not math.isfinite(norm):
             raise DivergedError(f"the gradient became {norm}", of_gradient=True) from None
@@ -211,7 +211,7 @@ def _chunk_loss(
 
 
 def _lengths_in(batch: Batch, start: int, inputs: Tensor | Events) -> Tensor | None:
-    """Return how many steps each sample has of a chunk."""
+    """Return how many steps of a chunk each sample has."""
     if batch.lengths is None:
         return None
     return (batch.lengths - start).clamp(0, inputs.shape[1])

@@ -14,7 +14,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop after the batch; the second stops."""
+    """Turn the first Ctrl-C or SIGTERM into a request to stop after the batch; a second aborts."""
     asked = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -26,7 +26,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     try:
         old = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:
-        # Signals can be handled in the main thread only; elsewhere the caller's rules stay.
+        # Signals can be handled only in the main thread; elsewhere the caller's handlers stay.
         old = {}
     try:
         yield lambda: asked

@@ -1,12 +1,12 @@
-"""Time constants that training cannot push out of range.
+"""Time constants that training cannot move out of range.
 
 A time constant tau (steps) is trained through a raw parameter x::
 
     log tau = log TAU_MIN + (log TAU_MAX - log TAU_MIN) sigmoid(x)
 
-so that tau stays inside (TAU_MIN, TAU_MAX) for every x, a step of the optimizer changes it by a
-share of itself whatever its size, and its gradient never vanishes at a clamp. Published networks
-whose tau was trained unclamped hold negative ones, zeros and NaN.
+so that tau stays inside (TAU_MIN, TAU_MAX) for every x, an optimizer step changes it by a fraction
+of itself whatever its size, and its gradient never vanishes at a clamp. Published networks whose
+tau was trained without a clamp contain negative values, zeros and NaN.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..export.checkpoint import TAU_MAX, TAU_MIN, Init
 
 _LOW, _SPAN = math.log(TAU_MIN), math.log(TAU_MAX) - math.log(TAU_MIN)
 _EDGE = 1e-6
-"""Share of the range beyond which a given tau is moved inward, so that its raw value is finite."""
+"""Margin, as a share of the range, that keeps the raw value of a given tau finite."""
 
 
 def tau_from_raw(raw: Tensor) -> Tensor:

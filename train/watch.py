@@ -1,4 +1,4 @@
-"""What a run does when training goes wrong: one line for the user, the last checkpoint kept."""
+"""What a run does when training goes wrong: one line for the user; the last checkpoint stays."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .recipe import TrainingConfig
 from .run import CHECKPOINT, MODEL, RunState
 
 VALIDATION_BATCH = 256
-"""Samples that are looked through at a time for where a validation loss went wrong."""
+"""Samples that are searched at a time for where a validation loss went wrong."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Turns what is found in a process's share into the one line that all processes end with.
+    """Turns what is found in a process's share into the one message that all processes end with.
 
-    Every method that raises does so in all processes at the same place, since what it decides by
-    is a sum over them or the weights, which all of them hold.
+    Every method that raises does so in all processes at the same place, since its decision depends
+    on a sum over them or on the weights, which all of them hold.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Watch:
 
     @contextmanager
     def batch(self, state: RunState, samples: Indices) -> Iterator[None]:
-        """Watch over the training of batch ``state.batch``, of these samples of the split.
+        """Check the training of batch ``state.batch``, of these samples of the split.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Watch:
 
     @contextmanager
     def integers(self, state: RunState, *, initial: bool) -> Iterator[None]:
-        """Watch over a use of the integer network; ``initial``: before the first step of training.
+        """Check a use of the integer network; ``initial``: before the first step of training.
 
         Raises
         ------
@@ -84,12 +84,12 @@ class Watch:
             self._stop(NO_INTEGERS, f"epoch {state.epoch + 1}", fault, "training")
 
     def weights(self, state: RunState) -> None:
-        """Look at the weights before they are evaluated and kept.
+        """Check the weights before they are evaluated and kept.
 
         Raises
         ------
         DivergedError
-            One is not finite.
+            A weight is not finite.
         """
         fault = parameter_fault(self.model, self.training)
         if fault is not None:
@@ -124,19 +124,17 @@ class Watch:
         raise DivergedError("; ".join(words), first) from None
 
     def _kept(self) -> str:
-        """Say what can be continued from; a resumed run would meet the same step again."""
+        """Say how to continue; a resumed run would repeat the same step."""
         if not (self.folder / CHECKPOINT).is_file():
             return "there was no checkpoint yet"
-        kept = f"the last checkpoint in {self.folder} is kept as it is"
+        kept = f"the last checkpoint in {self.folder} is unchanged"
         if (self.folder / MODEL).is_file():
-            kept += (
-                f", and with other settings its best model goes on as --start {self.folder / MODEL}"
-            )
+            kept += f"; to train its best model with other settings: --start {self.folder / MODEL}"
         return kept
 
 
 def _numbered(fault: Fault | None, samples: Indices) -> Fault | None:
-    """Return a fault with the number in the split in place of the one in the batch."""
+    """Return a fault with the sample's number in the split instead of the batch."""
     if fault is None or fault.sample is None:
         return fault
     return replace(fault, sample=int(samples[fault.sample]))

@@ -42,7 +42,7 @@ def network(shape: Shape, engine: str) -> SRNN:
 
 def directions(model: SRNN) -> list[Direction]:
     """Return the layers' weights and neurons."""
-    return [cast(SpikingLayer, layer).ahead for layer in model.layers]
+    return [cast(SpikingLayer, layer).forward_direction for layer in model.layers]
 
 
 Output = tuple[Tensor, Sequence[Tensor]]
@@ -62,8 +62,8 @@ def published(model: SRNN, inputs: Tensor) -> Output:
         for index, layer in enumerate(layers):
             neuron, last = layer.neuron, state[index]
             current = torch.nn.functional.linear(signal, layer.weight, layer.bias)
-            if layer.weight_rec is not None:
-                current = current + torch.nn.functional.linear(last[-1], layer.weight_rec)
+            if layer.recurrent_weight is not None:
+                current = current + torch.nn.functional.linear(last[-1], layer.recurrent_weight)
             gain = neuron.current_gain()
             assert gain is not None
             state[index] = neuron.step(
@@ -99,8 +99,8 @@ def unrolled_layer(layer: Direction, surrogate: Any, count: int) -> Callable[[Te
         assert gain is not None
         drive = torch.nn.functional.linear(signal, gain[:, None] * layer.weight, gain * layer.bias)
         recurrent = None
-        if layer.weight_rec is not None:
-            recurrent = (gain[:, None] * layer.weight_rec).t()
+        if layer.recurrent_weight is not None:
+            recurrent = (gain[:, None] * layer.recurrent_weight).t()
         coefficients = neuron.coefficients()
         currents = drive.unbind(1)
         state = neuron.initial_state(currents[0])

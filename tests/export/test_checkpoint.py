@@ -88,7 +88,7 @@ def test_the_file_holds_plain_values_and_tensors(file: Path) -> None:
 
 
 def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Read the file, and export it; return the one line that both give."""
+    """Read the file and export it; return the error line, which must be the same."""
     with pytest.raises(InputError) as raised:
         read_model(path)
     line = str(raised.value)
@@ -127,7 +127,7 @@ def test_changed_bytes_never_end_in_a_traceback(file: Path, data: st.DataObject)
 
 
 class Foreign:
-    """A class of some other program."""
+    """A class of another program."""
 
 
 @pytest.mark.parametrize("how", ["pickle", "torch", "state", "text", "tensor", "zip"])

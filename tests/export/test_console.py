@@ -227,7 +227,7 @@ def test_a_reader_that_stops_reading() -> None:
 
 @pytest.mark.parametrize("words", [["srnn.train.cli", "digits"], ["srnn.export.cli", __file__]])
 def test_a_machine_without_torch(words: list[str], tmp_path: Path) -> None:
-    # None in sys.modules is what the import system finds where a module is not installed.
+    # None in sys.modules makes an import fail as if the module were not installed.
     code = (
         "import sys; sys.modules['torch'] = None\n"
         f"from {words[0]} import main\n"

@@ -72,11 +72,11 @@ def test_every_dataset_of_a_file_has_a_row(tmp_path, network):
             return
         general = re.sub(r"/layer/[1-9]\d*/", "/layer/<i>/", f"/{name}")
         if general not in rows:
-            # The group /layer/0 of an input with neurons is a layer's.
+            # The group /layer/0 of an input with neurons is that of a layer.
             general = general.replace("/layer/0/", "/layer/<i>/")
         keys = {p.key for record in NEURONS.values() for p in record.PARAMETERS}
         if general not in rows and general.rsplit("/", 1)[1] in keys:
-            # Where stock lava-dl must refuse the file, /layer repeats the parameters of /srnn.
+            # If stock lava-dl must refuse the file, /layer repeats the parameters of /srnn.
             general = "/srnn/layer/<i>/neuron/<key>"
         row = rows[general]
         kind = "string" if entry.dtype.kind == "S" and entry.dtype != "S10" else str(entry.dtype)
@@ -104,7 +104,7 @@ def test_every_dataset_of_a_file_has_a_row(tmp_path, network):
 def test_limits_are_those_of_the_code():
     rows = documented()
     assert rows["/srnn/message_bits"][4].endswith(
-        f"1..{grid.MESSAGE_BITS_MAX}: graded inputs of that many bits beside the sign"
+        f"1..{grid.MESSAGE_BITS_MAX}: graded inputs of that many bits plus a sign"
     )
     assert rows["/srnn/layer/<i>/weight_exp"][4].startswith(
         f"{grid.WEIGHT_EXP_MIN}..{grid.WEIGHT_EXP_MAX}"

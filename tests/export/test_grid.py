@@ -92,7 +92,7 @@ def test_even_weights_takes_a_unit_per_layer_or_neuron():
 
 
 def loihi_weight(value, sign, bits):
-    """One weight as Loihi keeps it, in plain Python."""
+    """One weight as Loihi stores it, in plain Python."""
     mixed = sign == "mixed"
     drop = 8 - bits + mixed
     if sign == "inhibitory":

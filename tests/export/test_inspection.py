@@ -1,4 +1,4 @@
-"""``srnn-export --inspect``: what it says is what the file holds, for every kind of file."""
+"""``srnn-export --inspect`` describes every kind of file correctly."""
 
 # pyright: reportArgumentType=false
 
@@ -64,7 +64,7 @@ def test_what_it_says_is_the_network(tmp_path_factory, seed):
             1,
             ["dense 4-6", "recurrent dense 6-6", "loads it and computes the same"],
         ),
-        (adaptive_network(), 1, ["SRNN_ALIF neurons are not known to lava-dl", "bDecay"]),
+        (adaptive_network(), 1, ["SRNN_ALIF neurons are unknown to lava-dl", "bDecay"]),
         (
             convolution_network(),
             2,
@@ -113,12 +113,12 @@ def test_every_file_is_described(data_dir, capsys):
     for name in ("tiny.net", "cuba_dense_heterogeneous.net", "recurrent_cuba.net"):
         assert said[name]["stock_lava_dl"] == []
     assert said["alif_dense.net"]["stock_lava_dl"] == [
-        "layer layer0: ATRLIF neurons are not known to lava-dl"
+        "layer layer0: ATRLIF neurons are unknown to lava-dl"
     ]
     digits = said["ntidigits.net"]
     assert [layer["synapses"]["delays"] for layer in digits["layers"]] == [[0, 62], [0, 62], None]
     assert digits["stock_lava_dl"] == [
-        "/layer/5: average layers are not known to netx, which stops; give it num_layers"
+        "/layer/5: netx does not know average layers and stops; give it num_layers"
     ]
 
 

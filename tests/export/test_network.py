@@ -1,4 +1,4 @@
-"""The records: what they keep, and the line they refuse the rest with."""
+"""The records: what they accept, and the error for everything else."""
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 # pyright: reportOptionalMemberAccess=false

@@ -1,4 +1,4 @@
-"""The ``.net`` round trip: every network that the records allow comes back equal."""
+"""The ``.net`` round trip: every network that the records allow is read back equal."""
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false
@@ -232,13 +232,13 @@ def test_convolutions_are_written_as_lava_dl_writes_them(tmp_path):
         assert conv["kernelSize"][()].tolist() == [3, 2]
         geometry = {"stride": [2, 1], "padding": [1, 0], "dilation": [1, 2], "groups": 2}
         assert {name: conv[name][()].tolist() for name in geometry} == geometry
-        # An exponent that all weights absorb is in the standard part's weights.
+        # The standard part's weights include an exponent that all weights absorb.
         second = network.layers[1]
         assert np.array_equal(file["layer/2/weight"][()], second.synapses.kernel / 2)
         assert file["layer/2/bias"].shape == file["layer/2/neuron/vThMant"].shape == (3,)
         assert file["layer/3/shape"][()].tolist() == [second.size, 1, 1]
         assert file["srnn/layer/2/weight_exp"][()] == -1
-    # What lava-dl's part alone describes is the same network.
+    # lava-dl's part alone describes the same network.
     with h5py.File(path, "r+") as file:
         del file["srnn"]
     alone = read_net(path)

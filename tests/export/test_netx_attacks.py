@@ -1,4 +1,4 @@
-"""Damaged and hostile ``.net`` files: one clear line, or the same network, never anything else."""
+"""Damaged and hostile ``.net`` files: one clear error line or the same network, nothing else."""
 
 # pyright: reportAttributeAccessIssue=false, reportIndexIssue=false
 # pyright: reportOperatorIssue=false
@@ -222,7 +222,7 @@ def test_unknown_datasets_are_refused_by_name(original, name):
     path, _, _ = original
     with h5py.File(path, "r+") as file:
         file[name] = 1
-    with pytest.raises(InputError, match=f"/{name}: not known to this format"):
+    with pytest.raises(InputError, match=f"/{name}: unknown to this format"):
         read_net(path)
 
 
@@ -232,7 +232,7 @@ def test_unknown_samples_and_groups_are_refused(original):
         file["srnn/samples/weights"] = 1
         file.create_group("elsewhere")["ignored"] = h5py.ExternalLink("x.h5", "/y")
     assert read_net(path) is not None
-    with pytest.raises(InputError, match="/srnn/samples/weights: not known"):
+    with pytest.raises(InputError, match="/srnn/samples/weights: unknown"):
         read_samples(path)
     with h5py.File(path, "r+") as file:
         file.create_group("layer/9")
@@ -331,7 +331,7 @@ def as_dataset(file):
         (link_twice, "the same object is linked twice"),
         (cycle, "the same object is linked twice"),
         (deep, "levels of groups"),
-        (external_storage, "/srnn/dt: its data lie in other files"),
+        (external_storage, "/srnn/dt: its data are in other files"),
         (null_space, "/srnn/dt: is empty"),
         (zero_size, "/layer/1/weight: is empty"),
         (huge, "/layer/1/weight: shape .* brings the file to"),
@@ -339,7 +339,7 @@ def as_dataset(file):
         (not_utf8, "/srnn/task: holds a string that is not UTF-8"),
         (committed_type, "/srnn/kind: is neither a group nor a dataset"),
         (as_dataset, "/srnn/layer: missing, or not a group"),
-        (virtual, "/srnn/dt: its data lie in other files"),
+        (virtual, "/srnn/dt: its data are in other files"),
     ],
 )
 def test_hostile_files(original, attack, match):
@@ -422,7 +422,7 @@ FREE = {
     *(f"srnn/layer/{i}/delay" for i in (1, 2, 3)),
     *(f"srnn/layer/{i}/weight_exp" for i in (1, 2, 3)),
 }
-"""Entries that another value makes another network."""
+"""Entries with which another value gives another network."""
 
 
 @pytest.mark.parametrize(

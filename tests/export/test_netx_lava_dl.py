@@ -140,7 +140,7 @@ def test_golden_recurrent_network(data_dir, tmp_path):
     assert network.readout.kind == "membrane"
     recorded = np.load(data_dir / "golden" / "recurrent_cuba.npz")
     sent = [recorded[name].T for name in ("input", "s0", "s1")]
-    # In Lava every synapse adds a step: each layer is fed what the one below sent the step before.
+    # In Lava every synapse adds a step: each layer reads the previous step of the one below.
     fed = [np.vstack([np.zeros_like(spikes[:1]), spikes[:-1]])[None] for spikes in sent]
     for index in (0, 1):
         trace = run(Network((network.layers[index],)), fed[index])
@@ -283,7 +283,7 @@ def test_input_and_flatten_pass_through(tmp_path):
     with h5py.File(path, "r+") as file:
         del file["layer/1/shape"]
         file["layer/0/shape"][...] = [4, 1, 1]
-    with pytest.raises(InputError, match=r"/layer/2/weight: weights \(3, 2\) do not fit, 4 needed"):
+    with pytest.raises(InputError, match=r"/layer/2/weight: weights \(3, 2\) do not fit: needs 4"):
         read_net(path)
     with pytest.raises(InputError, match=r"/layer: has no layer of neurons"):
         read_net(path, num_layers=2)
@@ -314,7 +314,7 @@ def test_a_theta_that_disagrees_where_nothing_ever_spikes(tmp_path):
         ({"neuron__weight_exp": np.array([1.0])}, "weight_exp: 1.0 is not read, only 0"),
         (LOIHI | {"neuron__wgtExp": 2}, "wgtExp: 2 is not read, only 0"),
         (LOIHI | {"neuron__theta": 5000}, "theta: 5000 is not read, only 64 vThMant, 5120"),
-        ({"neuron__messageBits": 8}, "/layer/0/neuron/messageBits: not known"),
+        ({"neuron__messageBits": 8}, "/layer/0/neuron/messageBits: unknown"),
         ({"neuron__iDecay": 4097}, "iDecay: 4097 is outside 0..4096"),
         ({"neuron__iDecay": None}, "iDecay: missing"),
         ({"neuron__iDecay": "fast"}, "iDecay: holds the string 'fast', needs numbers"),
@@ -324,14 +324,14 @@ def test_a_theta_that_disagrees_where_nothing_ever_spikes(tmp_path):
         ({"weight": np.full((3, 2), 0.5)}, r"weight\[0, 0\]: 0.5 is not a whole number"),
         ({"weight": np.full((3, 2), 300)}, r"weight\[0, 0\]: 300 is outside -256..255"),
         ({"weight": np.array([[129, -2]] * 3)}, "129 is not on the 8-bit grid"),
-        ({"outFeatures": 4}, "/layer/0/outFeatures: weights .* do not fit, 4 needed in place of 3"),
+        ({"outFeatures": 4}, "/layer/0/outFeatures: weights .* do not fit: needs 4, has 3"),
         ({"shape": np.array([4])}, "/layer/0/shape: weights"),
         ({"bias": np.array([0.5, 0, 0])}, r"bias\[0\]: 0.5 is not a whole number"),
         ({"bias": np.array([0, 0, 40000])}, r"bias\[2\]: 40000 is outside -32768..32767"),
         ({"bias": np.zeros(2)}, r"bias: shape \(2,\), needs a scalar or \(3,\)"),
         ({"delay": np.array([0, 0, 63])}, r"delay\[2\]: 63 is outside 0..62"),
         ({"delay": np.zeros(4)}, r"delay: shape \(4,\), needs"),
-        ({"stride": 1}, "/layer/0/stride: not known to this format"),
+        ({"stride": 1}, "/layer/0/stride: unknown to this format"),
         ({"type": "dense_rec"}, "/layer/0/weight_rec: missing"),
         ({"type": "dense_rec", "weight_rec": np.zeros((2, 2))}, r"weight_rec: shape \(2, 2\)"),
         (

@@ -103,7 +103,7 @@ def test_odd_weights_with_delays(tmp_path):
         ({conv("weight"): np.ones((4, 1, 2, 3, 2))}, r"weight: shape \(4, 1, 2, 3, 2\), needs"),
         ({conv("weight"): None, conv("weight__real"): np.ones(3)}, "complex weights are not read"),
         ({conv("weight"): np.full((4, 1, 2, 3), 256)}, "256 is outside -256..255"),
-        ({conv("weight_rec"): np.ones((4, 4))}, "/layer/1/weight_rec: not known"),
+        ({conv("weight_rec"): np.ones((4, 4))}, "/layer/1/weight_rec: unknown"),
         ({"_0__neuron__type": "CUBA"}, "/layer/0/neuron/vThMant: missing"),
         ({"_0__weight": 64}, "/layer/0/weight: input layers without a neuron are read only with"),
     ],
@@ -138,7 +138,7 @@ def test_an_input_without_weight_has_that_of_netx(tmp_path):
         ({"_0__weight": np.ones(2)}, r"/layer/0/weight: shape \(2,\), needs a scalar"),
         ({"_0__weight": 300}, "300 is not on the 8-bit grid"),
         ({"_0__bias": np.ones(2)}, r"/layer/0/bias: shape \(2,\), needs a scalar"),
-        ({"_0__delay": 2}, "/layer/0/delay: not known"),
+        ({"_0__delay": 2}, "/layer/0/delay: unknown"),
         ({"_0__neuron__type": "SDNN"}, "'SDNN' neurons are not read"),
     ],
 )

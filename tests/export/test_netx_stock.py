@@ -1,4 +1,4 @@
-"""What stock lava-dl would make of a network, against Lava's own weight arithmetic."""
+"""What stock lava-dl would compute for a network, against Lava's own weight arithmetic."""
 
 # pyright: reportOperatorIssue=false
 
@@ -130,7 +130,7 @@ def test_convolutions_that_lava_dl_loads():
         (network([[255, 3]] * 2, recurrent=[[2, -2], [0, 0]]), r"weight \(3..255\) loses weights"),
         (
             network(EVEN, ThresholdRefractoryLIF(2, *[np.array(9)] * 6)),
-            "ATRLIF neurons are not known to lava-dl",
+            "ATRLIF neurons are unknown to lava-dl",
         ),
         (network(np.full((1, 600), 254), LeakyIntegrator(1, np.array(9))), "can leave 24 bits"),
     ],
@@ -144,17 +144,17 @@ def test_one_line_per_obstacle(built, match):
 
 def test_adaptive_layers_are_named():
     found = stock_lava_dl_obstacles(adaptive_network())
-    assert found == ["layer hidden: SRNN_ALIF neurons are not known to lava-dl"]
+    assert found == ["layer hidden: SRNN_ALIF neurons are unknown to lava-dl"]
 
 
 def test_spiking_cuba_may_wrap():
-    # Lava's own current wraps, so only the leaky integrator that stands for one must not.
+    # Lava's own current may wrap; only that of a replaced leaky integrator must not.
     many = np.full((1, 600), 254)
     assert stock_lava_dl_obstacles(network(many)) == []
 
 
 def netx_weights(parts):
-    """Return what stock netx and Lava compute with, as lava-dl 0.6.0 and lava-nc 0.10.0 do it."""
+    """Return the weights of stock netx and Lava, as in lava-dl 0.6.0 and lava-nc 0.10.0."""
     from lava.utils import weightutils
 
     together = np.hstack(parts)

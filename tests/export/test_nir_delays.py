@@ -1,4 +1,4 @@
-"""Delay nodes of NIR: steps of the neurons behind them, or refused by name."""
+"""Delay nodes of NIR: steps of the neurons after them, or refused by name."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_delays_reach_the_neurons_in_steps(tmp_path: Path) -> None:
     [
         (
             [nir.Delay(np.arange(4) * DT), nir.Linear(np.ones((4, 4)))],
-            "n1 (Linear): mixes in output 0 what a Delay before it holds back by 0 to 0.003 s; a "
-            "neuron of srnn has one delay: put the Delay behind",
+            "n1 (Linear): mixes in output 0 values that a Delay before it delays by 0 to 0.003 s; "
+            "a neuron of srnn has one delay: put the Delay after it",
         ),
         (
             [nir.Affine(np.ones((4, 4)), np.ones(4)), nir.Delay(np.full(4, DT))],
-            "n1 (Delay): holds back a bias",
+            "n1 (Delay): delays a bias",
         ),
         ([nir.Linear(np.ones((4, 4))), nir.Delay(np.full(4, -DT))], "n1 (Delay): delay -0.001 s"),
         ([nir.Delay(np.full(3, DT)), nir.Linear(np.ones((4, 4)))], None),
@@ -82,4 +82,4 @@ def test_delays_of_branches_and_of_the_output_are_refused(tmp_path: Path) -> Non
         write(tmp_path, nodes, edges)
     )
     late = chain(4, nir.Linear(matrix(4, 4)), lif(4), nir.Delay(np.full(4, DT)), m=4)
-    assert "out (Output): gets n1 late" in offences(write(tmp_path, late))
+    assert "out (Output): receives n1 with a delay" in offences(write(tmp_path, late))

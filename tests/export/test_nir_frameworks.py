@@ -1,4 +1,4 @@
-"""Networks that snnTorch and Norse wrote, their spikes against ours, and ours read by them."""
+"""Networks written by snnTorch and Norse give the same spikes here, and they read srnn's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.extra("train", "nir", "nir-frameworks")
 def _seeded() -> Iterator[None]:
     torch.manual_seed(3)
     threads = torch.get_num_threads()
-    # The layers are small, and waiting for a second thread costs more than it brings.
+    # The layers are small: a second thread would cost more than it saves.
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
@@ -132,7 +132,7 @@ def test_snntorch_bias_behind_a_filter_is_refused_or_settled(
     model = import_nir(tmp_path / "net.nir", dt=SNNTORCH_DT, settled_bias=True)
     ours = run_float(model, inputs).spikes
     for layer, weights in zip(net.layers, net.weights, strict=True):
-        # Before the first step the current that the bias leaves after a long time, not none.
+        # Before the first step the current is not 0 but settled to the bias.
         layer.syn = (weights.bias / (1 - layer.alpha)).expand(len(inputs), -1).clone()
         layer.reset_mem = lambda: None
         layer.mem = torch.zeros_like(layer.syn)
@@ -203,7 +203,7 @@ def test_norse_leaves_out_the_recurrent_bias_of_the_first_step(
     theirs = run_norse(net, inputs).astype(bool)
     assert ours is not None
     missing = (ours != theirs).sum()
-    # Fed by the silence of a step before the first, nirtorch delivers the bias as we do.
+    # With a step without spikes before the first, nirtorch delivers the bias as srnn does.
     rec = dict(net.named_modules())["rec"]
     silence = torch.zeros(len(inputs), HIDDEN)
 

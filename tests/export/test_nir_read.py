@@ -1,4 +1,4 @@
-"""Files of NIR: graphs that are chains of layers, graphs that are not, files that are none."""
+"""NIR files: chains of layers, other graphs, and files that are not NIR."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.extra("nir")
 
 
 def test_the_equations_of_nir_by_euler_steps(tmp_path: Path) -> None:
-    """Against the equations as they stand in nir's docstrings, one step at a time."""
+    """Against the equations in nir's docstrings, step by step."""
     rng = np.random.default_rng(1)
     w, b = matrix(6, 4), 0.2 * rng.normal(size=6)
     node = nir.LIF(
@@ -155,15 +155,15 @@ def test_every_neuron_parameter_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "edges", "expected"),
     [
-        ({"w": "w44", "n": "lif"}, "in-w w-n", r"out (Output): gets nothing"),
-        ({"w": "w44", "n": "lif"}, "in-w w-n w-out n-out", "out (Output): gets "),
-        ({"w": "w44", "n": "lif", "v": "w44"}, "in-w w-n n-v v-out", "put an LI node behind"),
+        ({"w": "w44", "n": "lif"}, "in-w w-n", r"out (Output): receives nothing"),
+        ({"w": "w44", "n": "lif"}, "in-w w-n w-out n-out", "out (Output): receives "),
+        ({"w": "w44", "n": "lif", "v": "w44"}, "in-w w-n n-v v-out", "put an LI node after"),
         ({"w": "w44", "v": "w44"}, "in-w w-v v-w w-out", "lies on a cycle without a neuron"),
         ({"n": "lif", "m": "lif"}, "in-n in-m n-out", "in (Input): feeds m, n; srnn's layers"),
-        ({"n": "lif", "m": "lif"}, "in-n n-m m-n m-out", "n (LIF): is fed by in, m; srnn's"),
+        ({"n": "lif", "m": "lif"}, "in-n n-m m-n m-out", "n (LIF): receives in, m; srnn's"),
         ({"n": "li", "m": "lif"}, "in-n n-m m-out", "n (LI): does not spike and feeds m"),
         ({"n": "li", "w": "w44"}, "in-n n-w w-n n-out", "n (LI): does not spike and feeds back"),
-        ({"n": "lif", "m": "lif"}, "in-n n-out m-out", "m (LIF): is fed by nothing"),
+        ({"n": "lif", "m": "lif"}, "in-n n-out m-out", "m (LIF): receives nothing"),
         ({"w": "w45", "n": "lif"}, "in-w w-n n-out", "n (LIF): reads 5 values and is sent 4"),
         ({"w": "w54", "n": "lif"}, "in-w w-n n-out", "n (LIF): parameters and inputs of [4, 5]"),
         ({"w": "w54", "v": "w44", "n": "lif"}, "in-w w-v v-n n-out", "v (Linear): takes 4 values"),
@@ -235,7 +235,7 @@ def test_samples_are_asked_for_and_checked(
         assert expected in capsys.readouterr().err
     file.write_bytes(b"PK nothing")
     assert cli.main([str(path), "--calibrate", str(file)]) == 2
-    assert "not a whole .npz file" in capsys.readouterr().err
+    assert "not a complete .npz file" in capsys.readouterr().err
     np.savez(file, inputs=np.arange(80).reshape(20, 4) % 5, targets=np.array([1]))
     assert cli.main([str(path), "--calibrate", str(file), "--json", "--dry-run"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -329,7 +329,7 @@ def test_wrong_values_give_one_line(whole: Path, changes: list[tuple[str, Any]])
 def test_a_large_input_without_weights_is_refused(tmp_path: Path) -> None:
     one = lif(1)
     nodes = {"in": nir.Input([1 << 20]), "n": one, "out": nir.Output([1 << 20])}
-    assert "n (LIF): 1048576 neurons fed one to one" in offences(write(tmp_path, nodes))
+    assert "n (LIF): 1048576 neurons with one-to-one input" in offences(write(tmp_path, nodes))
     nodes["in"] = nir.Input([1 << 40])
     assert "in (Input): its shape is none of" in offences(write(tmp_path, nodes))
 

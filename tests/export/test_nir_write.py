@@ -1,4 +1,4 @@
-"""From float models to NIR and back, to the same bits."""
+"""From float models to NIR and back, with the same bits."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_the_soft_reset_is_said_to_be_in_the_metadata_alone(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--weight-bits", "4"], "--weight-bits: is for integers"),
+        (["--weight-bits", "4"], "--weight-bits: applies to integers"),
         (["--reset", "zero"], "--reset: is for reading a .nir file"),
         (["--dt", "-1"], "dt -1.0 is not a number of seconds above 0"),
     ],

@@ -257,7 +257,7 @@ def test_layers_without_an_integer_form_are_refused_together() -> None:
     with pytest.raises(InputError) as raised:
         quantized(model)
     line = str(raised.value)
-    assert "layer 0 (alif): a bidirectional layer needs the sequence backwards" in line
+    assert "layer 0 (alif): a bidirectional layer needs the sequence in reverse" in line
     assert "layer 1 (alif_relu): graded activations do not exist on the chip" in line
     assert "\n" not in line
 
@@ -334,7 +334,7 @@ def test_matrices_that_lava_dl_would_mangle(given: list, expected: list) -> None
     assert avoid_lava_dl_defects(np.array(given)).tolist() == expected
 
 
-def test_cuba_inputs_that_vanish_beside_the_recurrent_weights() -> None:
+def test_cuba_inputs_that_vanish_next_to_the_recurrent_weights() -> None:
     model = float_model(*CUBA, layers__0__weight=np.full((6, 6), 1e-9))
     with pytest.raises(InputError, match="layer 0: all input weights become zero"):
         quantized(model)

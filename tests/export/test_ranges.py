@@ -1,4 +1,4 @@
-"""The ranges of a run: what they are, that a file keeps them, and what is refused."""
+"""The ranges of a run: their values, their storage in a file, and what is refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_ranges_are_those_of_the_trace(tmp_path: Path) -> None:
     [
         ({"samples": "three"}, "samples: 'three' is not a whole number"),
         ({"more": 1}, "unknown setting"),
-        ({"layers": []}, "is of other layers or states"),
+        ({"layers": []}, "belongs to other layers or states"),
     ],
 )
 def test_wrong_entries_are_refused(change: dict, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Comparing traces: every difference is counted, the first one is placed."""
+"""Comparing traces: every difference is counted, the first one is located."""
 
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false
 

@@ -85,7 +85,7 @@ def test_what_is_prepared_dies_with_its_network() -> None:
     kept = (plan._layers, plan._bounds, plan._networks, plan._chosen)
     before = [len(x) for x in kept]
     layer = network.layers[0]
-    assert plan.prepared_network(layer, False) is plan.prepared_network(layer, False)
+    assert plan.prepare(layer, False) is plan.prepare(layer, False)
     assert plan.prepared_network(network, 1) is plan.prepared_network(network, 1)
     del network, layer
     gc.collect()

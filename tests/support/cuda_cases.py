@@ -1,4 +1,4 @@
-"""Requirements on the fused kernels, on a CUDA device or interpreted on the CPU.
+"""Properties of the fused kernels, on a CUDA device or interpreted on the CPU.
 
 Every check takes the device and raises AssertionError. ``test_interpreted.py`` runs them
 under Triton's interpreter, ``test_device.py`` on a GPU. The reference is the plain loop
@@ -40,13 +40,13 @@ Outputs = tuple[Tensor, Tensor, tuple[Tensor, ...]]
 
 
 def stack(case: Case, inputs: Any = None, **wanted: Any) -> StackResult:
-    """The layer's run by the kernels; Triton is imported late, names of checks do without."""
+    """The layer's run by the kernels; Triton is imported only here."""
     from srnn.train.cuda.stack import spiking_stack
 
     encoded = encode(case.surrogate)
     assert encoded is not None
     layer = StackLayer(
-        case.neuron, case.weight, case.weight_rec, case.bias, case.coefficients, case.state
+        case.neuron, case.weight, case.recurrent_weight, case.bias, case.coefficients, case.state
     )
     return spiking_stack((layer,), case.inputs if inputs is None else inputs, encoded, **wanted)
 
@@ -104,7 +104,7 @@ def equals_the_loop(device: str, **drawn: Any) -> None:
 
 
 def equals_the_cpu_engine(device: str, **drawn: Any) -> None:
-    """The engine in float32, whose sums are taken in another order."""
+    """The engine in float32, with another order of summation."""
     case, _, mine, _ = agreeing(lambda seed: draw(**{"seed": seed, **SMALL, **drawn}), device)
     other = on(case, "cpu")
     compare(mine, run_engine(other), case, other)
@@ -166,10 +166,10 @@ def each_output_alone_has_its_gradient(device: str) -> None:
 
 
 def only_some_leaves_need_a_gradient(device: str) -> None:
-    """What is not requested is not computed; the rest has the same bits."""
+    """Outputs that are not requested are None, the others have the same bits."""
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     objective(mine).backward()
-    for frozen in ("inputs", "weight", "weight_rec"):
+    for frozen in ("inputs", "weight", "recurrent_weight"):
         other = on(case, device)
         other.leaves()[frozen].requires_grad_(False)
         objective(fused(other)).backward()
@@ -227,7 +227,7 @@ def weights_changed_before_the_way_back_are_refused(device: str) -> None:
     case, _, mine, _ = agreeing(lambda seed: draw("alif", seed, **SMALL), device)
     total = objective(mine)
     with torch.no_grad():
-        case.weight_rec.mul_(2)  # type: ignore[union-attr]
+        case.recurrent_weight.mul_(2)  # type: ignore[union-attr]
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         total.backward()
 
@@ -264,7 +264,7 @@ def layouts_in_memory_do_not_matter(device: str) -> None:
     turned = replace(
         case,
         inputs=case.inputs.transpose(0, 1).contiguous().transpose(0, 1),
-        weight_rec=case.weight_rec.t().contiguous().t(),  # type: ignore[union-attr]
+        recurrent_weight=case.recurrent_weight.t().contiguous().t(),  # type: ignore[union-attr]
         state=tuple(x.t().contiguous().t() for x in case.state),
     )
     mine = fused(turned)
@@ -291,7 +291,7 @@ def mistakes_are_named(device: str) -> None:
         ("has 3 states, given 2", {"state": case.state[1:]}),
         (r"weight is \(6, 9\), not \(6, 8\)", {"inputs": case.inputs[:, :, 1:]}),
         ("at least one sample and one step", {"inputs": case.inputs[:, :0]}),
-        ("weight_rec is .*, not", {"weight_rec": case.weight}),
+        ("recurrent_weight is .*, not", {"recurrent_weight": case.weight}),
         ("second is .*, not", {"state": (case.state[0], case.state[1][1:], case.state[2])}),
         ("inputs is torch.float64", {"inputs": case.inputs.double()}),
         ("bias is torch.float16", {"bias": case.bias.half()}),
@@ -371,7 +371,7 @@ SIZES = (
 
 
 def cases() -> dict[str, tuple[Callable[..., None], dict[str, Any]]]:
-    """By name: what must hold, and its arguments."""
+    """Checks and their arguments, by name."""
     found: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {}
     for neuron in NEURONS:
         drawn: dict[str, Any] = {"neuron": neuron}

@@ -1,7 +1,7 @@
 """Runs checks of ``cuda_cases.py`` in Triton's interpreter: one name per line in, one answer out.
 
-A process of its own, since Triton decides when it is imported how kernels run. The answer is a JSON
-string: empty, or what went wrong.
+A separate process, since Triton chooses at import how kernels run. The answer is a JSON string:
+empty, or the error.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def main() -> None:
     from srnn.train import network
     from srnn.train.cuda import load_stack
 
-    # One program after another, in Python: torch's threads would only wait.
+    # Programs run one after another in Python: torch's threads would only wait.
     torch.set_num_threads(1)
-    # Networks of these checks lie on the CPU, where the other engine would run them.
+    # The networks of these checks are on the CPU, where the other engine would run them.
     network._stack_on = lambda _: load_stack()
     known = cases()
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The engine's equations once more: the plain loop of ``train/neurons.py`` in float64 autograd."""
+"""A reference for the engine: the plain loop of ``train/neurons.py`` in float64 autograd."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Case:
     neuron: str
     inputs: Tensor
     weight: Tensor
-    weight_rec: Tensor | None
+    recurrent_weight: Tensor | None
     bias: Tensor
     coefficients: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
@@ -37,8 +37,8 @@ class Case:
 
     def leaves(self) -> dict[str, Tensor]:
         found = {"inputs": self.inputs, "weight": self.weight, "bias": self.bias}
-        if self.weight_rec is not None:
-            found["weight_rec"] = self.weight_rec
+        if self.recurrent_weight is not None:
+            found["recurrent_weight"] = self.recurrent_weight
         found |= dict(zip(NAMES[self.neuron], self.coefficients, strict=True))
         states = NEURONS[self.neuron].states
         return found | {f"{k}0": v for k, v in zip(states, self.state, strict=True)}
@@ -51,7 +51,7 @@ class Case:
             self,
             inputs=leaf(self.inputs),
             weight=leaf(self.weight),
-            weight_rec=leaf(self.weight_rec),
+            recurrent_weight=leaf(self.recurrent_weight),
             bias=leaf(self.bias),
             coefficients=tuple(leaf(x) for x in self.coefficients),
             state=tuple(leaf(x) for x in self.state),
@@ -88,7 +88,7 @@ def draw(  # noqa: PLR0917
         "adaptation": uniform(0.2, 1.8, n),
     }
     states = {
-        "u": uniform(-0.2, 0.2, batch, n),
+        "v": uniform(-0.2, 0.2, batch, n),
         "i": uniform(-0.2, 0.2, batch, n),
         "b": uniform(0.0, 0.3, batch, n),
         "s": (torch.rand(batch, n, generator=g) < 0.3).float(),
@@ -114,10 +114,10 @@ def run_loop(case: Case) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     state, membranes, spikes = case.state, [], []
     for x in case.inputs.unbind(1):
         current = x @ case.weight.T + bias
-        if case.weight_rec is not None:
-            current = current + state[-1] @ case.weight_rec.T
+        if case.recurrent_weight is not None:
+            current = current + state[-1] @ case.recurrent_weight.T
         state = neuron.step(state, current, coefficients, lambda v: spike(v, case.surrogate))
-        membranes.append(state[neuron.states.index("u")])
+        membranes.append(state[neuron.states.index("v")])
         spikes.append(state[-1])
     return torch.stack(membranes, 1), torch.stack(spikes, 1), state
 
@@ -130,7 +130,7 @@ def run_engine(case: Case, inputs: Any = None) -> tuple[Tensor, Tensor, tuple[Te
         case.neuron,
         case.inputs if inputs is None else inputs,
         case.weight,
-        case.weight_rec,
+        case.recurrent_weight,
         case.bias,
         case.coefficients,
         case.state,
@@ -163,7 +163,7 @@ def agreeing(make: Any, tries: int = 30) -> tuple[Case, Case]:
 
 
 def relative_errors(case: Case, exact: Case, inputs: Any = None) -> dict[str, float]:
-    """Run both forward and backward; return the relative error of outputs and every gradient."""
+    """Run both passes; return the relative error of outputs and every gradient."""
     mine, theirs = run_engine(case, inputs), run_loop(exact)
     errors = {
         name: error(a, b)

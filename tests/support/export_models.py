@@ -40,7 +40,7 @@ def weights(of: ModelConfig, seed: int = 0) -> dict[str, np.ndarray]:
 def float_model(
     *layers: LayerConfig, inputs: int = 6, seed: int = 0, task: Any = None, **changes: Any
 ) -> FloatModel:
-    """A model of these layers; ``changes`` replace weights, dots written as two underscores."""
+    """A model of these layers; ``changes`` replace weights, with two underscores for a dot."""
     made = config(*layers, inputs=inputs)
     replaced = {
         name.replace("__", "."): np.asarray(value, dtype=np.float32)

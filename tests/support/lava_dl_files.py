@@ -11,7 +11,7 @@ import numpy as np
 
 
 def write_file(path, **changes):
-    """Write a one-layer file as SLAYER does; a change of None leaves the dataset out."""
+    """Write a one-layer file as SLAYER does; a change of None omits the dataset."""
     values = {
         "type": np.array([b"dense"], "S10"),
         "shape": np.array([3]),

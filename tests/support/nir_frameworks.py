@@ -1,4 +1,4 @@
-"""Networks of snnTorch and Norse, as those run and write them, for the tests of NIR."""
+"""Networks of snnTorch and Norse, run and written by them, for the tests of NIR."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def their_warnings() -> Iterator[None]:
-    """Both use what nirtorch calls deprecated; that is no news of ours."""
+    """Both use functions that nirtorch deprecates; those warnings are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -49,10 +49,10 @@ CHANNELS, HIDDEN, OUT = 20, 40, 12
 
 
 class SnnTorchNet(nn.Module):
-    """Two layers of snnTorch; every neuron with decays of its own.
+    """Two layers of snnTorch; every neuron with its own decays.
 
     snnTorch's RSynaptic with a reset in the step of the spike raises a TypeError (1.0.0), hence
-    ``by_hand``: Synaptic with the recurrence around it, for the spikes of that neuron.
+    ``by_hand``: Synaptic with explicit recurrence, which gives the spikes of that neuron.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ def write_norse(path: Path, net: nn.Module, dt: float) -> None:
 
 
 def norse_recurrent(path: Path, bias: bool) -> None:
-    """Write a recurrent layer: Norse writes its nodes, and no cycles, so that nir wires them."""
+    """Write a recurrent layer: Norse writes its nodes, but no cycles, which nir adds."""
     modules = {
         "fc": nn.Linear(CHANNELS, HIDDEN),
         "lif": norse_box(HIDDEN),
@@ -146,7 +146,7 @@ def norse_recurrent(path: Path, bias: bool) -> None:
     nodes = {name: _extract_norse_module(module, dt=1.0) for name, module in modules.items()}
     nodes |= {"input": nir.Input([CHANNELS]), "output": nir.Output([OUT])}
     chain = ("input", "fc", "lif", "fc2", "lif2", "output")
-    # In this order: nirtorch returns what the node that it comes to last sends.
+    # In this order: nirtorch returns the output of the last node that it visits.
     edges = [("lif", "rec"), ("rec", "lif"), *pairwise(chain)]
     nir.write(path, nir.NIRGraph(nodes, edges))
 

@@ -1,4 +1,4 @@
-"""Graphs of NIR, made by hand, for the tests of its reader."""
+"""Hand-written NIR graphs, for the tests of the reader."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def matrix(n: int, m: int, seed: int = 0) -> np.ndarray:
 def write(
     folder: Path, nodes: dict[str, Any], edges: list[tuple[str, str]] | None = None, **metadata: Any
 ) -> Path:
-    """A graph; a chain of its nodes in order where there are no edges."""
+    """A graph; without edges a chain of its nodes in order."""
     names = list(nodes)
     graph = nir.NIRGraph(
         nodes, edges or list(pairwise(names)), metadata=metadata,

@@ -1,4 +1,4 @@
-"""Run by torchrun from ``test_parallel.py``: compares what processes share with one alone."""
+"""Run by torchrun from ``test_parallel.py``: compares several processes with a single one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def model_for(case: dict[str, Any], data: Task) -> SRNN:
 def gradients(case: dict[str, Any], processes: Processes) -> tuple[list[Tensor], Measured]:
     """Train on a batch; return the clipped gradient of every optimizer step, and what was measured.
 
-    Plain gradient descent: Adam would turn the rounding of a gradient near 0 into a whole step.
+    Plain gradient descent: Adam would turn a rounding error of a gradient near 0 into a full step.
     """
     data = task(per_step=case["readout"] == "membrane", ragged=case["ragged"], skip_steps=2)
     model = model_for(case, data)

@@ -1,4 +1,4 @@
-"""Small sets of "spoken digits": chirps whose pitch is the digit's and whose rate the speaker's."""
+"""Small sets of "spoken digits": chirps with a pitch per digit and a rate per speaker."""
 
 from __future__ import annotations
 

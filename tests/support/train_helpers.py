@@ -66,14 +66,14 @@ def graph(output: torch.Tensor) -> collections.Counter[str]:
 def direction(model: SRNN, back: bool = False) -> Any:
     """The first layer's weights and neurons in one direction of time."""
     first = cast(SpikingLayer, model.layers[0])
-    return first.back if back else first.ahead
+    return first.backward_direction if back else first.forward_direction
 
 
 def values(direction: Direction) -> dict[str, np.ndarray]:
     """Weights and per-neuron parameters in the precision of the module."""
     found: dict[str, torch.Tensor] = {"weight": direction.weight, "bias": direction.bias}
-    if direction.weight_rec is not None:
-        found["weight_rec"] = direction.weight_rec
+    if direction.recurrent_weight is not None:
+        found["weight_rec"] = direction.recurrent_weight
     found.update(direction.neuron.parameter_values())
     return {name: value.detach().numpy() for name, value in found.items()}
 

@@ -12,7 +12,7 @@ from train_helpers import one_thread, recipe, task  # noqa: F401
 
 
 def with_outlier(data: Task, part: str, sample: int) -> Task:
-    """One sample of a split reads so much that no float32 holds it; all others are nearly 0."""
+    """One sample of a split overflows float32; all others are nearly 0."""
     own = getattr(data, part)
     scaled = {
         name: replace(old, inputs=old.inputs.astype(np.int32))
@@ -25,7 +25,7 @@ def with_outlier(data: Task, part: str, sample: int) -> Task:
 
 
 def readout_alone(**training: Any) -> Recipe:
-    """A leaky integrator that reads the input: what it reads shows in the loss."""
+    """A leaky integrator that reads the input, so that the input shows in the loss."""
     plain = recipe(**training)
     return replace(plain, model=replace(plain.model, layers=plain.model.layers[1:]))
 

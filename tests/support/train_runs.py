@@ -1,4 +1,4 @@
-"""Training runs in processes of their own, and what two runs must share."""
+"""Training runs in separate processes, and the comparison of two runs."""
 
 from __future__ import annotations
 

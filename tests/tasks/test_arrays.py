@@ -148,7 +148,7 @@ def test_streaming_labels(tmp_path: Path) -> None:
         ({"encoding": "graded", "bits": 30}, "outside 1..24"),
         ({"skip_steps": 12}, "skip_steps 12"),
         ({"test": "one_channel.npz"}, "1 channels, the training file has 2"),
-        ({"test": "streaming.npz"}, "one label a step, the training data has one a sample"),
+        ({"test": "streaming.npz"}, "one label per step, the training data has one per sample"),
         ({"test": "new_label.npz"}, "sample 5 has label '9', which never occurs in training"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_description_of_another_model(tmp_path: Path) -> None:
         split_from_file(tmp_path / "a.npz", {})
     with pytest.raises(DataError, match="2 channels give 4 inputs, the model takes 6"):
         split_from_file(tmp_path / "a.npz", {**plain, "input_size": 6})
-    with pytest.raises(DataError, match="one a step; set the option labels"):
+    with pytest.raises(DataError, match="one per step; set the option labels"):
         split_from_file(tmp_path / "a.npz", {**plain, "per_step": True})
     with pytest.raises(DataError, match="never occurs in training"):
         split_from_file(tmp_path / "a.npz", {**plain, "classes": ["0", "1"]})

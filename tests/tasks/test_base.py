@@ -47,7 +47,7 @@ def test_split_counts_steps_with_and_without_lengths() -> None:
         ({"lengths": np.array([8, 1, 1, 1, 1])}, "outside 1..7"),
         ({"lengths": np.ones(4, int)}, "(4,)"),
         ({"valid": np.ones((5, 7), np.uint8)}, "valid uint8"),
-        ({"targets": np.zeros(5, int)}, "one target a step"),
+        ({"targets": np.zeros(5, int)}, "one target per step"),
     ],
 )
 def test_split_refuses(change: dict, said: str) -> None:

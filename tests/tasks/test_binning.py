@@ -13,7 +13,7 @@ SPIKES = st.lists(st.tuples(st.floats(0, 1.375, width=16), st.integers(0, 11)), 
 
 
 def published(times: np.ndarray, units: np.ndarray, dt: float, channels: int) -> np.ndarray:
-    """The published rule, said again: each step takes what is left with time <= i dt."""
+    """The published rule, reimplemented: step i takes the remaining spikes with time <= i dt."""
     steps = int(1 / dt)
     image = np.zeros((steps, channels))
     left = np.ones(len(times), dtype=bool)
@@ -50,7 +50,7 @@ def test_what_the_published_rule_does_to_single_spikes() -> None:
     rule = Binning("published")
     times = np.array([0.0, 0.001, 0.0041, 0.994, 0.998, 0.5], dtype=np.float16)
     units = np.array([1, 699, 2, 3, 4, 0], dtype=np.uint16)
-    # Unit 0 is lost, and so is what comes after 0.996 s; all but time 0 arrive one step later.
+    # Unit 0 and spikes after 0.996 s are lost; all but those at time 0 come one step later.
     assert [divmod(code, 700) for code in rule.codes(times, units).tolist()] == [
         (0, 699),
         (1, 1),

@@ -126,7 +126,7 @@ def test_bad_settings_are_refused(values: dict, said: str) -> None:
         (Slope(), np.full((1, 9, 1), np.nan), "step 0, channel 0 holds nan"),
         (Slope(), np.zeros((9, 1)), "needs numbers"),
         (SlidingWindow(full=16, window=2), np.full((1, 9, 1), 17), "0..16"),
-        (SlidingWindow(full=16, window=2), np.zeros((1, 9, 2)), "takes 1"),
+        (SlidingWindow(full=16, window=2), np.zeros((1, 9, 2)), "needs 1"),
         (SlidingWindow(window=2, permutation=(1, 0)), np.zeros((1, 9, 1)), "have 9"),
     ],
 )

@@ -45,7 +45,7 @@ def test_unlike_parts_are_refused() -> None:
     one, other = (EventLists.from_dense(np.ones((2, 3, n), np.uint8)) for n in (4, 5))
     graded = EventLists.from_dense(np.full((2, 3, 4), 7))
     for parts in ([], [one, other], [one, graded]):
-        with pytest.raises(DataError, match="parts of unlike"):
+        with pytest.raises(DataError, match="parts of other"):
             EventLists.joined(parts)
 
 
@@ -71,7 +71,7 @@ def test_a_split_of_events_stays_sparse() -> None:
         assert isinstance(part.inputs, EventLists)
         seen.append(np.asarray(part.inputs))
     assert np.array_equal(np.concatenate(seen), dense[[6, 0, 5, 1]])
-    # 2 bytes an event and 8 a step, however many channels there are.
+    # 2 bytes per event and 8 per step, for any number of channels.
     wide = EventLists(np.zeros((100, 251), np.int64), np.zeros(0, np.uint16), 700)
     assert wide.starts.nbytes + wide.sources.nbytes < 100 * 250 * 700 / 80
 

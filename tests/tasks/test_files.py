@@ -150,7 +150,7 @@ def test_gzipped_and_plain_files_serve_alike(tmp_path: Path) -> None:
     assert read_file(GZIPPED, "one.bin", tmp_path / "a") == CONTENT
     assert read_file(GZIPPED, "one.bin", tmp_path / "b") == CONTENT
     put(tmp_path / "c", "one.bin.gz", gzip.compress(CONTENT)[:-50])
-    with pytest.raises(DataError, match="not a whole gzip file"):
+    with pytest.raises(DataError, match="not a complete gzip file"):
         read_file(GZIPPED, "one.bin", tmp_path / "c")
 
 

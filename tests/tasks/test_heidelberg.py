@@ -1,4 +1,4 @@
-"""``shd`` and ``ssc`` on small files in the published layout; the published files are not here."""
+"""``shd`` and ``ssc`` on small files in the published layout."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_shd_options(tmp_path: Path) -> None:
     even = load("shd", folder, {"dt": 0.01, "steps": 120})
     assert published.train.inputs.shape == (60, 100, 700)
     assert not np.asarray(published.train.inputs)[:, :, 0].any()
-    # What even puts into step t and unit u, published puts one later and the other way round.
+    # Compared with even, published is one step later and has reversed channels.
     early = np.asarray(even.train.inputs)[:, :98, 1:]
     turned = np.asarray(published.train.inputs)[:, 1:99, :0:-1]
     assert (early != turned).sum() < 0.15 * early.sum()
@@ -104,7 +104,7 @@ def test_a_packed_file_asks_to_be_unpacked(tmp_path: Path) -> None:
     packed = tmp_path / "shd" / "shd_train.h5"
     packed.with_suffix(".h5.gz").write_bytes(gzip.compress(packed.read_bytes()))
     packed.unlink()
-    with pytest.raises(DataError, match=r"shd_train\.h5\.gz: is packed; unpack it with gunzip"):
+    with pytest.raises(DataError, match=r"shd_train\.h5\.gz: is compressed; unpack it with gunzip"):
         load("shd", tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     good = path.read_bytes()
     for cut in (0, 100, len(good) // 2):
         path.write_bytes(good[:cut])
-        assert "not a whole HDF5 file" in refused(folder)
+        assert "not a complete HDF5 file" in refused(folder)
     rng = np.random.default_rng(0)
     rows = [spikes(rng, label, 20) for label in range(20)]
     labels, speakers = np.arange(20), np.arange(20) % 2

@@ -25,14 +25,14 @@ def test_filters_are_triangles_on_the_mel_scale() -> None:
     assert mel == pytest.approx(np.linspace(150.49, 1876.45, 8)[1:-1], abs=2.5)
     assert (few >= 0).all()
     assert few.max(axis=1) == pytest.approx(np.ones(6), abs=0.02)
-    # Neighbours overlap so that between the first and the last centre they add up to 1.
+    # Neighbours overlap and sum to 1 between the first and the last centre.
     inside = (bins > centres[0]) & (bins < centres[-1])
     assert few.sum(axis=0)[inside] == pytest.approx(np.ones(inside.sum()), abs=1e-9)
     assert not few[:, (bins <= 100) | (bins >= 3000)].any()
 
 
 def test_too_many_bands_are_refused() -> None:
-    with pytest.raises(DataError, match="band 0 of 200 holds none"):
+    with pytest.raises(DataError, match="band 0 of 200 contains none"):
         mel_filters(8000, 64, 200, 50, 4000)
 
 
@@ -127,7 +127,7 @@ def test_the_encoder_gives_the_same_by_clips_and_by_arrays() -> None:
         ({"hop": 0}, "hop 0"),
         ({"fft": 1, "hop": 1}, "fft 1 is below 2"),
         ({"bands": 0}, "bands 0"),
-        ({"bands": 500}, "holds none of the 129 frequencies"),
+        ({"bands": 500}, "contains none of 129 frequencies"),
         ({"low": 4000.0}, "must rise within 0..4000"),
         ({"high": 5000.0}, "high 5000 Hz"),
         ({"level": 0.0}, "level 0 dB"),

@@ -193,7 +193,7 @@ def test_ecg_holds_out_whole_stretches(data_dir: Path) -> None:
     task = load("ecg", data_dir, {"validation": 60, "stretch": 16})
     assert len(task.validation) == 64
     assert len(task.train) + 64 == 618
-    # Four blocks of 16 neighbours; the one sequence that ``whole`` lacks may break one.
+    # Four blocks of 16 neighbours; the one sequence missing in ``whole`` may split one.
     inputs = {row.tobytes(): index for index, row in enumerate(np.asarray(whole.inputs))}
     places = [inputs.get(row.tobytes(), -1) for row in np.asarray(task.validation.inputs)]
     jumps = sum(abs(b - a) != 1 for a, b in itertools.pairwise(places))

@@ -118,7 +118,7 @@ def test_unfit_arrays(tmp_path: Path, ending: str, change: dict, said: str) -> N
 def test_arrays_of_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     objects = np.array(["a", "b", {}], dtype=object)
     np.savez(tmp_path / "o.npz", inputs=np.zeros((3, 2, 1)), labels=objects)
-    with pytest.raises(DataError, match="not a whole"):
+    with pytest.raises(DataError, match="not a complete"):
         read_recordings(tmp_path / "o.npz")
 
 
@@ -154,7 +154,7 @@ def test_csv_with_labels_per_step(tmp_path: Path) -> None:
         ("sample,label,x\n1,a,2\n1,a,\n", "line 3, column 'x': ''"),
         ("sample,label,x\n1,a,NaN\n", "line 2, column 'x': 'NaN'"),
         ("sample,label,x\n1,a,1e999\n", "'1e999' is not a number"),
-        ("sample,label,x\n1,a,2\n2,b,2\n1,a,3\n", "line 4: sample '1' goes on"),
+        ("sample,label,x\n1,a,2\n2,b,2\n1,a,3\n", "line 4: sample '1' continues"),
         ("sample,label,x\n1,,2\n", "sample 0 has no label"),
     ],
 )
@@ -263,7 +263,7 @@ def test_truncated_files_are_refused(
     for share in (0.0, 0.1, 0.5, 0.9):
         content = whole_files[ending]
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(DataError, match="not a whole"):
+        with pytest.raises(DataError, match="not a complete"):
             read_recordings(path)
 
 

@@ -22,15 +22,15 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 pytestmark = pytest.mark.extra("train")
 
 BATCH, STEPS = 6, 3
-"""Samples a batch, and batches: some steps, since all faults of a fresh network are early ones."""
+"""Samples per batch, and batches: a few, since faults of an untrained network occur early."""
 LARGEST = 1e4
-"""Norm of a gradient that none of them comes near; training stops by default at 1e9."""
+"""Norm far above all of these gradients; by default training stops at 1e9."""
 FOLDERS = {"ecg": "qtdb_ecg", "smnist": "mnist", "psmnist": "mnist", "spoken-digits": "fsdd"}
-"""Real data of the tasks that need any."""
+"""Real data, for the tasks that need it."""
 
 
 def sensor_file(folder: Path) -> Path:
-    """Three classes of two noisy waves, as a user of ``arrays`` would have them."""
+    """Three classes of two noisy waves, like those of a user of ``arrays``."""
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
     phase = rng.uniform(0, 2 * math.pi, (60, 1, 2))
@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files of the tasks whose own ones are not at hand, in their layout."""
+    """Files in the layout of the tasks whose data is not available."""
     folder = tmp_path_factory.mktemp("data")
     write_ssc(write_shd(folder))
     sensor_file(folder)
@@ -97,7 +97,8 @@ def test_it_trains_from_three_seeds(name: str, made: Path, data_dir: Path, tmp_p
                 training = replace(
                     recipe.training, seed=seed, epochs=1, batch_size=BATCH, bundle_samples=1,
                     quantize=quantize,
-                    # The chip starts every sequence anew: no recipe truncates on the grid.
+                    # The chip resets its state before every sequence: no recipe truncates on the
+                    # grid.
                     truncate_steps=0 if quantize else recipe.training.truncate_steps,
                 )  # fmt: skip
                 norms.clear()

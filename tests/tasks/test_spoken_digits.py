@@ -97,7 +97,7 @@ def test_archive_folder_and_packed_file_are_the_same(tmp_path: Path) -> None:
         assert np.array_equal(np.sort(np.diff(found.offsets)), np.sort(np.diff(clips.offsets)))
     with pytest.raises(DataError, match="other recordings than those of this commit"):
         packed_from_archive(buffer.getvalue(), "there", CONTENT)
-    with pytest.raises(DataError, match="not a whole archive"):
+    with pytest.raises(DataError, match="not a complete archive"):
         packed_from_archive(buffer.getvalue()[:500], "there", CONTENT)
 
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
     clips = make_clips(takes=6, digits=2)
     path = write_packed(tmp_path, clips)
     assert "unknown speaker 'ann'; did you mean 'anna'" in refused(tmp_path, speaker_out="ann")
-    assert "anna is the one that is tested" in refused(
+    assert "anna is the test speaker" in refused(
         tmp_path, speaker_out="anna", validation_speaker="anna"
     )
     assert "validation: 5 of 1 groups" in refused(tmp_path)
@@ -149,4 +149,4 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
     (folder / "0_anna_1.wav").write_bytes(wav(np.zeros(9), rate=16000))
     assert "16 bits at 16000 Hz" in refused(tmp_path)
     (folder / "0_anna_1.wav").write_bytes(wav(np.zeros(9))[:20])
-    assert "0_anna_1.wav is not a whole WAV file" in refused(tmp_path)
+    assert "0_anna_1.wav is not a complete WAV file" in refused(tmp_path)

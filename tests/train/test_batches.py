@@ -1,4 +1,4 @@
-"""What a network is fed: tensors or event lists, with the same numbers in them."""
+"""The inputs of a network: tensors or event lists, with the same values."""
 
 from __future__ import annotations
 

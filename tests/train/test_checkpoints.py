@@ -24,7 +24,7 @@ def checkpoints(folder: Path, writes: bool = True) -> Checkpoints:
 
 
 class Clock:
-    """A clock that moves by as much as it is told, and by one second a look."""
+    """A clock that advances as told, and by one second per reading."""
 
     def __init__(self) -> None:
         self.now = 100.0

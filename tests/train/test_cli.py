@@ -136,7 +136,7 @@ def test_on_a_terminal_epochs_stand_above_the_progress_bar(tmp_path: Path) -> No
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=TERMINAL) as child:
         os.close(theirs)
         written = b""
-        with contextlib.suppress(OSError):  # Linux says so where the other end was closed.
+        with contextlib.suppress(OSError):  # Linux's error for a pipe whose other end is closed.
             while part := os.read(ours, 4096):
                 written += part
         assert child.wait(timeout=300) == 0

@@ -1,4 +1,4 @@
-"""Delays: the same sums, late, in the engine, the loop, NumPy and the integers."""
+"""Delays: the same delayed sums in the engine, the loop, NumPy and the integers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_matrix_beyond_the_caches_learns_the_same(monkeypatch):
 
 def test_a_synapse_delivers_the_delay_later():
     model = make("events", "lif", Delay(0, 19), Delay(0, 38))
-    layer = model.layers[0].ahead
+    layer = model.layers[0].forward_direction
     x = draw(3)
     spikes = model(x).spikes[0].detach().numpy()
     values = {n: p.detach().double().numpy() for n, p in layer.named_parameters()}
@@ -104,7 +104,7 @@ def test_a_synapse_delivers_the_delay_later():
             if t >= i:
                 current[:, i] = x[:, t - i].double().numpy() @ values["weight"][i]
             if t >= 2 * i:
-                current[:, i] += s[t - 2 * i] @ values["weight_rec"][i]
+                current[:, i] += s[t - 2 * i] @ values["recurrent_weight"][i]
         u = alpha * u + (1 - alpha) * (current + values["bias"]) - 0.3 * s[-1]
         s.append((u > 0.3).astype(float))
     np.testing.assert_array_equal(spikes, np.stack(s[1:], 1))
@@ -113,9 +113,9 @@ def test_a_synapse_delivers_the_delay_later():
 
 def test_without_delays_nothing_changes():
     plain, late = make("events"), make("events")
-    assert not plain.layers[0].ahead.delays()
+    assert not plain.layers[0].forward_direction.delays()
     assert not any("delay" in name for name in plain.weights())
-    ring = late.layers[0].ahead
+    ring = late.layers[0].forward_direction
     ring.delay, ring.delay_rec = torch.zeros(20), torch.zeros(20)
     (one, back), (other, other_back) = run_back(plain, draw()), run_back(late, draw())
     assert torch.equal(one.output, other.output)
@@ -159,8 +159,10 @@ def test_training_on_the_grid_runs_the_integers_that_are_exported(neuron):
     network, _ = quantize(trained, None, states, integers)
     synapses, recurrent = network.layers[0].synapses, network.layers[0].recurrent
     assert recurrent is not None
-    np.testing.assert_array_equal(recurrent.neuron_delay, model.layers[0].ahead.delay_rec)
-    np.testing.assert_array_equal(synapses.neuron_delay, model.layers[0].ahead.delay)
+    np.testing.assert_array_equal(
+        recurrent.neuron_delay, model.layers[0].forward_direction.delay_rec
+    )
+    np.testing.assert_array_equal(synapses.neuron_delay, model.layers[0].forward_direction.delay)
     trace = states(network, integers, None)
     for layer, spikes in zip(trace.layers[:2], outputs.spikes, strict=False):
         np.testing.assert_array_equal(layer.spikes, spikes.detach().numpy())
@@ -188,7 +190,7 @@ def test_a_state_cannot_be_continued():
     for engine in ("loop", "events"):
         model = make(engine, delay_rec=Delay(0, 3))
         outputs = model(draw())
-        with pytest.raises(InputError, match="every sequence starts anew"):
+        with pytest.raises(InputError, match="cannot continue from a state"):
             model(draw(), state=outputs.state)
 
 
@@ -196,7 +198,7 @@ def test_a_state_cannot_be_continued():
     "late", [np.full(20, -1, np.int32), np.zeros(19, np.int32), np.zeros(20, np.float32)]
 )
 def test_the_engine_refuses_delays_that_are_none(late):
-    layer = make("events").layers[0].ahead.on_engine(2, None)
+    layer = make("events").layers[0].forward_direction.on_engine(2, None)
     for name in ("delay", "delay_rec"):
         with pytest.raises(InputError, match=f"engine: {name} is .* needs whole steps"):
             spiking_stack((replace(layer, **{name: late}),), draw(2))
@@ -215,7 +217,7 @@ def test_truncated_sequences_are_refused_before_training(tmp_path):
 def test_the_cuda_kernels_refuse_them_too():
     from srnn.train.cuda.stack import spiking_stack as cuda_stack
 
-    layer = make("events").layers[0].ahead.on_engine(2, None)
+    layer = make("events").layers[0].forward_direction.on_engine(2, None)
     late = replace(layer, delay=np.ones(20, np.int32))
     with pytest.raises(InputError, match=r"cuda: (delays have no kernel|Triton is not installed)"):
         cuda_stack((late,), draw(2))
@@ -256,7 +258,7 @@ def test_delays_of_a_file_are_checked(value, line):
         check_weights(model.config, weights)
     weights["layers.0.delay"][4] = 7
     model.load_weights(weights)
-    assert model.layers[0].ahead.delay[4] == 7
+    assert model.layers[0].forward_direction.delay[4] == 7
     del weights["layers.0.delay"]
     with pytest.raises(InputError, match=r"missing layers\.0\.delay"):
         check_weights(model.config, weights)

@@ -26,7 +26,7 @@ from srnn.train.step import optimizer_step, train_batch
 from train_helpers import layer, network, one_thread, recipe, split, task  # noqa: F401
 
 HUGE = 3e38
-"""A weight that is a float32; what it makes of inputs is not."""
+"""A weight that float32 can hold, but whose products with inputs overflow."""
 SPIKING = ("alif", "alif_relu", "lif", "cuba_lif")
 
 
@@ -48,7 +48,7 @@ def on_grid(model: SRNN) -> SRNN:
 
 
 def quiet_batch(samples: int = 6, steps: int = 9) -> Split:
-    """Nothing arrives, but at channel 2 in sample 4 from step 5 on, and in sample 1 from step 7."""
+    """Zeros except channel 2 in sample 4 from step 5 on, and in sample 1 from step 7."""
     inputs = np.zeros((samples, steps, 3), np.uint8)
     inputs[4, 5:, 2] = inputs[1, 7:, 2] = 1
     return Split(inputs, np.arange(samples) % 3)
@@ -56,7 +56,7 @@ def quiet_batch(samples: int = 6, steps: int = 9) -> Split:
 
 def spoil(model: SRNN, index: int, value: float = HUGE, name: str = "weight") -> None:
     """Make weights from channel or neuron 2 on so large that one spike overflows the membrane."""
-    own = cast(SpikingLayer, model.layers[index]).ahead
+    own = cast(SpikingLayer, model.layers[index]).forward_direction
     with torch.no_grad():
         getattr(own, name)[3 if name == "weight" and index == 0 else 0, 2] = value
 
@@ -90,13 +90,13 @@ def found(error: DivergedError) -> Fault:
 def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
     model = model_of(neuron, "li", engine=engine, tau_mem=Init(mean=2.0))
     spoil(model, 0)
-    # Of graded inputs 5 is enough for any gain of the current.
+    # With graded inputs, 5 is enough for any gain of the current.
     given = quiet_batch()
     given = Split(given.inputs * 5, given.targets)
     error = diverge(model, given)
     fault = found(error)
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 4, 5)
-    assert fault.what in {"membrane u of neuron 3 is inf", "current i of neuron 3 is inf"}
+    assert fault.what in {"membrane v of neuron 3 is inf", "current i of neuron 3 is inf"}
     assert "its weight reaches 3e+38: lower --learning-rate (it is 0.01)" in fault.hint
     said = fault.describe(model.config, "training")
     assert said == f"it began in layer 0 ({neuron}), training sample 4, step 5, {fault.what}"
@@ -105,11 +105,11 @@ def test_the_first_membrane_that_overflows(neuron: str, engine: str) -> None:
 def test_it_began_in_the_layer_above() -> None:
     model = model_of("alif", "lif", "li", threshold=1e-3, tau_mem=Init(mean=2.0))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[1]).ahead.weight[1] = HUGE
-        cast(SpikingLayer, model.layers[0]).ahead.weight[:, 2] = 5.0
+        cast(SpikingLayer, model.layers[1]).forward_direction.weight[1] = HUGE
+        cast(SpikingLayer, model.layers[0]).forward_direction.weight[:, 2] = 5.0
     fault = found(diverge(model, quiet_batch()))
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 1, 4, 5)
-    assert fault.what == "membrane u of neuron 1 is inf"
+    assert fault.what == "membrane v of neuron 1 is inf"
 
 
 def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
@@ -120,7 +120,7 @@ def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
         given.inputs * np.where(np.arange(9) >= 7, 200, 0).astype(np.uint8)[:, None], given.targets
     )
     batch = make_batch(late, np.arange(6), 1.0)
-    # Steps are taken before the chunk that fails, which must not move what it fails by.
+    # Steps are taken before the chunk that fails; that one must not change the weights.
     training = TrainingConfig(truncate_steps=3, learning_rate=1e-12)
     with pytest.raises(DivergedError) as raised:
         train_batch(model, make_optimizer(model, training), batch, training)
@@ -131,7 +131,7 @@ def test_steps_of_a_truncated_sequence_count_from_its_start() -> None:
 
 def test_the_direction_that_runs_backwards_is_told_in_real_time() -> None:
     model = model_of("alif", "li", bidirectional=True)
-    own = cast(SpikingLayer, model.layers[0]).back
+    own = cast(SpikingLayer, model.layers[0]).backward_direction
     assert own is not None
     with torch.no_grad():
         own.weight[3, 2] = HUGE
@@ -142,24 +142,25 @@ def test_the_direction_that_runs_backwards_is_told_in_real_time() -> None:
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 1, 2)
 
 
-@pytest.mark.parametrize("name", ["weight", "weight_rec", "bias", "raw_tau_mem", "threshold"])
+@pytest.mark.parametrize("name", ["weight", "recurrent_weight", "bias", "raw_tau_mem", "threshold"])
 @pytest.mark.parametrize("back", [False, True])
 def test_a_parameter_that_is_not_finite(name: str, back: bool) -> None:
     model = network(
         layer("alif", recurrent=True, bidirectional=True, train_threshold=True), layer("li", 3)
     )
     first = cast(SpikingLayer, model.layers[0])
-    own: Any = first.back if back else first.ahead
+    own: Any = first.backward_direction if back else first.forward_direction
     target = getattr(own, name) if hasattr(own, name) else getattr(own.neuron, name)
     with torch.no_grad():
         target.view(-1)[4] = math.inf if name == "raw_tau_mem" else math.nan
     fault = parameter_fault(model, TrainingConfig(learning_rate=0.25))
     assert fault is not None
     assert (fault.cause, fault.layer, fault.sample) == ("parameter", 0, None)
-    at = {"weight": "[1, 1]", "weight_rec": "[0, 4]"}.get(name, "[4]")
+    at = {"weight": "[1, 1]", "recurrent_weight": "[0, 4]"}.get(name, "[4]")
     value = "inf" if name == "raw_tau_mem" else "nan"
     part = "backward." if back else ""
-    assert fault.what == f"{part}{name.removeprefix('raw_')}{at} is {value}"
+    stored = {"recurrent_weight": "weight_rec"}.get(name, name.removeprefix("raw_"))
+    assert fault.what == f"{part}{stored}{at} is {value}"
     assert fault.hint.endswith("lower --learning-rate (it is 0.25)")
     assert find_fault(model, torch.zeros(1, 2, 3), None, None, TrainingConfig()).cause == (
         "parameter"
@@ -224,7 +225,7 @@ def test_inputs_that_are_too_large_are_named_in_the_hint() -> None:
     given = quiet_batch()
     large = Split(given.inputs.astype(np.int32) * 2**20, given.targets)
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[0]).ahead.weight.fill_(1000.0)
+        cast(SpikingLayer, model.layers[0]).forward_direction.weight.fill_(1000.0)
     fault = found(diverge(model, large, scale=3e31))
     assert (fault.cause, fault.layer, fault.sample, fault.step) == ("state", 0, 4, 5)
     assert fault.hint == "the inputs reach 3.15e+37: scale the data down"
@@ -267,14 +268,14 @@ def test_a_clipped_gradient_does_not_explode() -> None:
 @pytest.mark.parametrize("factor", [1e25, math.inf, math.nan])
 def test_the_gradient_of_one_parameter(factor: float) -> None:
     model = model_of("alif", "lif", "li")
-    own = cast(SpikingLayer, model.layers[1]).ahead
+    own = cast(SpikingLayer, model.layers[1]).forward_direction
     own.neuron.raw_tau_mem.register_hook(lambda gradient: gradient * factor)  # type: ignore[union-attr]
     error = diverge(model, split(0, 8))
     fault = found(error)
     assert (fault.cause, fault.layer) == ("gradient", 1)
     assert fault.what.startswith("the gradient of tau_mem")
     if factor == 1e25:
-        # Its square is no float32; the norm is told all the same.
+        # Its square overflows float32; the norm is reported all the same.
         assert re.match(r"the gradient exploded \(norm \d\.?\d*e\+2\d, ", str(error))
         assert re.match(r"the gradient of tau_mem has norm \d\.?\d*e\+2\d", fault.what)
     else:
@@ -285,7 +286,7 @@ def test_the_gradient_of_one_parameter(factor: float) -> None:
 @pytest.mark.parametrize("engine", ["loop", "events"])
 def test_weights_through_which_the_gradient_explodes(engine: str) -> None:
     model = model_of("alif", "li", engine=engine)
-    spoil(model, 0, 1e30, "weight_rec")
+    spoil(model, 0, 1e30, "recurrent_weight")
     fault = found(diverge(model, split(0, 8, steps=20)))
     assert fault.cause in {"gradient", "state"}
     assert fault.layer == 0
@@ -296,7 +297,7 @@ def test_weights_through_which_the_gradient_explodes(engine: str) -> None:
 @pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif"])
 def test_gradients_on_the_grid(neuron: str) -> None:
     model = on_grid(model_of(neuron, "li"))
-    spoil(model, 0, 1e30, "weight_rec")
+    spoil(model, 0, 1e30, "recurrent_weight")
     fault = found(diverge(model, split(0, 8, steps=20), {"quantize": True}))
     assert (fault.cause, fault.layer) == ("gradient", 0)
     assert "weight_rec of layer 0 reaches 1e+30" in fault.hint
@@ -306,20 +307,20 @@ def test_gradients_on_the_grid(neuron: str) -> None:
 def test_states_of_the_grid_beyond_float32() -> None:
     model = on_grid(model_of("alif", "li"))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[1]).ahead.weight[1] = HUGE
-        cast(SpikingLayer, model.layers[1]).ahead.neuron.raw_tau_mem.fill_(-12.0)
+        cast(SpikingLayer, model.layers[1]).forward_direction.weight[1] = HUGE
+        cast(SpikingLayer, model.layers[1]).forward_direction.neuron.raw_tau_mem.fill_(-12.0)
     fault = found(diverge(model, split(0, 8, steps=20), {"quantize": True}))
     assert (fault.cause, fault.layer) == ("state", 1)
     assert fault.what.startswith("membrane v of neuron 1 is ")
     assert "3e+38" in fault.hint
 
 
-@pytest.mark.parametrize("name", ["weight", "weight_rec", "bias", "raw_tau_mem"])
+@pytest.mark.parametrize("name", ["weight", "recurrent_weight", "bias", "raw_tau_mem"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("neuron", ["alif", "lif", "cuba_lif"])
 def test_weights_without_integers(neuron: str, name: str, value: float) -> None:
     model = on_grid(model_of(neuron, "li"))
-    own = cast(SpikingLayer, model.layers[0]).ahead
+    own = cast(SpikingLayer, model.layers[0]).forward_direction
     target = getattr(own, name) if hasattr(own, name) else getattr(own.neuron, name)
     with torch.no_grad():
         target.view(-1)[1] = value
@@ -330,13 +331,14 @@ def test_weights_without_integers(neuron: str, name: str, value: float) -> None:
     assert str(error) == "the weights have no integers"
     fault = found(error)
     assert (fault.cause, fault.layer) == ("parameter", 0)
-    assert fault.what.startswith(name.removeprefix("raw_"))
+    stored = {"recurrent_weight": "weight_rec"}.get(name, name.removeprefix("raw_"))
+    assert fault.what.startswith(stored)
 
 
 def test_a_bias_beyond_all_integers() -> None:
     model = on_grid(model_of("alif", "li"))
     with torch.no_grad():
-        cast(SpikingLayer, model.layers[0]).ahead.bias[2] = 1e30
+        cast(SpikingLayer, model.layers[0]).forward_direction.bias[2] = 1e30
     error = diverge(model, split(0, 8), {"quantize": True})
     fault = found(error)
     assert fault.cause == "refused"
@@ -365,7 +367,7 @@ def test_a_step_without_a_fault_looks_for_none(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_loss_alone_has_no_place() -> None:
     model = model_of("alif", "li")
-    loss = cast(SpikingLayer, model.layers[0]).ahead.bias.sum() * math.nan
+    loss = cast(SpikingLayer, model.layers[0]).forward_direction.bias.sum() * math.nan
     with pytest.raises(DivergedError, match="the loss became nan") as raised:
         optimizer_step(model, make_optimizer(model, TrainingConfig()), loss, 0.0)
     assert raised.value.fault is None

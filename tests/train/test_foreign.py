@@ -151,7 +151,7 @@ def test_what_does_not_fit(change: dict[str, Any], mapping: dict[str, Any], said
 
 def test_weights_must_be_mapped_and_initial_values_constant() -> None:
     less = {name: source for name, source in NAMES.items() if name != "layers.1.weight"}
-    with pytest.raises(InputError, match=r"layers.1.weight must be mapped to a foreign name"):
+    with pytest.raises(InputError, match=r"layers.1.weight must be mapped to a name of the given"):
         from_foreign_weights(CONFIG, weights(), less)
     drawn = LayerConfig("li", 2, tau_mem=Init("uniform"))
     with pytest.raises(InputError, match=r"layers.1.tau_mem is not mapped and its .* is uniform"):

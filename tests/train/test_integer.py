@@ -1,4 +1,4 @@
-"""Training on the grid: the integers of the simulator ahead, the float equations' gradient back."""
+"""Training on the grid: integers forward, the gradient of the float equations backward."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make(
     torch.manual_seed(2)
     model = SRNN(ModelConfig(CHANNELS, layers, readout), "events")
     for layer in model.layers:
-        torch.nn.init.uniform_(layer.ahead.bias, -0.05, 0.2)
+        torch.nn.init.uniform_(layer.forward_direction.bias, -0.05, 0.2)
     scale = 0.25 if message_bits else 1.0
     task = {"input_scale": scale, "message_bits": message_bits}
     model.grid = OnGrid(model.config, Quantization(**options), task, states_of)
@@ -117,14 +117,14 @@ def meant(model: SRNN) -> list[StackLayer]:
     layers = []
     for index, layer in enumerate(model.layers):
         assert isinstance(layer, SpikingLayer)
-        real = layer.ahead.on_engine(BATCH, None)
+        real = layer.forward_direction.on_engine(BATCH, None)
         scale = model.grid.input_scale if index == 0 else 1.0
         layers.append(straight_through(real, frozen.network.layers[index], scale))
     return layers
 
 
 def reference_loop(layers: list[StackLayer], model: SRNN, inputs: np.ndarray, real: Tensor) -> Any:
-    """Run the float equations in float64, every state given the integers' value on the way."""
+    """Run the float equations in float64, every state replaced by the value of the integers."""
     assert model.grid is not None
     network = model.grid.freeze(model.weights()).network
     trace = reference.run(network, inputs)
@@ -141,8 +141,8 @@ def reference_loop(layers: list[StackLayer], model: SRNN, inputs: np.ndarray, re
         us, spikes = [], []
         for t in range(STEPS):
             current = signal[:, t] @ layer.weight.T
-            if layer.weight_rec is not None:
-                current = current + state[-1] @ layer.weight_rec.T
+            if layer.recurrent_weight is not None:
+                current = current + state[-1] @ layer.recurrent_weight.T
             v = recorded.states["v"][:, t] * scale
             if layer.neuron == "cuba_lif":
                 i = given(c[0] * state[0] + current, recorded.states["u"][:, t] * scale)
@@ -181,7 +181,7 @@ def test_gradients_are_those_of_the_float_equations_at_the_integers(stack, messa
     model = make(*STACKS[stack], message_bits=message_bits)
     if stack == "alif not adapting":
         with torch.no_grad():
-            model.layers[0].ahead.neuron.adaptation.zero_()
+            model.layers[0].forward_direction.neuron.adaptation.zero_()
     inputs, real = draw(message_bits)
     weights = torch.randn(BATCH, STEPS, 4, generator=torch.Generator().manual_seed(1))
     (model(real).output * weights).sum().backward()
@@ -189,7 +189,7 @@ def test_gradients_are_those_of_the_float_equations_at_the_integers(stack, messa
     for layer in meant(model):
         doubled = {
             name: None if value is None else value.detach().double().requires_grad_()
-            for name in ("weight", "weight_rec", "bias")
+            for name in ("weight", "recurrent_weight", "bias")
             for value in [getattr(layer, name)]
         }
         coefficients = tuple(x.detach().double().requires_grad_() for x in layer.coefficients)
@@ -200,9 +200,9 @@ def test_gradients_are_those_of_the_float_equations_at_the_integers(stack, messa
     (outputs[-1][0] * weights.double()).sum().backward()
     for layer, leaf in zip(model.layers, leaves, strict=True):
         assert isinstance(layer, SpikingLayer)
-        through = layer.ahead.on_engine(BATCH, None)
+        through = layer.forward_direction.on_engine(BATCH, None)
         pairs = [
-            (through.weight, leaf.weight), (through.weight_rec, leaf.weight_rec),
+            (through.weight, leaf.weight), (through.recurrent_weight, leaf.recurrent_weight),
             (through.bias, leaf.bias), *zip(through.coefficients, leaf.coefficients, strict=True),
         ]  # fmt: skip
         total = sum(
@@ -210,7 +210,7 @@ def test_gradients_are_those_of_the_float_equations_at_the_integers(stack, messa
             for real, leaf in pairs
             if real is not None and real.requires_grad and leaf.grad is not None
         )
-        parameters = [p for p in layer.ahead.parameters() if p.requires_grad]
+        parameters = [p for p in layer.forward_direction.parameters() if p.requires_grad]
         expected = torch.autograd.grad(total, parameters, allow_unused=True)
         for parameter, wanted in zip(parameters, expected, strict=True):
             assert parameter.grad is not None

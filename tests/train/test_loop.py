@@ -161,7 +161,7 @@ def test_time_constants_have_a_rate_of_their_own(tmp_path: Path) -> None:
 
 
 class Untouchable:
-    """Stands for a test split that nothing may look at."""
+    """A test split that must not be read."""
 
     def __getattribute__(self, name: str) -> Any:
         raise AssertionError(f"the test split was asked for {name}")
@@ -236,7 +236,7 @@ def test_compiling_is_not_part_of_an_epoch(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("readout", "per_step", "said"),
     [
-        ("membrane", False, "one label a sequence; choose mean_softmax or spike_count or last"),
+        ("membrane", False, "one label per sequence; choose mean_softmax or spike_count or last"),
         ("mean_softmax", True, "a label at every step; choose membrane"),
         ("last_membrane", True, "a label at every step; choose membrane"),
     ],

@@ -134,7 +134,7 @@ def test_a_second_direction_takes_no_state() -> None:
     [
         ({"layers": ()}, "has no layers"),
         ({"layers": (layer("li", 2), layer("alif"))}, "layer 0: li does not spike"),
-        ({"layers": (layer("alif", bidirectional=True),)}, "only a first layer below others"),
+        ({"layers": (layer("alif", bidirectional=True),)}, "only a first layer that is not"),
         ({"layers": (layer("li", 2),), "readout": "spike_count"}, "a last layer that spikes"),
         ({"layers": (layer("li", 2),), "readout": "sum"}, "unknown readout 'sum' .known: membrane"),
         ({"layers": (layer("li", 2),), "skip_steps": -1}, "skip_steps -1 is negative"),

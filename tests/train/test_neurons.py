@@ -145,8 +145,9 @@ def test_gradients_flow_through_reset_threshold_and_adaptation() -> None:
     loss.sum().backward()
     ahead = direction(model)
     expected = backward(values(ahead), x, g_s, g_u)
-    for name in ("weight", "weight_rec", "bias"):
-        np.testing.assert_allclose(getattr(ahead, name).grad, expected[name], rtol=1e-8, atol=1e-9)
+    for name, stored in (("weight",) * 2, ("recurrent_weight", "weight_rec"), ("bias",) * 2):
+        gradient = getattr(ahead, name).grad
+        np.testing.assert_allclose(gradient, expected[stored], rtol=1e-8, atol=1e-9)
     for name in ("tau_mem", "tau_adp"):
         gradient = getattr(ahead.neuron, f"raw_{name}").grad
         np.testing.assert_allclose(gradient, expected[name], rtol=1e-8, atol=1e-9)
@@ -168,7 +169,7 @@ def test_a_strength_that_training_drives_below_zero_is_used_without_its_sign() -
         direction(model).neuron.threshold.fill_(-0.3)
     assert (model.weights()["layers.0.threshold"] == np.float32(0.3)).all()
     assert len([p for p in model.parameters() if p.requires_grad]) == 6
-    assert not network(layer("alif")).layers[0].ahead.neuron.threshold.requires_grad
+    assert not network(layer("alif")).layers[0].forward_direction.neuron.threshold.requires_grad
 
 
 def test_strengths_are_trained_only_where_they_exist_and_can_move() -> None:

@@ -72,7 +72,7 @@ def test_a_group_that_cannot_form_is_told_in_one_line(monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What two processes found, each for itself."""
+    """The results of two processes."""
     folder = tmp_path_factory.mktemp("compared")
     result = torchrun(SUPPORT / "parallel_worker.py", folder)
     assert result.returncode == 0, result.stderr
@@ -120,7 +120,7 @@ def test_processes_agree(compared: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A run on two processes that nothing disturbed, and what it printed."""
+    """A run on two processes without interruption, and its output."""
     folder = tmp_path_factory.mktemp("whole")
     result = torchrun("-m", "srnn.train", *SMALL, "--out", folder)
     assert result.returncode == 0, result.stderr

@@ -26,7 +26,7 @@ def test_torch_and_numpy_read_alike(kind: str, ragged: bool, skip_steps: int) ->
     scores = log_scores(kind, torch.from_numpy(output), skip_steps, tensor)
     np.testing.assert_allclose(scores, expected, atol=1e-12)
     if kind != "membrane":
-        # What lies beyond a sample's end, or before the first counted step, changes nothing.
+        # Steps beyond a sample's end or before the first counted step have no effect.
         other = output.copy()
         if ragged:
             other[np.arange(15) >= np.asarray(lengths)[:, None]] = 9.0

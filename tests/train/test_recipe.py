@@ -30,7 +30,7 @@ SIZES = {
     "psmnist": (4, 10, 0),
     "spoken-digits": (800, 10, 0),
 }
-"""Channels, classes and skipped steps of the tasks, where their data is not at hand."""
+"""Channels, classes and skipped steps of the tasks, for tasks without data here."""
 
 
 def changed(*pairs: tuple[str, str]) -> Recipe:

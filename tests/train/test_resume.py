@@ -72,7 +72,7 @@ def test_one_batch_an_epoch_can_be_stopped_too(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         fit(recipe(epochs=3, batch_size=64), task(), tmp_path, on_batch=interrupt)
     assert epochs == [0]
-    # A job in the background of a shell starts with SIGINT ignored: what was there is there again.
+    # A background job of a shell starts with SIGINT ignored; that handler must be restored.
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -160,6 +160,27 @@ def damage(content: bytes, kind: str) -> bytes:
     return content[:-30]
 
 
+def test_a_checkpoint_with_the_former_names(tmp_path: Path) -> None:
+    long = recipe(epochs=2)
+    hidden, readout = long.model.layers
+    layers = ({**hidden, "bidirectional": True}, readout)
+    long = replace(long, model=replace(long.model, layers=layers))
+    fit(long, task(), tmp_path / "whole")
+    fit(replace(long, training=replace(long.training, epochs=1)), task(), tmp_path / "parts")
+    path = tmp_path / "parts" / CHECKPOINT
+    content = torch.load(path, weights_only=True)
+    former = {
+        name.replace("forward_direction", "ahead")
+        .replace("backward_direction", "back")
+        .replace("recurrent_weight", "weight_rec"): value
+        for name, value in content["model"].items()
+    }
+    assert {"layers.0.ahead.bias", "layers.0.back.weight_rec"} < set(former)
+    torch.save({**content, "model": former}, path)
+    fit(long, task(), tmp_path / "parts", resume=True)
+    same_runs(tmp_path / "whole", tmp_path / "parts")
+
+
 @pytest.mark.parametrize("kind", ["empty", "text", "half", "end"])
 def test_a_damaged_checkpoint(tmp_path: Path, kind: str) -> None:
     fit(recipe(epochs=1), task(), tmp_path)
@@ -168,7 +189,7 @@ def test_a_damaged_checkpoint(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError) as raised:
         fit(recipe(epochs=2), task(), tmp_path, resume=True)
     assert str(raised.value).startswith(f"{path}: ")
-    assert "start anew with --overwrite" in str(raised.value)
+    assert "start again with --overwrite" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -180,7 +201,7 @@ def edit(content: dict[str, Any], kind: str) -> None:
     elif kind == "foreign":
         content["format"] = "other"
     elif kind == "weights":
-        content["model"]["layers.0.ahead.weight"] = torch.zeros(2, 2)
+        content["model"]["layers.0.forward_direction.weight"] = torch.zeros(2, 2)
     elif kind == "entry":
         content["state"]["surplus"] = 1
     elif kind == "best":

@@ -1,4 +1,4 @@
-"""Runs that diverge: one line, exit code 1, the last checkpoint as it was, and what goes on."""
+"""Runs that diverge: one line, exit code 1, an unchanged last checkpoint, and how to continue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def simulate(*given: Any) -> Any:
 
 
 def bits(folder: Path) -> dict[str, bytes]:
-    """What a run has on disk, but for TensorBoard's log."""
+    """A run's files, except TensorBoard's log."""
     files = (folder / name for name in (CHECKPOINT, MODEL, METRICS))
     return {path.name: path.read_bytes() for path in files if path.exists()}
 
@@ -48,7 +48,7 @@ def test_the_sample_is_numbered_as_in_its_split(tmp_path: Path) -> None:
     with pytest.raises(DivergedError) as raised:
         fit(recipe(), bad, tmp_path)
     line = str(raised.value)
-    assert "it began in training sample 13, step 7, input channel 1 is inf; mend or leave" in line
+    assert "it began in training sample 13, step 7, input channel 1 is inf; fix or leave" in line
     assert line.endswith("; there was no checkpoint yet")
     assert "\n" not in line
 
@@ -87,7 +87,7 @@ def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(
     steps: list[int] = []
 
     def ruin(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        # What a step with too large a rate does; an epoch is one step here, nothing follows it.
+        # The effect of too large a learning rate; an epoch is one step here, the last one.
         steps.append(len(steps))
         if len(steps) == 2:
             optimizer.param_groups[0]["params"][1].data[3] = math.inf
@@ -106,8 +106,8 @@ def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(
     assert line.startswith(
         "training: a weight is not finite in epoch 2; it began in layer 0 (alif)"
     )
-    assert "bias[3] is inf; a step of the optimizer made it so: lower --learning-rate" in line
-    assert f"the last checkpoint in {tmp_path} is kept as it is" in line
+    assert "bias[3] is inf; an optimizer step caused it: lower --learning-rate" in line
+    assert f"the last checkpoint in {tmp_path} is unchanged" in line
     assert f"--start {tmp_path / MODEL}" in line
     assert len(told) == 1
     assert bits(tmp_path) == told[0]
@@ -189,10 +189,10 @@ def test_limits_of_settings(setting: dict[str, float], said: str) -> None:
 def test_a_checkpoint_with_weights_that_are_not_finite(tmp_path: Path) -> None:
     fit(recipe(epochs=1), task(), tmp_path)
     content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    content["model"]["layers.0.ahead.bias"][2] = math.nan
+    content["model"]["layers.0.forward_direction.bias"][2] = math.nan
     torch.save(content, tmp_path / CHECKPOINT)
     with pytest.raises(
-        InputError, match=r"resume: layers\.0\.ahead\.bias in the checkpoint is not"
+        InputError, match=r"resume: layers\.0\.forward_direction\.bias in the checkpoint is not"
     ):
         fit(recipe(epochs=2), task(), tmp_path, resume=True)
 
@@ -226,7 +226,7 @@ def test_from_the_command_line(
     assert "in epoch 1, batch 1; it began in layer 0 (alif), training sample " in errors
     assert ", step " in errors
     assert "; its weight reaches 3e+38: lower --learning-rate (it is 0.02)" in errors
-    assert f"the last checkpoint in {out} is kept as it is" in errors
+    assert f"the last checkpoint in {out} is unchanged" in errors
     assert bits(out) == before
     assert main(["--resume", str(out)]) == 0
 
@@ -283,7 +283,7 @@ def test_every_process_of_a_run_leaves(tmp_path: Path) -> None:
     assert len(ours(result.stderr)) == 1
     assert " in epoch 1" in ours(result.stderr)[0]
     assert "; it began in layer " in ours(result.stderr)[0]
-    # torchrun has a traceback of its own for a process that fails.
+    # torchrun prints its own traceback for a process that fails.
     assert "DivergedError" not in result.stderr
     assert not (tmp_path / "two" / CHECKPOINT).exists()
 

@@ -1,4 +1,4 @@
-"""The exact way through time for spiking layers on a CUDA device: fused Triton kernels.
+"""Spiking layers over a whole sequence on a CUDA device, exactly: fused Triton kernels.
 
 ``load_stack()`` returns ``spiking_stack``, with the arguments of the CPU engine's, from
 ``train/cuda/stack.py``. ``SRNN(config, engine="events").to("cuda")`` and

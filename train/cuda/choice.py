@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from ...export.config import LayerConfig
 from ...export.errors import InputError
 from ...export.extras import how_to_install
-from ..engine.stack import PROGRAMS, StackResult
+from ..engine.stack import NEURON_KERNELS, StackResult
 from .plan import MAX_WIDTH
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-"""Whether Triton runs kernels on the CPU with NumPy, for tests; it reads the variable as early."""
+"""Whether Triton runs kernels on the CPU with NumPy, for tests; read at import, as by Triton."""
 
 
 def _no_triton() -> str:
@@ -42,9 +42,9 @@ def why_not(neuron: str, n: int, recurrent: bool, late: bool = False) -> str | N
     """
     if importlib.util.find_spec("triton") is None:
         return _no_triton()
-    if neuron not in PROGRAMS:
+    if neuron not in NEURON_KERNELS:
         return f"neuron {neuron!r} has no kernel"
-    if recurrent and not PROGRAMS[neuron].spikes:
+    if recurrent and not NEURON_KERNELS[neuron].spikes:
         return f"neuron {neuron!r} does not spike: there is no recurrent kernel for it"
     if late:
         return "delays have no kernel"

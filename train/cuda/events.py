@@ -1,4 +1,4 @@
-"""Event lists made dense on a device."""
+"""Conversion of event lists to dense tensors on a device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..engine.events import Events
 
 
 def dense_events(events: Events, device: torch.device) -> Tensor:
-    """Return float32 (batch, time, channel) on ``device``; what travels there are the events."""
+    """Return float32 (batch, time, channel) on ``device``; only the events are copied there."""
     batch, steps, channels = events.shape
     starts = events.starts
     own = [slice(first, last) for first, last in zip(starts[:, 0], starts[:, -1], strict=True)]

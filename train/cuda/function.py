@@ -1,4 +1,4 @@
-"""The autograd function of a layer on a CUDA device: a launch forward, a launch back."""
+"""The autograd function of a layer on a CUDA device: one kernel launch per pass."""
 
 from __future__ import annotations
 
@@ -14,74 +14,75 @@ from ...export.compiling import late_report
 from ..engine.surrogates import Encoded
 from .choice import INTERPRETED
 from .kernels import backward_kernel, forward_kernel
-from .plan import STREAMED, Plan
+from .plan import STREAMED, LaunchPlan
 
 
 @dataclass(frozen=True)
-class Call:
-    """What is no tensor in a call.
+class KernelCall:
+    """The arguments of a call that are not tensors.
 
-    ``number`` of the neuron in ``engine/programs.py``; ``states``: places among u, second and s
-    that it has; ``spikes``: whether it has an output other than its membrane; ``membranes``:
-    whether they are wanted.
+    ``number``: of the neuron in ``engine/programs.py``; ``states``: which of v, second and s it
+    has, as indices; ``spikes``: whether its output is something other than its membrane;
+    ``membranes``: whether they are requested.
     """
 
     number: int
     states: tuple[int, ...]
     spikes: bool
     surrogate: Encoded
-    layout: Plan
+    layout: LaunchPlan
     membranes: bool
-    needs_back: bool
+    needs_backward: bool
 
 
-_LAUNCHED: set[tuple[str, int, Plan, bool]] = set()
+_LAUNCHED: set[tuple[str, int, LaunchPlan, bool]] = set()
 
 
-def _first(name: str, call: Call) -> AbstractContextManager[None]:
+def _first(name: str, call: KernelCall) -> AbstractContextManager[None]:
     """Return what to launch a kernel in: where it is the first of its kind, Triton may compile."""
-    kind = (name, call.number, call.layout, call.needs_back)
+    kind = (name, call.number, call.layout, call.needs_backward)
     if INTERPRETED or kind in _LAUNCHED:
         return nullcontext()
     _LAUNCHED.add(kind)
     return late_report(f"{name} on CUDA")
 
 
-class Layer(torch.autograd.Function):
-    """Membranes, spikes and the last u, second and s from a layer's drive; None for what is not.
+class CudaLayer(torch.autograd.Function):
+    """Membranes, spikes and the last v, second and s from a layer's drive; None where unused.
 
-    ``drive`` (batch, time, n) is the inputs' product, and is overwritten; ``parameters`` (5, n) and
-    ``states`` (3, batch, n) are those of ``kernels.py``.
+    ``drive`` (batch, time, n) is the product of weights and inputs, and is overwritten;
+    ``parameters`` (5, n) and ``states`` (3, batch, n) are those of ``kernels.py``.
     """
 
     @staticmethod
     def forward(  # type: ignore[override]  # noqa: D102, PLR0917
         ctx: Any,
-        call: Call,
+        call: KernelCall,
         drive: Tensor,
-        weight_rec: Tensor | None,
+        recurrent_weight: Tensor | None,
         parameters: Tensor,
         states: Tensor,
     ) -> tuple[Tensor | None, ...]:
         layout = call.layout
         batch, steps, n = drive.shape
-        # No one else reads the drive: its place is taken by what is kept of the same step.
-        kept = drive if call.needs_back else None
-        second_kept = torch.empty_like(drive) if 1 in call.states and call.needs_back else None
+        # Nothing else reads the drive, so its memory is reused for what is kept of the same step.
+        kept = drive if call.needs_backward else None
+        second_kept = torch.empty_like(drive) if 1 in call.states and call.needs_backward else None
         membranes = torch.empty_like(drive) if call.membranes else None
         spikes = torch.empty_like(drive) if call.spikes else None
         final = [states.new_empty(batch, n) if row in call.states else None for row in range(3)]
-        # Types of a kernel's call are Triton's own.
+        # Triton defines the types of a kernel's arguments.
         launch = cast(Any, forward_kernel)[batch, layout.blocks]
         with _first("forward pass", call):
             launch(
-                drive, None if weight_rec is None else weight_rec.t().contiguous(), parameters,
-                states, _exchange(layout, drive), kept, second_kept, membranes, spikes, *final,
+                drive, None if recurrent_weight is None else recurrent_weight.t().contiguous(),
+                parameters, states,
+                _exchange(layout, drive), kept, second_kept, membranes, spikes, *final,
                 batch, steps, n, PROGRAM=call.number, RECURRENCE=layout.recurrence,
                 WIDTH=layout.width, ROWS=layout.rows, num_warps=layout.warps,
             )  # fmt: skip
-        if call.needs_back:
-            ctx.save_for_backward(kept, second_kept, weight_rec, parameters, states)
+        if call.needs_backward:
+            ctx.save_for_backward(kept, second_kept, recurrent_weight, parameters, states)
             ctx.call = call
         ctx.set_materialize_grads(False)
         return membranes, spikes, *final
@@ -89,19 +90,20 @@ class Layer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *outside: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: D102
-        call: Call = ctx.call
-        kept, second_kept, weight_rec, parameters, states = ctx.saved_tensors
+        call: KernelCall = ctx.call
+        kept, second_kept, recurrent_weight, parameters, states = ctx.saved_tensors
         layout = call.layout
         batch, steps, n = kept.shape
         dc = torch.empty_like(kept)
-        before = None if weight_rec is None else torch.empty_like(kept)
+        before = None if recurrent_weight is None else torch.empty_like(kept)
         d_parameters = parameters.new_empty(5, batch, n)
         d_states = torch.empty_like(states)
         given = [None if g is None else g.contiguous() for g in outside]
         launch = cast(Any, backward_kernel)[batch, layout.blocks]
         with torch.cuda.device_of(kept), _first("backward pass", call):
             launch(
-                kept, second_kept, None if weight_rec is None else weight_rec.contiguous(),
+                kept, second_kept,
+                None if recurrent_weight is None else recurrent_weight.contiguous(),
                 parameters, states, _exchange(layout, kept), *given, dc, before, d_parameters,
                 d_states, batch, steps, n, *(float(f) for f in call.surrogate.factors),
                 PROGRAM=call.number, KIND=call.surrogate.kind, RECURRENCE=layout.recurrence,
@@ -113,6 +115,6 @@ class Layer(torch.autograd.Function):
         return None, dc, d_rec, d_parameters.sum(1), d_states
 
 
-def _exchange(layout: Plan, like: Tensor) -> Tensor | None:
+def _exchange(layout: LaunchPlan, like: Tensor) -> Tensor | None:
     batch, _, n = like.shape
     return like.new_empty(batch, 2, n) if layout.recurrence == STREAMED else None

@@ -1,7 +1,7 @@
 """How a layer is laid out on the device: sizes of tiles, warps, programs.
 
-One program (a block of threads on one multiprocessor) runs one sample through all steps, so that
-nothing waits for another program. A layer without recurrence is split over neurons as well.
+One program (a block of threads on one multiprocessor) runs one sample through all steps, so
+programs never wait for each other. A layer without recurrence is split over neurons as well.
 
 A recurrent product of one sample is a matrix times a vector. Its weights are read at every step:
 
@@ -9,8 +9,8 @@ A recurrent product of one sample is a matrix times a vector. Its weights are re
   power of two, ``width``, and ``width^2`` times 4 bytes of float32 must fit in
   ``RESIDENT_BYTES``, a quarter of the 256 KiB of registers that a multiprocessor has: states and
   gradients need registers too, and two samples share a multiprocessor. That is 128 neurons.
-- ``STREAMED``: ``rows`` of them at a time come from the second-level cache. Forward only the rows
-  of neurons that fired are fetched. A program holds all states of its sample in registers, up to
+- ``STREAMED``: ``rows`` of them at a time are read from the L2 cache. In the forward pass only the
+  rows of neurons that fired are read. A program holds all states of its sample in registers, up to
   a width of ``MAX_WIDTH``.
 """
 
@@ -23,7 +23,7 @@ NO_RECURRENCE, RESIDENT, STREAMED = range(3)
 RESIDENT_BYTES = 64 * 1024
 
 STREAMED_TILES = {256: (32, 8), 512: (16, 16), 1024: (8, 32), 2048: (2, 32)}
-"""Rows and warps by width: the most rows a step that the compiler keeps in registers."""
+"""Rows and warps by width: the most rows per step that the compiler keeps in registers."""
 
 MAX_WIDTH = max(STREAMED_TILES)
 """Neurons of a recurrent layer that a program can hold."""
@@ -32,12 +32,12 @@ _LOOSE_WIDTH = 128
 
 
 @dataclass(frozen=True)
-class Plan:
+class LaunchPlan:
     """Constants of a launch.
 
-    ``width`` neurons a program, a power of two; ``blocks`` programs a sample; ``recurrence`` one of
-    ``NO_RECURRENCE``, ``RESIDENT``, ``STREAMED``; ``rows`` of the recurrent weights that are in
-    registers at a time; ``warps`` of 32 threads a program.
+    ``width`` neurons per program, a power of two; ``blocks`` programs per sample; ``recurrence``
+    one of ``NO_RECURRENCE``, ``RESIDENT``, ``STREAMED``; ``rows`` of the recurrent weights that are
+    in registers at a time; ``warps`` of 32 threads per program.
     """
 
     width: int
@@ -47,14 +47,14 @@ class Plan:
     warps: int
 
 
-def plan(n: int, recurrent: bool) -> Plan:
+def plan(n: int, recurrent: bool) -> LaunchPlan:
     """Lay out a layer of ``n`` neurons; a recurrent one has at most ``MAX_WIDTH``."""
     width = 1 << (n - 1).bit_length()
     if not recurrent:
         width = min(width, _LOOSE_WIDTH)
-        return Plan(width, -(-n // width), NO_RECURRENCE, 1, max(1, width // 64))
+        return LaunchPlan(width, -(-n // width), NO_RECURRENCE, 1, max(1, width // 64))
     if 4 * width * width <= RESIDENT_BYTES:
-        # 64 weights a thread: more threads share them less well, fewer run out of registers.
-        return Plan(width, 1, RESIDENT, width, max(1, width * width // (64 * 32)))
+        # 64 weights per thread: more threads share them less well, fewer run out of registers.
+        return LaunchPlan(width, 1, RESIDENT, width, max(1, width * width // (64 * 32)))
     rows, warps = STREAMED_TILES[width]
-    return Plan(width, 1, STREAMED, rows, warps)
+    return LaunchPlan(width, 1, STREAMED, rows, warps)

@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from ...export.errors import InputError
 from ..engine.events import Events
-from ..engine.stack import NAMES, PROGRAMS, StackLayer, StackResult
+from ..engine.stack import NAMES, NEURON_KERNELS, StackLayer, StackResult
 from ..engine.surrogates import STEP, Encoded
 from .choice import INTERPRETED, why_not
 from .events import dense_events
-from .function import Call, Layer
+from .function import CudaLayer, KernelCall
 from .plan import plan
 
 
@@ -31,24 +31,24 @@ def spiking_stack(
 ) -> StackResult:
     """Run layers, each on the spikes of the one below, over a sequence; differentiable once.
 
-    Arguments, equations and result are those of ``engine.stack.spiking_stack``, and nothing is
-    detached or dropped. The tensors are float32 on one CUDA device. One layer runs after the other,
-    each over the whole sequence. ``Events`` are made dense on that device, 4 bytes per sample, step
-    and channel: the input product of the whole sequence is one dense matrix product here.
+    Arguments, equations and result are those of ``engine.stack.spiking_stack``, and no gradient is
+    detached or dropped. The tensors are float32 on one CUDA device. Layers run one after another,
+    each over the whole sequence. ``Events`` are converted to a dense tensor on that device, 4 bytes
+    per sample, step and channel, for one matrix product over the whole sequence.
 
     Notes
     -----
-    Kept for the way back, per sample, step and neuron: v and, of ``alif``, ``alif_relu`` and
-    ``cuba_lif``, the second state, 4 bytes each; v takes the place of the input product. Besides
-    them there are the outputs: 4 bytes for spikes, which the layer above needs for its weights'
-    gradient, and 4 for membranes if wanted. On the way back there are for a while 8 more (4
-    without recurrence): the gradient of the current and the spikes of the step before. Nothing is
-    kept where no gradient is needed.
+    Kept for the backward pass, per sample, step and neuron: the membrane minus the threshold and,
+    for ``alif``, ``alif_relu`` and ``cuba_lif``, the second state, 4 bytes each; the former
+    overwrites the input product. In addition there are the outputs: 4 bytes for spikes, which the
+    layer above needs for the gradient of its weights, and 4 for membranes if requested. The
+    backward pass temporarily takes 8 more (4 without recurrence): the gradient of the current and
+    the spikes of the previous step. Nothing is kept where no gradient is needed.
 
     The products over the whole sequence (the drive, and the gradients of both weights) are torch's
-    and follow torch's own setting of TF32, which is off unless a program turns it on. It rounds
-    factors to 11 bits, and spikes then fall on the other side of the threshold. The recurrent
-    product is always computed in float32, and autocast rounds nothing here.
+    and follow its TF32 setting, which is off by default. TF32 rounds factors to 11 bits, which
+    moves some membranes across the threshold. The recurrent product is always computed in float32,
+    and autocast has no effect here.
 
     Sums are taken in a fixed order: the same device and versions give the same bits.
 
@@ -56,12 +56,12 @@ def spiking_stack(
     ------
     InputError
         An unknown neuron, tensors that are not float32 on one CUDA device, shapes that do not fit,
-        more recurrent neurons than a program holds.
+        more recurrent neurons than a program can hold.
     """
     given = [layer.in_order() for layer in layers]
     for layer in layers:
         late = layer.delay is not None or layer.delay_rec is not None
-        reason = why_not(layer.neuron, len(layer.bias), layer.weight_rec is not None, late)
+        reason = why_not(layer.neuron, len(layer.bias), layer.recurrent_weight is not None, late)
         if reason is not None:
             raise InputError(f"cuda: {reason}")
     _check(inputs, given)
@@ -78,7 +78,7 @@ def spiking_stack(
             sent.append(signal)
             states.append(final)
     counted = tuple(
-        _counts(signal, lengths) if counts and PROGRAMS[layer.neuron].spikes else None
+        _counts(signal, lengths) if counts and NEURON_KERNELS[layer.neuron].spikes else None
         for layer, signal in zip(layers, sent, strict=True)
     )
     shown = [
@@ -95,9 +95,9 @@ def _run(
     surrogate: Encoded,
     membranes: bool,
 ) -> tuple[Tensor | None, Tensor, tuple[Tensor, ...]]:
-    """Return membranes if wanted, the output, and the last state."""
-    program = PROGRAMS[neuron]
-    weight, weight_rec, bias, *rest = tensors
+    """Return membranes if requested, the output, and the last state."""
+    program = NEURON_KERNELS[neuron]
+    weight, recurrent_weight, bias, *rest = tensors
     assert weight is not None
     assert bias is not None
     coefficients, state = rest[:4], rest[4:]
@@ -105,20 +105,20 @@ def _run(
     no_coefficient = torch.zeros_like(bias)
     parameters = torch.stack([bias, *(no_coefficient if x is None else x for x in coefficients)])
     states = torch.stack([no_state if x is None else x for x in state])
-    needs_back = torch.is_grad_enabled() and any(
+    needs_backward = torch.is_grad_enabled() and any(
         x is not None and x.requires_grad for x in (signal, *tensors)
     )
-    call = Call(
+    call = KernelCall(
         program.number,
         program.states,
         program.spikes,
         STEP if neuron in {"li", "alif_relu"} else surrogate,
-        plan(len(bias), weight_rec is not None),
+        plan(len(bias), recurrent_weight is not None),
         membranes or not program.spikes,
-        needs_back,
+        needs_backward,
     )
     drive = functional.linear(signal, weight).contiguous()
-    made = Layer.apply(call, drive, weight_rec, parameters, states)
+    made = CudaLayer.apply(call, drive, recurrent_weight, parameters, states)
     assert isinstance(made, tuple)
     voltages, spikes, *final = made
     after = tuple(final[place] for place in program.states)

@@ -1,8 +1,8 @@
-"""The exact, compiled way through time for spiking layers on the CPU.
+"""Spiking layers over a whole sequence on the CPU, compiled, with exact gradients.
 
-``SpikingSequence`` is a layer of its own, ``spiking_sequence`` the function under it;
-``spiking_stack`` runs several layers at once, which is faster than one after the other, and is what
-``SRNN`` uses unless it is told otherwise. ``Events`` are an input as event lists.
+``SpikingSequence`` is a stand-alone layer and ``spiking_sequence`` the function behind it;
+``spiking_stack`` runs several layers at once, which is faster than one after another, and is what
+``SRNN`` uses by default. ``Events`` holds inputs as event lists.
 """
 
 from .events import Events

@@ -1,8 +1,9 @@
-"""Delays inside the kernels: what a layer's synapses deliver waits in a ring of whole lines.
+"""Delays inside the kernels: what a layer's synapses deliver is held in a ring buffer of lines.
 
-A neuron's delay holds for all synapses of a kind, so sums over synapses wait and no single events:
-``drive_t[i] = sum_t-d_i[i]``. On the way back the ring turns the other way, from the last step to
-the first: the gradient of the sum of step t is that of the drive of step ``t + d_i``.
+A neuron has one delay for all its input synapses and one for all its recurrent ones, so sums over
+synapses are delayed and not single events: ``drive_t[i] = sum_t-d_i[i]``. In the backward pass the
+ring runs the other way, from the last step to the first: the gradient of the sum of step t is that
+of the drive of step ``t + d_i``.
 """
 
 # Compiled functions take their arguments by position.
@@ -24,10 +25,10 @@ FROM_BELOW, FROM_ITSELF = (DELAY, SLOTS, WAITING), (DELAY_REC, SLOTS_REC, WAITIN
 
 @njit
 def hold_back(layer, ring, samples, step, target, source):
-    """Write to ``target`` what of all lines so far is due at ``step``; they may be the same.
+    """Write to ``target`` what is due at ``step``; ``source`` and ``target`` may be the same.
 
     ``source``, ``target`` float32 (samples, width); ``ring``: ``FROM_BELOW`` or ``FROM_ITSELF``,
-    empty before step 0, where the way begins.
+    empty before step 0 of the pass.
     """
     delay, slots = get_int64(layer, ring[0]), get_int64(layer, ring[1])
     waiting, width = get_int64(layer, ring[2]), get_int64(layer, WIDTH)

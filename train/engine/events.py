@@ -1,4 +1,4 @@
-"""Inputs as event lists: what arrives at which step, without a dense array."""
+"""Inputs as event lists: which channel is active at which step, without a dense array."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from ...export.kernel import ready
 from . import fields
 from .events import Events
-from .kernels import MASK_BITS, Sizes, run_back, run_forward
+from .kernels import MASK_BITS, Sizes, run_backward, run_forward
 from .memory import aligned
 from .replay import Replay
 from .rows import PANEL
@@ -29,19 +29,19 @@ Delays = npt.NDArray[np.int32]
 TENSORS = 10
 """Tensors of a layer, in the order of ``stack.NAMES``."""
 CACHED = 1 << 21
-"""Weights of a recurrent matrix beyond which its rows are no longer found in a cache; measured."""
+"""Size of a recurrent matrix beyond which its rows no longer stay in a cache; measured."""
 OUTPUTS = 5
-"""What the function returns of a layer: spikes, counts, and u, second and s after the last step."""
+"""What the function returns per layer: spikes, counts, and v, second and s after the last step."""
 
 
 @dataclass(frozen=True)
-class Program:
-    """How a neuron of ``train/neurons.py`` maps to the compiled programs.
+class NeuronKernels:
+    """How a neuron of ``train/neurons.py`` maps to the compiled kernels of ``programs.py``.
 
-    ``number`` in ``programs.py``; ``states``: places of the kernel's (u, second, s) that are the
-    neuron's states, in its order; ``planes``: how many of v and the second state are kept;
-    ``coefficients``: places of its coefficients among alpha, rho, threshold and adaptation;
-    ``spikes``: whether it has an output other than its membrane.
+    ``number`` in ``programs.py``; ``states``: indices of the neuron's states, in its order, among
+    the kernel's (v, second, s); ``planes``: 2 if the second state is kept, else 1;
+    ``coefficients``: indices of its coefficients among alpha, rho, threshold and adaptation;
+    ``spikes``: whether its output is something other than its membrane.
     """
 
     number: int
@@ -53,9 +53,9 @@ class Program:
 
 @dataclass(frozen=True)
 class Call:
-    """What is no tensor in a call."""
+    """The arguments of a call that are not tensors."""
 
-    programs: tuple[Program, ...]
+    programs: tuple[NeuronKernels, ...]
     surrogate: Encoded
     events: Events | None
     lengths: npt.NDArray[np.int64] | None
@@ -63,14 +63,14 @@ class Call:
     spikes: bool
     last_spikes: bool
     counts: bool
-    needs_back: bool
+    needs_backward: bool
     delays: tuple[tuple[Delays | None, Delays | None], ...]
     replay: Sequence[Replay] | None = None
 
 
 @dataclass
 class _Layer:
-    """Arrays of a layer that both ways need, and its row of ``fields.py`` without addresses."""
+    """Arrays of a layer that both passes need, and its row of ``fields.py`` without addresses."""
 
     n: int
     width: int
@@ -85,11 +85,11 @@ class _Layer:
 
 @dataclass
 class _Learnt:
-    """What the way back adds to for a layer: one entry a thread, but ``initial``."""
+    """A layer's gradients that the backward pass adds to: one entry per thread, but ``initial``."""
 
     row: npt.NDArray[np.int64]
     weight: Floats
-    weight_rec: Floats
+    recurrent_weight: Floats
     parameters: Floats
     initial: Floats
     held: list[Any]
@@ -113,11 +113,11 @@ class Stack(torch.autograd.Function):
         for index, program in enumerate(call.programs):
             tensors = flat[TENSORS * index : TENSORS * (index + 1)]
             delays = call.delays[index]
-            layer = _make_layer(program, tensors, delays, sizes, call.needs_back)
+            layer = _make_layer(program, tensors, delays, sizes, call.needs_backward)
             last = index == sizes.layers - 1
             layers.append(layer)
             if call.replay is None:
-                row, made, weights = _ahead(layer, program, tensors[:2], call, sizes, last)
+                row, made, weights = _forward_row(layer, program, tensors[:2], call, sizes, last)
                 rows.append(row)
                 held += weights
             else:
@@ -127,7 +127,7 @@ class Stack(torch.autograd.Function):
         parts = shares(_blocks(sizes), threads)
         ready(
             *[run_forward] * (call.replay is None),
-            *[run_back] * call.needs_back,
+            *[run_backward] * call.needs_backward,
         )
         if call.replay is None:
             stack, inputs = np.stack(rows), _inputs(values, call.events, None)
@@ -138,12 +138,12 @@ class Stack(torch.autograd.Function):
                 run_forward.call(sizes, _address(of_thread), _address(line), low, high)
 
             run_shares(run, parts)
-        elif call.needs_back:
+        elif call.needs_backward:
             for layer, replay in zip(layers, call.replay, strict=True):
                 run_shares(lambda _, low, high, a=replay, b=layer: a.keep(b.kept, low, high), parts)
         del held
-        if call.needs_back:
-            # Tensors are saved by torch, so that a change of them before the way back is an error.
+        if call.needs_backward:
+            # torch saves the tensors, so that changing them before the backward pass is an error.
             weights = (flat[TENSORS * k + j] for k in range(sizes.layers) for j in (0, 1))
             ctx.save_for_backward(dense, *weights)
             ctx.call, ctx.sizes, ctx.layers, ctx.threads = call, sizes, layers, threads
@@ -154,7 +154,7 @@ class Stack(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *outside: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Return the gradients of what ``forward`` took."""
+        """Return the gradients of the arguments of ``forward``."""
         call, sizes, layers = ctx.call, ctx.sizes, ctx.layers
         weights = ctx.saved_tensors[1:]
         parts = shares(_blocks(sizes), ctx.threads)
@@ -162,7 +162,7 @@ class Stack(torch.autograd.Function):
         learnt = []
         for index, layer in enumerate(layers):
             from_above = outside[1 + OUTPUTS * index : 1 + OUTPUTS * (index + 1)]
-            made = _back(
+            made = _backward_row(
                 layer,
                 weights[2 * index : 2 * index + 2],
                 (outside[0] if index == sizes.layers - 1 else None, *from_above),
@@ -179,13 +179,13 @@ class Stack(torch.autograd.Function):
         for number, (rows, _, _) in enumerate(rooms):
             for row, made in zip(rows, learnt, strict=True):
                 row[fields.D_WEIGHT] = _address(made.weight[number])
-                row[fields.D_WEIGHT_REC] = _address(made.weight_rec[number])
+                row[fields.D_RECURRENT_WEIGHT] = _address(made.recurrent_weight[number])
                 row[fields.D_PARAMETERS] = _address(made.parameters[number])
         kind, factors = call.surrogate.kind, _address(call.surrogate.factors)
 
         def run(number: int, low: int, high: int) -> None:
             of_thread, line, _ = rooms[number]
-            run_back.call(sizes, _address(of_thread), _address(line), kind, factors, low, high)
+            run_backward.call(sizes, _address(of_thread), _address(line), kind, factors, low, high)
 
         run_shares(run, parts)
         gradients: list[Tensor | None] = []
@@ -210,35 +210,37 @@ def _blocks(sizes: Sizes) -> int:
     return -(-sizes.batch // sizes.samples)
 
 
-def _ahead(  # noqa: PLR0917
+def _forward_row(  # noqa: PLR0917
     layer: _Layer,
-    program: Program,
+    program: NeuronKernels,
     weights: Sequence[Tensor | None],
     call: Call,
     sizes: Sizes,
     last: bool,
 ) -> tuple[npt.NDArray[np.int64], list[Tensor | None], list[Any]]:
-    """Return a layer's row on the way ahead, its membranes and ``OUTPUTS``, and what to hold."""
-    weight, weight_rec = (_turned(weight, layer.width) for weight in weights)
+    """Return a layer's row in the forward pass, its membranes and ``OUTPUTS``, and what to hold."""
+    weight, recurrent_weight = (_turned(weight, layer.width) for weight in weights)
     final = aligned((3, sizes.batch, layer.width), clear=False)
     of_steps = (sizes.batch, sizes.steps, layer.n)
-    # What a layer without spikes sends on are its membranes.
+    # A layer that does not spike sends its membranes.
     as_spikes = call.last_spikes and program.spikes if last else call.spikes
     membranes = aligned(of_steps, clear=False) if last and call.membranes else None
     spikes = aligned(of_steps, clear=False) if as_spikes else None
     counts = aligned((sizes.batch, layer.n)) if call.counts and program.spikes else None
     row = layer.row.copy()
-    row[fields.WEIGHT], row[fields.WEIGHT_REC] = _address(weight), _address(weight_rec)
+    row[fields.WEIGHT], row[fields.RECURRENT_WEIGHT] = _address(weight), _address(recurrent_weight)
     row[fields.FINAL], row[fields.COUNTS] = _address(final), _address(counts)
     row[fields.MEMBRANES] = _address(membranes)
     if spikes is not None:
         row[fields.SPIKES if program.spikes else fields.MEMBRANES] = _address(spikes)
     after = [torch.from_numpy(final[k, :, : layer.n]) for k in range(3)]
     made = [_tensor(membranes), _tensor(spikes), _tensor(counts), *after]
-    return row, made, [weight, weight_rec]
+    return row, made, [weight, recurrent_weight]
 
 
-def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[Tensor | None]:
+def _replayed(
+    replay: Replay, program: NeuronKernels, call: Call, last: bool
+) -> list[Tensor | None]:
     """Return membranes and ``OUTPUTS`` of a layer that ran elsewhere."""
     sends_membranes = not program.spikes and not last
     membranes = replay.membranes() if (last and call.membranes) or sends_membranes else None
@@ -251,7 +253,7 @@ def _replayed(replay: Replay, program: Program, call: Call, last: bool) -> list[
     ]
 
 
-def _back(
+def _backward_row(
     layer: _Layer,
     weights: Sequence[Tensor | None],
     outside: Sequence[Tensor | None],
@@ -260,29 +262,29 @@ def _back(
     *,
     reaches_below: bool,
 ) -> _Learnt:
-    """Lay out a layer's way back.
+    """Lay out a layer for the backward pass.
 
-    ``outside`` are the gradients of membranes, spikes, counts and the last states.
+    ``outside``: gradients of membranes, spikes, counts and the last states.
     """
     weight = _in_panels(weights[0], layer.channels_width) if reaches_below else None
-    weight_rec = _in_panels(weights[1], layer.width)
+    recurrent_weight = _in_panels(weights[1], layer.width)
     given = [None if x is None else _array(x) for x in outside[:3]]
     final = _states(outside[3:], batch, layer.width)
     initial = aligned((3, batch, layer.width), clear=False)
     row = layer.row.copy()
-    row[fields.WEIGHT], row[fields.WEIGHT_REC] = _address(weight), _address(weight_rec)
+    row[fields.WEIGHT], row[fields.RECURRENT_WEIGHT] = _address(weight), _address(recurrent_weight)
     row[fields.FINAL], row[fields.D_INITIAL] = _address(final), _address(initial)
     for field, value in zip((fields.MEMBRANES, fields.SPIKES, fields.COUNTS), given, strict=True):
         row[field] = _address(value)
     eights = -(-layer.channels // 8) * 8
-    square = (layer.width, layer.width) if weight_rec is not None else (0, 0)
+    square = (layer.width, layer.width) if recurrent_weight is not None else (0, 0)
     return _Learnt(
         row,
         aligned((threads, eights, layer.width)),
         aligned((threads, *square)),
         aligned((threads, 5, layer.width)),
         initial,
-        [weight, weight_rec, given, final],
+        [weight, recurrent_weight, given, final],
     )
 
 
@@ -290,9 +292,11 @@ def _gradients(layer: _Layer, learnt: _Learnt, needed: Sequence[bool]) -> list[T
     """Return the gradients of a layer's tensors, in the order of ``stack.NAMES``."""
     n = layer.n
     weight = learnt.weight.sum(0)[: layer.channels, :n].T
-    weight_rec = learnt.weight_rec.sum(0)[:n, :n].T if learnt.weight_rec.size else None
+    recurrent_weight = (
+        learnt.recurrent_weight.sum(0)[:n, :n].T if learnt.recurrent_weight.size else None
+    )
     rows = learnt.parameters.sum(0)[:, :n]
-    every = [weight, weight_rec, *rows, *(learnt.initial[k, :, :n] for k in range(3))]
+    every = [weight, recurrent_weight, *rows, *(learnt.initial[k, :, :n] for k in range(3))]
     return [
         torch.from_numpy(array) if wanted and array is not None else None
         for array, wanted in zip(every, needed, strict=True)
@@ -300,13 +304,13 @@ def _gradients(layer: _Layer, learnt: _Learnt, needed: Sequence[bool]) -> list[T
 
 
 def _make_layer(
-    program: Program,
+    program: NeuronKernels,
     tensors: Sequence[Tensor | None],
     delays: Sequence[Delays | None],
     sizes: Sizes,
     keeps: bool,
 ) -> _Layer:
-    """Lay out parameters and states of a layer, and room for what it keeps."""
+    """Lay out parameters and states of a layer, and memory for what it keeps."""
     weight = tensors[0]
     assert weight is not None
     n, channels = weight.shape
@@ -343,7 +347,7 @@ def _make_layer(
 
 
 def _late(delay: Delays | None, width: int) -> Delays | None:
-    """Return delays padded to ``width`` with the last, None where nothing is late."""
+    """Return delays padded to ``width`` with the last one, None where there are none."""
     if delay is None or not delay.any():
         return None
     return np.pad(delay.astype(np.int32), (0, width - len(delay)), mode="edge")
@@ -386,7 +390,7 @@ def _in_panels(weight: Tensor | None, width: int) -> Floats | None:
 def _inputs(
     values: Floats | None, events: Events | None, d_inputs: Floats | None
 ) -> npt.NDArray[np.int64]:
-    """Return the row of the input without its room."""
+    """Return the row of the input without its work space."""
     row = np.zeros(fields.INPUT_FIELDS, np.int64)
     row[fields.DENSE], row[fields.D_INPUTS] = _address(values), _address(d_inputs)
     if values is None and events is not None:
@@ -403,7 +407,7 @@ def _with_room(
     samples: int,
     planes: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
-    """Return the rows with one thread's room, and the array that holds all of it."""
+    """Return the rows with one thread's work space, and the array that holds all of it."""
     rows, line = stack.copy(), inputs.copy()
     channels = layers[0].channels_width
     wanted = [
@@ -426,7 +430,7 @@ def _with_room(
                 (row, fields.WAITING_REC, int(row[fields.SLOTS_REC]) * block),
                 (row, fields.HELD, block),
             ]
-        if row[fields.WEIGHT_REC] and layer.n**2 > CACHED:
+        if row[fields.RECURRENT_WEIGHT] and layer.n**2 > CACHED:
             wanted += [
                 (row, fields.MASKS, 2 * layer.n),
                 (row, fields.PAIRS, MASK_BITS),
@@ -443,7 +447,7 @@ def _with_room(
 
 
 def _address(array: npt.NDArray[Any] | None) -> int:
-    """Return where an array's elements begin, 0 for none; the caller keeps the array."""
+    """Return the address of an array's elements, 0 for none; the caller keeps the array alive."""
     return 0 if array is None else array.ctypes.data
 
 
@@ -462,8 +466,8 @@ def _padded(count: int) -> int:
 def _block_size(batch: int, threads: int, weights: int) -> int:
     """Return samples in a block.
 
-    8 use the product best, fewer let small batches be shared. Where a recurrent matrix of so many
-    ``weights`` outgrows the caches, more samples meet each row of it that is fetched.
+    8 make the best use of the product; fewer let threads share small batches. Where a recurrent
+    matrix of so many ``weights`` outgrows the caches, more samples use each row that is loaded.
     """
     if weights > CACHED:
         for samples in (32, 16):

@@ -1,17 +1,18 @@
-"""A stack of layers over a whole sequence, forward and back: the loops over blocks and steps.
+"""Forward and backward pass of a stack of layers: the loops over blocks of samples and steps.
 
-Samples are apart from one another, so threads take blocks of them and never meet. Within a block, a
-step goes through all layers, from the input up and back from the output down: what one layer hands
-to the next stays in the first cache. A layer adds its inputs and its recurrence to a drive, then
-runs its neuron program; on the way back it runs the program first, then the transposed products
-into the layer's own earlier step and into the layer below, and the gradients of the weights.
+Samples are independent, so threads take blocks of them and need no synchronisation. Within a
+block, a step goes through all layers, from the input up in the forward pass and from the output
+down in the backward pass: what one layer passes to the next stays in the L1 cache. A layer adds its
+inputs and its recurrence to a drive, then computes its neurons; in the backward pass it computes
+the neurons first, then the transposed products into its own earlier step and into the layer below,
+and the gradients of the weights.
 
 Sums over events run over the rows of those events; where many of a block's neurons are active, the
-register-blocked product over all rows takes over. Both give the same bits.
+register-blocked product over all rows is used instead. Both give the same bits.
 
 Layers come as rows of ``fields.py``, arrays as addresses: numba counts references to arrays that
 are passed on, which costs more than a short row, and would compile again for every kind of array.
-The caller keeps the arrays, of the types and shapes said there.
+The caller keeps the arrays alive; ``fields.py`` states their types and shapes.
 """
 
 # Compiled functions take their arguments by position.
@@ -36,8 +37,8 @@ from .fields import (
     D_INITIAL,
     D_INPUTS,
     D_PARAMETERS,
+    D_RECURRENT_WEIGHT,
     D_WEIGHT,
-    D_WEIGHT_REC,
     DELAY,
     DELAY_REC,
     DENSE,
@@ -58,6 +59,7 @@ from .fields import (
     PARAMETERS,
     PLANES,
     PROGRAM,
+    RECURRENT_WEIGHT,
     RING,
     ROOM,
     SOURCES,
@@ -65,25 +67,24 @@ from .fields import (
     STARTS,
     VALUES,
     WEIGHT,
-    WEIGHT_REC,
     WIDTH,
 )
 from .lines import add, clear, copy, count_fired, list_bits, read_dense
 from .programs import (
     ALIF_RELU,
-    CARRY_U,
+    CARRY_V,
     DC,
     DS,
     LI,
     OUT,
     S0,
-    U0,
+    V0,
     S,
-    U,
+    V,
     bit_words,
     bits_of,
     outputs_of,
-    step_back,
+    step_backward,
     step_forward,
 )
 from .rows import gather, product, product_panels, scatter
@@ -91,7 +92,7 @@ from .simd import get_int32, get_int64, put_int64
 from .sources import source_digest
 
 DENSE_SHARE = 0.45
-"""Share of active neurons above which the product over all of them is the faster way; measured."""
+"""Share of active neurons above which the product over all of them is faster; measured."""
 MASK_BITS = 64
 """Samples times steps whose senders are marked together."""
 
@@ -189,11 +190,11 @@ def _add_sent(drive, width, weight, layer, out, samples, rows, dense):
 @njit
 def _add_recurrent(layer, samples, rows, t, drive, sent):
     """Add to ``drive`` what a layer's neurons send to themselves."""
-    width, weight = get_int64(layer, WIDTH), get_int64(layer, WEIGHT_REC)
+    width, weight = get_int64(layer, WIDTH), get_int64(layer, RECURRENT_WEIGHT)
     late, held = get_int64(layer, DELAY_REC) != 0, get_int64(layer, HELD)
     if late:
         clear(held, samples * width)
-    # The states before the first step may hold spikes that are no ones.
+    # Spikes in the states before the first step may have values other than 0 and 1.
     graded = t == 0 or get_int64(layer, PROGRAM) == ALIF_RELU
     total = held if late else drive
     _add_sent(total, width, weight, layer, sent, samples, rows, graded)
@@ -218,7 +219,7 @@ def _learn_sent(dw, width, dc, layer, out, samples, rows, dense):
 
 @njit
 def _read_inputs(inputs, layer, steps, samples, b0, rows, t):
-    """Read a step of dense inputs; return whether it is to be used as a whole, in ``LINES``."""
+    """Read a step of dense inputs; return whether to use it as a whole, in ``LINES``."""
     channels, channels_width = get_int64(layer, CHANNELS), get_int64(layer, CHANNELS_WIDTH)
     line = get_int64(inputs, LINES)
     return read_dense(
@@ -295,7 +296,7 @@ def _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc):
 
 @njit
 def _write_outputs(layer, sizes, b0, rows, t, planes):
-    """Write what of a layer's step is wanted outside."""
+    """Write the requested outputs of a layer's step."""
     n, width = get_int64(layer, NEURONS), get_int64(layer, WIDTH)
     block = 4 * sizes.samples * width
     membranes, spikes = get_int64(layer, MEMBRANES), get_int64(layer, SPIKES)
@@ -303,7 +304,7 @@ def _write_outputs(layer, sizes, b0, rows, t, planes):
     for r in range(rows):
         out = ((b0 + r) * sizes.steps + t) * n
         if membranes != 0:
-            copy(membranes, out, planes + U * block, r * width, n)
+            copy(membranes, out, planes + V * block, r * width, n)
         if spikes != 0:
             copy(spikes, out, planes + S * block, r * width, n)
         if counts != 0 and t < get_int64(sizes.lengths, b0 + r):
@@ -321,7 +322,7 @@ def _add_outside(layer, sizes, b0, rows, t, planes):
     for r in range(rows):
         out = ((b0 + r) * sizes.steps + t) * n
         if membranes != 0:
-            add(planes + CARRY_U * block, r * width, membranes, out, n)
+            add(planes + CARRY_V * block, r * width, membranes, out, n)
         if spikes != 0:
             add(planes + DS * block, r * width, spikes, out, n)
         if counts != 0 and t < get_int64(sizes.lengths, b0 + r):
@@ -329,8 +330,8 @@ def _add_outside(layer, sizes, b0, rows, t, planes):
 
 
 @njit
-def _back_to(below, layer, samples, rows, place, dc):
-    """Hand a layer's gradient at a step to the layer below, and learn the weights between them.
+def _pass_to_below(below, layer, samples, rows, place, dc):
+    """Pass a layer's gradient at a step to the layer below, and add to that of the weights.
 
     The lists of ``below`` are still those of this step; ``place``: the step in what is kept.
     """
@@ -350,10 +351,10 @@ def _back_to(below, layer, samples, rows, place, dc):
 
 
 @njit
-def _back_to_itself(layer, samples, rows, t, turn, before, dc):
-    """Hand a layer's gradient to its own step before, and learn the recurrent weights.
+def _pass_to_itself(layer, samples, rows, t, turn, before, dc):
+    """Pass a layer's gradient to its previous step, and add to that of the recurrent weights.
 
-    ``turn`` counts the steps from the end; ``before`` is what was kept of the step before.
+    ``turn`` counts the steps from the end; ``before`` is what was kept of the previous step.
     """
     program, width, n = (
         get_int64(layer, PROGRAM),
@@ -361,10 +362,10 @@ def _back_to_itself(layer, samples, rows, t, turn, before, dc):
         get_int64(layer, NEURONS),
     )
     planes, block = get_int64(layer, ROOM), samples * width
-    ds, dw = planes + 4 * DS * block, get_int64(layer, D_WEIGHT_REC)
-    product_panels(samples, ds, width, dc, width, get_int64(layer, WEIGHT_REC), width, n)
+    ds, dw = planes + 4 * DS * block, get_int64(layer, D_RECURRENT_WEIGHT)
+    product_panels(samples, ds, width, dc, width, get_int64(layer, RECURRENT_WEIGHT), width, n)
     if get_int64(layer, RING) != 0 and t > 0 and program != ALIF_RELU:
-        # A row of a matrix beyond the caches is fetched once for as many steps as masks have bits.
+        # A matrix beyond the caches: a row is loaded once for as many steps as masks have bits.
         turns = MASK_BITS // samples
         copy(get_int64(layer, RING), turn % turns * block, dc, 0, block)
         _mark_senders(layer, rows, turn % turns * samples)
@@ -374,7 +375,7 @@ def _back_to_itself(layer, samples, rows, t, turn, before, dc):
     out = planes + 4 * OUT * block
     dense = t == 0 or program == ALIF_RELU or _is_dense(layer, samples, rows)
     if t == 0:
-        # The states before the first step may hold spikes that are no ones.
+        # Spikes in the states before the first step may have values other than 0 and 1.
         out = planes + 4 * S0 * block
     elif dense:
         outputs_of(program, block, before, out)
@@ -390,7 +391,7 @@ def _compile(digest: int):
             rows = min(samples, batch - b0)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
-                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
+                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * V
                 _read_states(layer, INITIAL, batch, samples, b0, rows, states)
                 put_int64(get_int64(layer, FIRED_COUNTS), samples, 0)
                 nothing_waits(layer, samples)
@@ -408,14 +409,14 @@ def _compile(digest: int):
                         below = layer - 8 * FIELDS
                         kind = get_int64(below, PROGRAM)
                         out = get_int64(below, ROOM) + 4 * samples * get_int64(below, WIDTH) * (
-                            U if kind == LI else S
+                            V if kind == LI else S
                         )
                         graded = kind in (ALIF_RELU, LI)
                         weight = get_int64(layer, WEIGHT)
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
                     if get_int64(layer, DELAY) != 0:
                         hold_back(layer, FROM_BELOW, samples, t, drive, drive)
-                    if get_int64(layer, WEIGHT_REC) != 0:
+                    if get_int64(layer, RECURRENT_WEIGHT) != 0:
                         _add_recurrent(layer, samples, rows, t, drive, sent)
                     if kept != 0:
                         kept += 4 * (index * steps + t) * get_int64(layer, PLANES) * block
@@ -428,11 +429,11 @@ def _compile(digest: int):
                     _write_outputs(layer, sizes, b0, rows, t, planes)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
-                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * U
+                states = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * V
                 _write_states(layer, FINAL, batch, samples, b0, rows, states)
         return digest
 
-    def back(sizes, stack, inputs, kind, f, low, high):
+    def backward(sizes, stack, inputs, kind, f, low, high):
         """Run blocks ``low`` to ``high`` from the last step to the first."""
         layers, batch, steps, samples, _ = sizes
         for index in range(low, high):
@@ -442,8 +443,8 @@ def _compile(digest: int):
                 layer = stack + 8 * FIELDS * number
                 width, planes = get_int64(layer, WIDTH), get_int64(layer, ROOM)
                 block = samples * width
-                _read_states(layer, INITIAL, batch, samples, b0, rows, planes + 4 * U0 * block)
-                _read_states(layer, FINAL, batch, samples, b0, rows, planes + 4 * CARRY_U * block)
+                _read_states(layer, INITIAL, batch, samples, b0, rows, planes + 4 * V0 * block)
+                _read_states(layer, FINAL, batch, samples, b0, rows, planes + 4 * CARRY_V * block)
                 last = (index * steps + steps - 1) * get_int64(layer, PLANES) * block
                 bits_of(samples, width, get_int64(layer, KEPT) + 4 * last, get_int64(layer, BITS))
                 _list_fired(layer, samples, rows)
@@ -457,11 +458,11 @@ def _compile(digest: int):
                     step = 4 * get_int64(layer, PLANES) * block
                     kept = get_int64(layer, KEPT) + (index * steps + t) * step
                     before = kept - step if t > 0 else 0
-                    ahead = before - step if t > 1 else kept
+                    prefetched = before - step if t > 1 else kept
                     _add_outside(layer, sizes, b0, rows, t, planes)
-                    step_back(
+                    step_backward(
                         program, get_int64(layer, PARAMETERS), kind, f, samples, width, kept,
-                        before, ahead, planes, get_int64(layer, BITS),
+                        before, prefetched, planes, get_int64(layer, BITS),
                         get_int64(layer, D_PARAMETERS),
                     )  # fmt: skip
                     drive = planes + 4 * DC * block
@@ -471,29 +472,29 @@ def _compile(digest: int):
                         hold_back(layer, FROM_BELOW, samples, steps - 1 - t, dc, drive)
                     if number > 0:
                         below = layer - 8 * FIELDS
-                        _back_to(below, layer, samples, rows, index * steps + t, dc)
+                        _pass_to_below(below, layer, samples, rows, index * steps + t, dc)
                     else:
                         _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc)
                     if program != LI:
                         _list_fired(layer, samples, rows)
-                    if get_int64(layer, WEIGHT_REC) != 0:
+                    if get_int64(layer, RECURRENT_WEIGHT) != 0:
                         dc = drive
                         if get_int64(layer, DELAY_REC) != 0:
                             dc = get_int64(layer, HELD)
                             hold_back(layer, FROM_ITSELF, samples, steps - 1 - t, dc, drive)
-                        _back_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
+                        _pass_to_itself(layer, samples, rows, t, steps - 1 - t, before, dc)
             for number in range(layers):
                 layer = stack + 8 * FIELDS * number
-                planes = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * CARRY_U
+                planes = get_int64(layer, ROOM) + 4 * samples * get_int64(layer, WIDTH) * CARRY_V
                 _write_states(layer, D_INITIAL, batch, samples, b0, rows, planes)
         return digest
 
-    return forward, back
+    return forward, backward
 
 
-_FORWARD, _BACK = _compile(source_digest())
+_FORWARD, _BACKWARD = _compile(source_digest())
 _SIZES = types.NamedUniTuple(int64, len(Sizes._fields), Sizes)
-run_forward = Kernel(_FORWARD, "training, forward pass", (_SIZES, *[int64] * 4))
-run_back = Kernel(_BACK, "training, backward pass", (_SIZES, *[int64] * 6))
-"""The kernels; numba's cache looks at this file's time stamp alone, so the digest of all files that
-are compiled into them is a variable of theirs, and an edit of any of them compiles anew."""
+run_forward = Kernel(_FORWARD, "forward pass of training", (_SIZES, *[int64] * 4))
+run_backward = Kernel(_BACKWARD, "backward pass of training", (_SIZES, *[int64] * 6))
+"""The kernels. numba's cache checks only the time stamp of this file; the digest of all files
+compiled into them is therefore a closure variable, so that an edit of any of them recompiles."""

@@ -1,4 +1,4 @@
-"""A spiking layer on the engine, for models of one's own."""
+"""A spiking layer on the engine, for your own models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SpikingSequence(nn.Module):
         more = layer(y, state=result.state)     # truncated BPTT: detach the state first
 
     Equations and parameters are those of ``train/neurons.py``; weights are ``layer.weight``
-    (n, inputs), ``layer.weight_rec`` (n, n) or None, ``layer.bias`` (n,), and the neuron's
+    (n, inputs), ``layer.recurrent_weight`` (n, n) or None, ``layer.bias`` (n,), and the neuron's
     parameters are in ``layer.neuron``.
 
     Parameters
@@ -50,8 +50,8 @@ class SpikingSequence(nn.Module):
         super().__init__()
         if config.bidirectional:
             raise InputError(
-                "SpikingSequence: one direction of time; make two and turn the second's "
-                "input around"
+                "SpikingSequence: has one direction of time; for both, use two layers and reverse "
+                "the input of the second in time"
             )
         self._layer = Direction(config, inputs)
         self._encoded = encode(make_surrogate(surrogate or SurrogateConfig()))
@@ -62,9 +62,9 @@ class SpikingSequence(nn.Module):
         return self._layer.weight
 
     @property
-    def weight_rec(self) -> nn.Parameter | None:
+    def recurrent_weight(self) -> nn.Parameter | None:
         """Recurrent weights (n, n), from column to row."""
-        return self._layer.weight_rec
+        return self._layer.recurrent_weight
 
     @property
     def bias(self) -> nn.Parameter:

@@ -31,9 +31,9 @@ from .simd import (
 )
 
 DENSE_SHARE = 0.25
-"""Share of active rows above which the product over all rows is the faster way; measured."""
+"""Share of active rows above which the product over all rows is faster; measured."""
 FEW_CHANNELS = 16
-"""So many dense inputs or fewer are multiplied without looking for zeros."""
+"""Up to this many dense inputs are multiplied without looking for zeros."""
 
 
 @njit

@@ -1,7 +1,7 @@
 """The losses of a readout at every step, compiled: value and gradient in one pass.
 
-torch needs a dozen passes over (batch, time, class) for them, and its softmax over a handful of
-classes takes longer than the network below it.
+torch needs a dozen passes over (batch, time, class) for them, and its softmax over a few classes
+takes longer than the network itself.
 
 Arrays come as addresses (``kernels.py``). Sums of a loss are in float64.
 """
@@ -41,7 +41,7 @@ from .sources import source_digest
 from .threads import get_threads, not_compiled, run_shares, shares
 
 KINDS = ("membrane", "mean_softmax")
-"""Readouts that have a loss here; the others read one row a sample and leave it to torch."""
+"""Readouts that have a loss here; the others read one row per sample and use torch."""
 _TILE = 32
 """Steps whose exponentials are taken together."""
 _LARGE = 1e200
@@ -66,7 +66,7 @@ class _Places(NamedTuple):
 
 @njit
 def _softmax(places, row, rows, room):
-    """Write to ``room`` the softmax of rows without its division, then sums, then maxima."""
+    """Write to ``room`` the undivided softmax of rows, then their sums, then their maxima."""
     classes = places.classes
     sums = _TILE * classes + LANES
     for r in range(rows):
@@ -78,7 +78,7 @@ def _softmax(places, row, rows, room):
         for k in range(classes):
             below = get_float(places.output, at + k) - top
             put_float(room, r * classes + k, below)
-            # The exponential swallows NaN; a loss must not.
+            # The exponential hides NaN; a loss must not.
             nothing += below * np.float32(0.0)
         put_float(room, sums + r, nothing)
         put_float(room, sums + _TILE + r, top)
@@ -114,7 +114,7 @@ def _compile(digest: int):
                 own = get_float(places.gradient, at + target)
                 put_float(places.gradient, at + target, own - np.float32(weight))
                 loss += np.float64(top) - np.float64(get_float(places.output, at + target))
-                # One logarithm of a product in place of many; a sum is at most the classes.
+                # One logarithm of a product, not many; a sum is at most the number of classes.
                 product *= total
                 if not product < _LARGE:
                     loss += math.log(product)
@@ -152,7 +152,7 @@ def _compile(digest: int):
             share, log_share = means[target], 0.0
             tiny = not share > _SMALL
             if tiny and count > 0:
-                # The target's share underflows: sum it relative to its largest logarithm.
+                # The target's probability underflows: sum it relative to its largest logarithm.
                 share = 0.0
                 for t in range(steps):
                     if get_uint8(places.counted, b * steps + t) != 0:
@@ -196,8 +196,8 @@ def _log_share(places, row, target):
 
 _MEMBRANE, _MEAN_SOFTMAX = _compile(source_digest())
 _ARGUMENTS = (types.NamedUniTuple(int64, len(_Places._fields), _Places), float64, *[int64] * 3)
-_run_membrane = Kernel(_MEMBRANE, "training, loss", _ARGUMENTS)
-_run_mean_softmax = Kernel(_MEAN_SOFTMAX, "training, loss", (*_ARGUMENTS, float64[::1]))
+_run_membrane = Kernel(_MEMBRANE, "loss of training", _ARGUMENTS)
+_run_mean_softmax = Kernel(_MEAN_SOFTMAX, "loss of training", (*_ARGUMENTS, float64[::1]))
 
 
 @not_compiled
@@ -215,7 +215,7 @@ def readout_loss(
     kind
         One of ``KINDS``.
     output
-        float32 (batch, time, class) on the CPU; the loss is differentiable by it, once.
+        float32 (batch, time, class) on the CPU; the loss is differentiable in it, once.
     targets
         int64 (batch, time) for ``membrane``, (batch,) for ``mean_softmax``: classes from 0.
     counted

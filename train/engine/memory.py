@@ -1,8 +1,8 @@
-"""Arrays that start on a cache line, and whose memory is used again.
+"""Arrays that start on a cache line, and whose memory is reused.
 
 A training step needs the same large arrays every time. Fresh memory is cleared page by page by the
-operating system, which can take longer than the step itself, so memory that nobody refers to any
-more is handed out again. It is given up once ``KEPT_TURNS`` other requests have passed it by.
+operating system, which can take longer than the step itself, so memory that is no longer
+referenced is reused. It is freed once ``KEPT_TURNS`` other requests have not used it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGE = 1 << 15
 """Floats from which memory is kept for the next request."""
 KEPT_TURNS = 200
 _HELD_BY_THE_POOL = 2
-"""References that an unused array has: the pool's, and the argument of the count itself."""
+"""Reference count of an unused array: the pool, and the argument of ``getrefcount`` itself."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ def aligned(shape: tuple[int, ...], clear: bool = True) -> Floats:
 
 
 def _room(count: int) -> Floats:
-    """Return memory of so many floats that nothing refers to."""
+    """Return memory for this many floats that nothing refers to."""
     with _LOCK:
         _TURN[0] += 1
         turn = _TURN[0]
@@ -66,7 +66,7 @@ def _room(count: int) -> Floats:
 
 
 def _forget(before: int) -> None:
-    """Drop the pool's hold on what was last handed out before a turn."""
+    """Drop the pool's references to what was last used before a turn."""
     for count in list(_ROOMS):
         _ROOMS[count] = [room for room in _ROOMS[count] if room.turn >= before]
         if not _ROOMS[count]:
@@ -85,5 +85,5 @@ def _new_lock() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A child that is forked while another thread holds the lock would wait for ever.
+    # A child that is forked while another thread holds the lock would wait forever.
     os.register_at_fork(after_in_child=_new_lock)

@@ -1,19 +1,20 @@
-"""Neuron programs: one step forward and one step back of a block of samples.
+"""Neuron models, compiled: one step of the forward and one of the backward pass, block by block.
 
-The equations are those of ``train/neurons.py``. A program keeps, per step and neuron, the distance
-to the threshold ``v`` and, where it has one, a second state (``b`` of ALIF, ``i`` of the CUBA
-neuron); everything else is computed again on the way back.
+The equations are those of ``train/neurons.py``. Kept per step and neuron are ``x``, the membrane
+potential ``v`` minus the threshold ``B``, and, where the neuron has one, a second state (``b`` of
+ALIF, ``i`` of the CUBA neuron); the backward pass computes everything else again.
 
-Writing dX for the gradient of the loss by X, a step back of ALIF is, from the end to the start::
+Writing dX for the gradient of the loss with respect to X, a backward step of ALIF is, from the last
+step to the first::
 
-    ds_t = gs_t + W_rec^T dc_{t+1} + (1 - rho) db_{t+1} - B_{t+1} du_{t+1}
-    dv_t = ds_t f(v_t)
-    du_t = gu_t + alpha du_{t+1} + dv_t          dc_t = du_t (c: the input of the membrane)
-    dB_t = -dv_t - du_t s_{t-1}
+    ds_t = gs_t + W_rec^T dc_{t+1} + (1 - rho) db_{t+1} - B_{t+1} dv_{t+1}
+    dx_t = ds_t f(x_t)
+    dv_t = gv_t + alpha dv_{t+1} + dx_t          dc_t = dv_t (c: the input of the membrane)
+    dB_t = -dx_t - dv_t s_{t-1}
     db_t = rho db_{t+1} + adaptation dB_t
 
-with gs and gu the gradients from outside. Between steps a block carries ``ds`` without the part of
-the recurrence, and the terms of t+1 in du and db, already multiplied by their decays.
+where gs and gv are the gradients from outside. From step to step a block carries ``ds`` without the
+recurrent part, and the terms of t+1 in dv and db, already multiplied by their decays.
 
 A block has planes (samples, width), rows padded to vectors. Parameters and their gradients are
 (5, width): bias, alpha, rho (alpha_syn for CUBA), threshold, adaptation.
@@ -58,10 +59,10 @@ ALIF, ALIF_RELU, LIF, CUBA_LIF, LI = range(5)
     STEP,
 ) = range(8)
 
-DRIVE, U, SECOND, S = range(4)
-"""Planes of a block on the way ahead."""
-CARRY_U, CARRY_SECOND, DS, DC, U0, SECOND0, S0, OUT = range(8)
-"""Planes of a block on the way back; those with 0 are the states before the first step."""
+DRIVE, V, SECOND, S = range(4)
+"""Planes of a block in the forward pass."""
+CARRY_V, CARRY_SECOND, DS, DC, V0, SECOND0, S0, OUT = range(8)
+"""Planes of a block in the backward pass; 0 marks the states before the first step."""
 
 
 @njit(forceinline=True)
@@ -76,11 +77,11 @@ def _factor(f, place):
 
 
 @njit(forceinline=True)
-def _derivative(kind, f, v):
-    """Return the surrogate at v; what ``f`` holds is said in ``engine/surrogates.py``."""
+def _derivative(kind, f, x):
+    """Return the surrogate gradient at x; ``engine/surrogates.py`` says what ``f`` holds."""
     one, zero = splat(1.0), splat(0.0)
     if kind == MULTI_GAUSSIAN:
-        y = v * v
+        y = x * x
         # Beyond the limit the lobes are 0; without it, z^4 could become infinite.
         z = minimum(_factor(f, 4) * y, splat(64.0))
         cosh = fma(fma(fma(z, splat(1 / 56), one), z * splat(1 / 30), one), z * splat(1 / 12), one)
@@ -88,27 +89,27 @@ def _derivative(kind, f, v):
         lobes = _factor(f, 2) * exp2(_factor(f, 3), y) * cosh
         return _factor(f, 0) * exp2(_factor(f, 1), y) - lobes
     if kind == NARROW_MULTI_GAUSSIAN:
-        left, right = v - _factor(f, 4), v + _factor(f, 4)
+        left, right = x - _factor(f, 4), x + _factor(f, 4)
         lobes = exp2(_factor(f, 3), left * left) + exp2(_factor(f, 3), right * right)
-        return _factor(f, 0) * exp2(_factor(f, 1), v * v) - _factor(f, 2) * lobes
+        return _factor(f, 0) * exp2(_factor(f, 1), x * x) - _factor(f, 2) * lobes
     if kind == GAUSSIAN:
-        return _factor(f, 0) * exp2(_factor(f, 1), v * v)
+        return _factor(f, 0) * exp2(_factor(f, 1), x * x)
     if kind == LINEAR:
-        x = one - _factor(f, 1) * absolute(v)
-        return _factor(f, 0) * where_positive(x, x, zero)
+        y = one - _factor(f, 1) * absolute(x)
+        return _factor(f, 0) * where_positive(y, y, zero)
     if kind == EXPONENTIAL:
-        return _factor(f, 0) * exp2(_factor(f, 1), absolute(v))
+        return _factor(f, 0) * exp2(_factor(f, 1), absolute(x))
     if kind == ARCTAN:
-        return _factor(f, 0) / (one + _factor(f, 1) * v * v)
+        return _factor(f, 0) / (one + _factor(f, 1) * x * x)
     if kind == FAST_SIGMOID:
-        x = one + _factor(f, 1) * absolute(v)
-        return _factor(f, 0) / (x * x)
-    return where_positive(v, one, zero)
+        y = one + _factor(f, 1) * absolute(x)
+        return _factor(f, 0) / (y * y)
+    return where_positive(x, one, zero)
 
 
 @njit(forceinline=True)
-def _spike(program, v):
-    return where_positive(v, v if program == ALIF_RELU else splat(1.0), splat(0.0))
+def _spike(program, x):
+    return where_positive(x, x if program == ALIF_RELU else splat(1.0), splat(0.0))
 
 
 @njit(forceinline=True)
@@ -129,14 +130,14 @@ def _alif_forward(program, p, samples, width, planes, bits, kept):
             b = fma(rho, load(planes, SECOND * block + at) - before, before)
             limit = fma(adaptation, b, threshold)
             drive = load(planes, DRIVE * block + at) + bias
-            x = fma(alpha, load(planes, U * block + at), drive) - limit * before
-            v = x - limit
-            store(planes, U * block + at, x)
+            v = fma(alpha, load(planes, V * block + at), drive) - limit * before
+            x = v - limit
+            store(planes, V * block + at, v)
             store(planes, SECOND * block + at, b)
-            store(planes, S * block + at, _spike(program, v))
-            _keep(kept, at, v)
+            store(planes, S * block + at, _spike(program, x))
+            _keep(kept, at, x)
             _keep(kept, block + at, b)
-            put_bits(bits, row * words + c // LANES, positive_bits(v))
+            put_bits(bits, row * words + c // LANES, positive_bits(x))
 
 
 @njit
@@ -147,13 +148,13 @@ def _lif_forward(p, samples, width, planes, bits, kept):
         for row in range(samples):
             at = row * width + c
             drive = load(planes, DRIVE * block + at) + bias
-            x = fma(alpha, load(planes, U * block + at), drive)
-            x = x - threshold * load(planes, S * block + at)
-            v = x - threshold
-            store(planes, U * block + at, x)
-            store(planes, S * block + at, _spike(LIF, v))
-            _keep(kept, at, v)
-            put_bits(bits, row * words + c // LANES, positive_bits(v))
+            v = fma(alpha, load(planes, V * block + at), drive)
+            v = v - threshold * load(planes, S * block + at)
+            x = v - threshold
+            store(planes, V * block + at, v)
+            store(planes, S * block + at, _spike(LIF, x))
+            _keep(kept, at, x)
+            put_bits(bits, row * words + c // LANES, positive_bits(x))
 
 
 @njit
@@ -166,15 +167,15 @@ def _cuba_lif_forward(p, samples, width, planes, bits, kept):
         for row in range(samples):
             at = row * width + c
             i = fma(alpha_syn, load(planes, SECOND * block + at), load(planes, DRIVE * block + at))
-            x = fma(alpha, load(planes, U * block + at), i + bias)
-            v = x - threshold
-            spike = _spike(CUBA_LIF, v)
-            store(planes, U * block + at, x * (one - spike))
+            v = fma(alpha, load(planes, V * block + at), i + bias)
+            x = v - threshold
+            spike = _spike(CUBA_LIF, x)
+            store(planes, V * block + at, v * (one - spike))
             store(planes, SECOND * block + at, i)
             store(planes, S * block + at, spike)
-            _keep(kept, at, v)
+            _keep(kept, at, x)
             _keep(kept, block + at, i)
-            put_bits(bits, row * words + c // LANES, positive_bits(v))
+            put_bits(bits, row * words + c // LANES, positive_bits(x))
 
 
 @njit
@@ -185,18 +186,18 @@ def _li_forward(p, samples, width, planes, kept):
         for row in range(samples):
             at = row * width + c
             drive = load(planes, DRIVE * block + at) + bias
-            x = fma(alpha, load(planes, U * block + at), drive)
-            store(planes, U * block + at, x)
-            _keep(kept, at, x)
+            v = fma(alpha, load(planes, V * block + at), drive)
+            store(planes, V * block + at, v)
+            _keep(kept, at, v)
 
 
 @njit
 def step_forward(program, p, samples, width, planes, bits, kept):
-    """Take one step of a block, from ``DRIVE`` and the states in ``planes``.
+    """Compute one step of a block, from ``DRIVE`` and the states in ``planes``.
 
     ``bits`` int64 (samples, words of a row): which neurons fired, bits of padding are 0. ``kept``:
-    where v and the second state of this step go, (2 or 1, samples, width), or 0 where no way back
-    follows.
+    where x and the second state of this step are written, (2 or 1, samples, width), or 0 where no
+    backward pass follows.
     """
     if program == LI:
         _li_forward(p, samples, width, planes, kept)
@@ -214,7 +215,7 @@ def _add_to(target, at, value):
 
 
 @njit
-def _alif_back(program, p, kind, f, samples, width, kept, before, ahead, planes, bits, dp):
+def _alif_backward(program, p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp):
     words, block = bit_words(width) * (64 // LANES), samples * width
     zero = splat(0.0)
     for c in range(0, width, LANES):
@@ -223,32 +224,32 @@ def _alif_back(program, p, kind, f, samples, width, kept, before, ahead, planes,
         d_bias, d_alpha, d_rho, d_threshold, d_adaptation = zero, zero, zero, zero, zero
         for row in range(samples):
             at = row * width + c
-            v, b = load(kept, at), load(kept, block + at)
-            prefetch(ahead, at)
-            prefetch(ahead, block + at)
+            x, b = load(kept, at), load(kept, block + at)
+            prefetch(prefetched, at)
+            prefetch(prefetched, block + at)
             if before == 0:
-                u_before = load(planes, U0 * block + at)
+                v_before = load(planes, V0 * block + at)
                 b_before = load(planes, SECOND0 * block + at)
                 s_before = load(planes, S0 * block + at)
             else:
-                v_before, b_before = load(before, at), load(before, block + at)
-                s_before = _spike(program, v_before)
-                u_before = v_before + fma(adaptation, b_before, threshold)
+                x_before, b_before = load(before, at), load(before, block + at)
+                s_before = _spike(program, x_before)
+                v_before = x_before + fma(adaptation, b_before, threshold)
             limit = fma(adaptation, b, threshold)
-            dv = load(planes, DS * block + at) * _derivative(kind, f, v)
-            du = load(planes, CARRY_U * block + at) + dv
-            d_limit = zero - fma(du, s_before, dv)
+            dx = load(planes, DS * block + at) * _derivative(kind, f, x)
+            dv = load(planes, CARRY_V * block + at) + dx
+            d_limit = zero - fma(dv, s_before, dx)
             db = fma(adaptation, d_limit, load(planes, CARRY_SECOND * block + at))
-            d_bias = d_bias + du
-            d_alpha = fma(du, u_before, d_alpha)
+            d_bias = d_bias + dv
+            d_alpha = fma(dv, v_before, d_alpha)
             d_rho = fma(db, b_before - s_before, d_rho)
             d_threshold = d_threshold + d_limit
             d_adaptation = fma(d_limit, b, d_adaptation)
             kept_db = rho * db
-            store(planes, CARRY_U * block + at, alpha * du)
+            store(planes, CARRY_V * block + at, alpha * dv)
             store(planes, CARRY_SECOND * block + at, kept_db)
-            store(planes, DC * block + at, du)
-            store(planes, DS * block + at, db - kept_db - limit * du)
+            store(planes, DC * block + at, dv)
+            store(planes, DS * block + at, db - kept_db - limit * dv)
             put_bits(bits, row * words + c // LANES, positive_bits(s_before))
         _add_to(dp, c, d_bias)
         _add_to(dp, width + c, d_alpha)
@@ -258,7 +259,7 @@ def _alif_back(program, p, kind, f, samples, width, kept, before, ahead, planes,
 
 
 @njit
-def _lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp):
+def _lif_backward(p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp):
     words, block = bit_words(width) * (64 // LANES), samples * width
     zero = splat(0.0)
     for c in range(0, width, LANES):
@@ -266,20 +267,20 @@ def _lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp)
         d_bias, d_alpha, d_threshold = zero, zero, zero
         for row in range(samples):
             at = row * width + c
-            prefetch(ahead, at)
+            prefetch(prefetched, at)
             if before == 0:
-                u_before, s_before = load(planes, U0 * block + at), load(planes, S0 * block + at)
+                v_before, s_before = load(planes, V0 * block + at), load(planes, S0 * block + at)
             else:
-                v_before = load(before, at)
-                s_before, u_before = _spike(LIF, v_before), v_before + threshold
-            dv = load(planes, DS * block + at) * _derivative(kind, f, load(kept, at))
-            du = load(planes, CARRY_U * block + at) + dv
-            d_bias = d_bias + du
-            d_alpha = fma(du, u_before, d_alpha)
-            d_threshold = d_threshold - fma(du, s_before, dv)
-            store(planes, CARRY_U * block + at, alpha * du)
-            store(planes, DC * block + at, du)
-            store(planes, DS * block + at, zero - threshold * du)
+                x_before = load(before, at)
+                s_before, v_before = _spike(LIF, x_before), x_before + threshold
+            dx = load(planes, DS * block + at) * _derivative(kind, f, load(kept, at))
+            dv = load(planes, CARRY_V * block + at) + dx
+            d_bias = d_bias + dv
+            d_alpha = fma(dv, v_before, d_alpha)
+            d_threshold = d_threshold - fma(dv, s_before, dx)
+            store(planes, CARRY_V * block + at, alpha * dv)
+            store(planes, DC * block + at, dv)
+            store(planes, DS * block + at, zero - threshold * dv)
             put_bits(bits, row * words + c // LANES, positive_bits(s_before))
         _add_to(dp, c, d_bias)
         _add_to(dp, width + c, d_alpha)
@@ -287,7 +288,7 @@ def _lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp)
 
 
 @njit
-def _cuba_lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp):
+def _cuba_lif_backward(p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp):
     words, block = bit_words(width) * (64 // LANES), samples * width
     one, zero = splat(1.0), splat(0.0)
     for c in range(0, width, LANES):
@@ -296,26 +297,26 @@ def _cuba_lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits
         d_bias, d_alpha, d_alpha_syn, d_threshold = zero, zero, zero, zero
         for row in range(samples):
             at = row * width + c
-            v = load(kept, at)
-            prefetch(ahead, at)
-            prefetch(ahead, block + at)
+            x = load(kept, at)
+            prefetch(prefetched, at)
+            prefetch(prefetched, block + at)
             if before == 0:
-                u_before = load(planes, U0 * block + at)
+                v_before = load(planes, V0 * block + at)
                 i_before = load(planes, SECOND0 * block + at)
                 s_before = load(planes, S0 * block + at)
             else:
-                v_before, i_before = load(before, at), load(before, block + at)
-                s_before = _spike(CUBA_LIF, v_before)
-                u_before = (v_before + threshold) * (one - s_before)
-            du = load(planes, CARRY_U * block + at)
-            dv = (load(planes, DS * block + at) - (v + threshold) * du) * _derivative(kind, f, v)
-            dx = fma(du, one - _spike(CUBA_LIF, v), dv)
-            di = load(planes, CARRY_SECOND * block + at) + dx
-            d_bias = d_bias + dx
-            d_alpha = fma(dx, u_before, d_alpha)
+                x_before, i_before = load(before, at), load(before, block + at)
+                s_before = _spike(CUBA_LIF, x_before)
+                v_before = (x_before + threshold) * (one - s_before)
+            dv = load(planes, CARRY_V * block + at)
+            dx = (load(planes, DS * block + at) - (x + threshold) * dv) * _derivative(kind, f, x)
+            dv_pre = fma(dv, one - _spike(CUBA_LIF, x), dx)
+            di = load(planes, CARRY_SECOND * block + at) + dv_pre
+            d_bias = d_bias + dv_pre
+            d_alpha = fma(dv_pre, v_before, d_alpha)
             d_alpha_syn = fma(di, i_before, d_alpha_syn)
-            d_threshold = d_threshold - dv
-            store(planes, CARRY_U * block + at, alpha * dx)
+            d_threshold = d_threshold - dx
+            store(planes, CARRY_V * block + at, alpha * dv_pre)
             store(planes, CARRY_SECOND * block + at, alpha_syn * di)
             store(planes, DC * block + at, di)
             store(planes, DS * block + at, zero)
@@ -327,53 +328,55 @@ def _cuba_lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits
 
 
 @njit
-def _li_back(p, samples, width, before, ahead, planes, dp):
+def _li_backward(p, samples, width, before, prefetched, planes, dp):
     block, zero = samples * width, splat(0.0)
     for c in range(0, width, LANES):
         alpha = load(p, width + c)
         d_bias, d_alpha = zero, zero
         for row in range(samples):
             at = row * width + c
-            prefetch(ahead, at)
-            u_before = load(planes, U0 * block + at) if before == 0 else load(before, at)
-            # What follows reads a leaky integrator's membrane, as output or as spikes.
-            du = load(planes, CARRY_U * block + at) + load(planes, DS * block + at)
-            d_bias = d_bias + du
-            d_alpha = fma(du, u_before, d_alpha)
-            store(planes, CARRY_U * block + at, alpha * du)
-            store(planes, DC * block + at, du)
+            prefetch(prefetched, at)
+            v_before = load(planes, V0 * block + at) if before == 0 else load(before, at)
+            # The membrane is a leaky integrator's output and stands for its spikes.
+            dv = load(planes, CARRY_V * block + at) + load(planes, DS * block + at)
+            d_bias = d_bias + dv
+            d_alpha = fma(dv, v_before, d_alpha)
+            store(planes, CARRY_V * block + at, alpha * dv)
+            store(planes, DC * block + at, dv)
             store(planes, DS * block + at, zero)
         _add_to(dp, c, d_bias)
         _add_to(dp, width + c, d_alpha)
 
 
 @njit
-def step_back(program, p, kind, f, samples, width, kept, before, ahead, planes, bits, dp):
-    """Take one step back of a block.
+def step_backward(program, p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp):
+    """Compute one backward step of a block.
 
-    ``kept`` is where the way ahead left v and the second state of the step, ``before`` those of the
-    step before; at the first step it is 0 and the planes with the initial states stand for it.
-    ``ahead``: what comes after that and is fetched already.
-    ``DS``, ``CARRY_U``, ``CARRY_SECOND`` are rewritten for the step before, ``DC`` is the gradient
-    of the drive; ``bits`` tells the spikes of the step before. ``dp`` is added to.
+    ``kept`` is where the forward pass left x and the second state of the step, ``before`` those of
+    the step before; at the first step it is 0 and the planes of the initial states are used.
+    ``prefetched``: what the next call will read, fetched already. ``DS``, ``CARRY_V`` and
+    ``CARRY_SECOND`` are overwritten for the step before; ``DC`` is the gradient of the drive;
+    ``bits`` receives the spikes of the step before; gradients of parameters are added to ``dp``.
     """
     if program == LI:
-        _li_back(p, samples, width, before, ahead, planes, dp)
+        _li_backward(p, samples, width, before, prefetched, planes, dp)
     elif program == LIF:
-        _lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp)
+        _lif_backward(p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp)
     elif program == CUBA_LIF:
-        _cuba_lif_back(p, kind, f, samples, width, kept, before, ahead, planes, bits, dp)
+        _cuba_lif_backward(p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp)
     else:
         kind = STEP if program == ALIF_RELU else kind
-        _alif_back(program, p, kind, f, samples, width, kept, before, ahead, planes, bits, dp)
+        _alif_backward(
+            program, p, kind, f, samples, width, kept, before, prefetched, planes, bits, dp
+        )
 
 
 @njit
 def outputs_of(program, block, kept, out):
-    """Write what a layer sends on at a step, (samples, width), from what was kept of the step."""
+    """Write what a layer sends at a step, (samples, width), from what was kept of the step."""
     for c in range(0, block, LANES):
-        v = load(kept, c)
-        store(out, c, v if program == LI else _spike(program, v))
+        x = load(kept, c)
+        store(out, c, x if program == LI else _spike(program, x))
 
 
 @njit

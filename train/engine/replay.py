@@ -1,4 +1,4 @@
-"""A way back over states that were computed elsewhere."""
+"""A backward pass over states that were computed elsewhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Floats = npt.NDArray[np.float32]
 
 
 class Replay(Protocol):
-    """A layer's run in place of the engine's own way ahead; n neurons padded to ``width``."""
+    """A layer's run that replaces the engine's forward pass; n neurons padded to ``width``."""
 
     def keep(self, kept: Floats, low: int, high: int) -> None:
         """Fill blocks ``low`` to ``high`` of ``kept`` (blocks, time, planes, samples, width).
 
         The first plane is the membrane minus its threshold (of ``li`` the membrane), the second b
-        of ``alif`` and i of ``cuba_lif``; what is padding does not fire.
+        of ``alif`` or i of ``cuba_lif``; padding does not fire.
         """
         ...
 
@@ -26,13 +26,13 @@ class Replay(Protocol):
         ...
 
     def spikes(self) -> Floats | None:
-        """Return the spikes (batch, time, n), None of a layer without."""
+        """Return the spikes (batch, time, n), None if the layer has none."""
         ...
 
     def counts(self) -> Floats | None:
-        """Return the spikes (batch, n) within each sample's length, None of a layer without."""
+        """Return the spikes (batch, n) within each sample's length, None if the layer has none."""
         ...
 
     def final(self) -> list[Floats]:
-        """Return u, the second state and s after the last step, each (batch, n)."""
+        """Return v, the second state and s after the last step, each (batch, n)."""
         ...

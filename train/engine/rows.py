@@ -1,12 +1,12 @@
 """The three loops that hold all multiplications of the engine, as vector code.
 
 - ``product``: ``out += A B``, a register-blocked product of a few rows with a matrix;
-  ``product_panels``: the same for a matrix that was laid out for it.
+  ``product_panels``: the same for a matrix in the layout of panels.
 - ``gather``: ``out += sum of rows of B``, the rows and their factors from an event list.
 - ``scatter``: rows of B ``+= factor * d``, the rows from an event list.
 
 ``product`` and ``gather`` add the terms of one sum in the order of B's rows, one rounding each.
-Both give the same bits: which one runs is a question of speed alone.
+Both give the same bits, so the choice between them affects only speed.
 
 Arrays are C-contiguous float32 or addresses of such, offsets and strides count elements, widths are
 multiples of ``LANES``.
@@ -169,7 +169,7 @@ def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
     """Add ``a b`` to ``out``: ``out[r, c] += sum_k a[r, k] b[k, c]``.
 
     ``rows`` is 1, 4 or a multiple of 8.
-    Element (r, k) of a lies at ``i + r * a_row + k * a_col``, so that a may be read transposed.
+    Element (r, k) of a lies at ``i + r * a_row + k * a_col``, so a may be read transposed.
     """
     for r in range(0, rows, 8):
         c = 0
@@ -199,7 +199,7 @@ def product(rows, out, o, o_row, a, i, a_row, a_col, b, j, b_row, width, count):
 
 PANEL = 2 * LANES
 """Columns of a panel: a matrix (count, width) in panels is cut into (count, PANEL) side by side,
-each contiguous, the last one as narrow as what is left."""
+each contiguous, the last one possibly narrower."""
 
 
 @njit
@@ -211,7 +211,7 @@ def product_panels(rows, out, o_row, a, a_row, b, width, count):
     for c in range(0, width, PANEL):
         first = c * count
         whole = c + PANEL <= width
-        # A panel of a wide matrix stays in the second cache for all rows.
+        # A panel of a wide matrix stays in the L2 cache for all rows.
         for r in range(0, rows, 8):
             here, there = r * o_row + c, r * a_row
             if whole:

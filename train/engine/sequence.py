@@ -27,18 +27,18 @@ def spiking_sequence(  # noqa: PLR0917
     neuron: str,
     inputs: Tensor | Events,
     weight: Tensor,
-    weight_rec: Tensor | None,
+    recurrent_weight: Tensor | None,
     bias: Tensor,
     coefficients: tuple[Tensor, ...],
     state: tuple[Tensor, ...],
     surrogate: Encoded = STEP,
     membranes: bool = True,
 ) -> Result:
-    """Run a layer over a sequence; differentiable by every tensor given, once.
+    """Run a layer over a sequence; differentiable with respect to every tensor argument, once.
 
     Parameters are those of ``StackLayer`` and ``spiking_stack``, which this calls with one layer;
     it raises what they raise.
     """
-    layer = StackLayer(neuron, weight, weight_rec, bias, coefficients, state)
+    layer = StackLayer(neuron, weight, recurrent_weight, bias, coefficients, state)
     made = spiking_stack((layer,), inputs, surrogate, membranes=membranes)
     return Result(made.membranes, cast(Tensor, made.spikes[0]), made.states[0])

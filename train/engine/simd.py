@@ -2,11 +2,11 @@
 
 Loops over many arrays do not become vector code by themselves: the compiler cannot know that the
 arrays do not overlap, and tests for it cost more than the short rows of a layer. A kernel written
-with these vectors is vector code on every machine; ``LANES`` follows the processor.
+with these vectors is vector code on every machine; ``LANES`` depends on the processor.
 
-Arrays are C-contiguous float32; an index counts elements from the start of the whole array. In the
-place of an array, the integer address of its first element is taken: numba counts references to
-arrays that are passed on, which costs more than a short row. Who passes an address keeps the array.
+Arrays are C-contiguous float32; an index counts elements from the start of the whole array. Every
+function also accepts the integer address of an array's first element: numba counts references to
+arrays that are passed on, which costs more than a short row. The caller keeps the array alive.
 """
 
 # An intrinsic's first argument is numba's typing context, used or not.
@@ -26,8 +26,8 @@ from numba.extending import intrinsic, models, overload, register_model
 
 _FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # pyright: ignore[reportAttributeAccessIssue]
 LANES = 16 if "+avx512f" in _FEATURES.split(",") else 8
-"""Floats in a vector: the width of the registers, and what rows are padded to. It follows the
-processor, or what ``NUMBA_CPU_FEATURES`` says that numba compiles for."""
+"""Floats in a vector: the width of the registers, and what rows are padded to. It depends on
+the processor, or on ``NUMBA_CPU_FEATURES``, for which numba then compiles."""
 LINE = 16
 """Floats in a cache line of 64 bytes."""
 
@@ -267,7 +267,7 @@ def load(typing, array, index):
 def stream(typing, array, index, value):
     """Write a vector past the caches where a vector is a cache line; ``index`` is on such a line.
 
-    For what is read again only after much else was: an ordinary store would first load the line.
+    For values that are not read again soon: an ordinary store would first load the cache line.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -284,7 +284,7 @@ def stream(typing, array, index, value):
 
 @intrinsic
 def prefetch(typing, array, index):
-    """Ask for the cache line of an element, ahead of its use; nothing else happens."""
+    """Prefetch the cache line of an element; no other effect."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = pointer(context, builder, signature.args[0], args[0], args[1])
@@ -292,7 +292,7 @@ def prefetch(typing, array, index):
         integer = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [address.type, integer, integer, integer])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        # To be read, to the second level, of data.
+        # For reading, into the L2 cache, data.
         builder.call(function, [address, integer(0), integer(2), integer(1)])
         return context.get_dummy_value()
 
@@ -326,7 +326,7 @@ def _masked(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
 
 @intrinsic
 def load_part(typing, array, index, count):
-    """Return ``count`` elements from ``index`` on, zeros after them; nothing beyond is read."""
+    """Return ``count`` elements from ``index`` on, then zeros; nothing beyond is read."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = pointer(context, builder, signature.args[0], args[0], args[1])

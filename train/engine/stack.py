@@ -14,49 +14,50 @@ from ...export.errors import InputError
 from ...export.suggest import check_known
 from . import programs
 from .events import Events
-from .function import Call, Delays, Program, Stack
+from .function import Call, Delays, NeuronKernels, Stack
 from .replay import Replay
 from .surrogates import STEP, Encoded
 from .threads import not_compiled
 
-PROGRAMS = {
-    "alif": Program(programs.ALIF, (0, 1, 2), 2, (0, 1, 2, 3)),
-    "alif_relu": Program(programs.ALIF_RELU, (0, 1, 2), 2, (0, 1, 2, 3)),
-    "lif": Program(programs.LIF, (0, 2), 1, (0, 2)),
-    "cuba_lif": Program(programs.CUBA_LIF, (1, 0, 2), 2, (1, 0, 2)),
-    "li": Program(programs.LI, (0,), 1, (0,), spikes=False),
+NEURON_KERNELS = {
+    "alif": NeuronKernels(programs.ALIF, (0, 1, 2), 2, (0, 1, 2, 3)),
+    "alif_relu": NeuronKernels(programs.ALIF_RELU, (0, 1, 2), 2, (0, 1, 2, 3)),
+    "lif": NeuronKernels(programs.LIF, (0, 2), 1, (0, 2)),
+    "cuba_lif": NeuronKernels(programs.CUBA_LIF, (1, 0, 2), 2, (1, 0, 2)),
+    "li": NeuronKernels(programs.LI, (0,), 1, (0,), spikes=False),
 }
 NAMES = (
-    "weight", "weight_rec", "bias", "alpha", "rho", "threshold", "adaptation", "u", "second", "s",
+    "weight", "recurrent_weight", "bias", "alpha", "rho", "threshold", "adaptation",
+    "v", "second", "s",
 )  # fmt: skip
 """A layer's tensors in the order in which the function takes them."""
 
 
 @dataclass(frozen=True)
 class StackLayer:
-    """A layer of a call.
+    """A layer of a stack.
 
     Parameters
     ----------
     neuron
         ``alif``, ``alif_relu``, ``lif``, ``cuba_lif`` or ``li``.
-    weight, weight_rec, bias
-        (n, channel), (n, n) or None, (n,). A gain of the current is already in them.
+    weight, recurrent_weight, bias
+        (n, channel), (n, n) or None, (n,). Already multiplied by the gain of the current.
     coefficients
         Per neuron (n,), decays per step: ``alif`` alpha, rho, threshold, adaptation; ``lif`` alpha,
         threshold; ``cuba_lif`` alpha_syn, alpha, threshold; ``li`` alpha.
     state
-        The state before the first step, each (batch, n): ``alif`` u, b, s; ``lif`` u, s;
-        ``cuba_lif`` i, u, s; ``li`` u.
+        The state before the first step, each (batch, n): ``alif`` v, b, s; ``lif`` v, s;
+        ``cuba_lif`` i, v, s; ``li`` v.
     delay, delay_rec
-        Whole steps (n,) by which what comes from below, and from the layer itself, reaches each
-        neuron late; None for none. A recurrent synapse takes one step more. Nothing is under way
-        before the first step.
+        Delays (n,) in whole steps of each neuron's input from below and from the layer itself; None
+        for no delays. A recurrent synapse takes one step more. No messages are in transit before
+        the first step.
     """
 
     neuron: str
     weight: Tensor
-    weight_rec: Tensor | None
+    recurrent_weight: Tensor | None
     bias: Tensor
     coefficients: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
@@ -70,10 +71,10 @@ class StackLayer:
         ------
         InputError
             An unknown neuron, another number of coefficients or states than it has, recurrence of
-            a neuron that does not spike, or delays that are no whole steps, one for each neuron.
+            a neuron that does not spike, or delays that are not whole steps, one per neuron.
         """
-        check_known("neuron", self.neuron, PROGRAMS, "engine")
-        program = PROGRAMS[self.neuron]
+        check_known("neuron", self.neuron, NEURON_KERNELS, "engine")
+        program = NEURON_KERNELS[self.neuron]
         for name, given, places in (
             ("coefficients", self.coefficients, program.coefficients),
             ("states", self.state, program.states),
@@ -82,10 +83,10 @@ class StackLayer:
                 raise InputError(
                     f"engine: {self.neuron} has {len(places)} {name}, given {len(given)}"
                 )
-        if self.weight_rec is not None and not program.spikes:
+        if self.recurrent_weight is not None and not program.spikes:
             raise InputError(f"engine: {self.neuron} does not spike and cannot be recurrent")
         for name, late in (("delay", self.delay), ("delay_rec", self.delay_rec)):
-            # The kernels reach back by these steps without looking.
+            # The kernels index by these delays without a check.
             if late is not None and (
                 late.shape != self.bias.shape or late.dtype.kind not in "iu" or (late < 0).any()
             ):
@@ -99,16 +100,16 @@ class StackLayer:
             coefficients[place] = value
         for place, value in zip(program.states, self.state, strict=True):
             states[place] = value
-        return (self.weight, self.weight_rec, self.bias, *coefficients, *states)
+        return (self.weight, self.recurrent_weight, self.bias, *coefficients, *states)
 
 
 class StackResult(NamedTuple):
     """What a stack returns.
 
-    ``membranes`` (batch, time, n) of the last layer, or None if not asked for; ``spikes`` one
-    (batch, time, n) a layer, of ``li`` its membranes, None if not asked for; ``counts`` one
-    (batch, n) a layer, the spikes of each neuron within the sample's length, None if not asked for
-    or of a layer that does not spike; ``states`` after the last step, in the order of the neuron's.
+    ``membranes`` (batch, time, n) of the last layer, or None if not requested; ``spikes`` one
+    (batch, time, n) per layer, membranes for ``li``, None if not requested; ``counts`` one
+    (batch, n) per layer, the spikes of each neuron within the sample's length, None if not
+    requested or if the layer does not spike; ``states`` after the last step, in the neuron's order.
     """
 
     membranes: Tensor | None
@@ -133,8 +134,8 @@ def spiking_stack(
     """Run layers, each on the spikes of the one below, over a sequence; differentiable once.
 
     The equations are those of ``train/neurons.py``, the current without its gain:
-    ``c_t = weight x_t + weight_rec s_{t-1}`` and ``u_t = alpha u_{t-1} + c_t + bias - ...``.
-    Nothing is detached or dropped: gradients reach every tensor of every layer and the inputs.
+    ``c_t = weight x_t + recurrent_weight s_{t-1}`` and ``v_t = alpha v_{t-1} + c_t + bias - ...``.
+    No gradient is detached or dropped: they reach every tensor of every layer, and the inputs.
 
     Parameters
     ----------
@@ -145,20 +146,20 @@ def spiking_stack(
     surrogate
         From ``surrogates.encode``; neurons that do not spike ignore it.
     membranes, spikes, counts
-        What is wanted; what is not costs nothing.
+        Which outputs to return; the others cost nothing.
     last_spikes
-        Whether the spikes of the last layer are wanted though others are not.
+        Whether to return the spikes of the last layer even if ``spikes`` is false.
     lengths
         int64 (batch,): steps of each sample that ``counts`` counts; all when None.
     replay
-        By layer, a run that took place elsewhere: outputs are taken from it, and gradients are
+        Per layer, a run that was computed elsewhere: outputs are taken from it, and gradients are
         those of the equations at its states.
 
     Notes
     -----
-    Kept for the way back, per sample, step and neuron: two float32 (``alif``, ``alif_relu``,
-    ``cuba_lif``) or one. Nothing is kept where no gradient is needed. Results are the same bits for
-    any path that the kernels choose; gradients are for the same number of threads.
+    Kept for the backward pass, per sample, step and neuron: two float32 (``alif``, ``alif_relu``,
+    ``cuba_lif``) or one. Nothing is kept where no gradient is needed. Outputs have the same
+    bits whichever path the kernels choose; gradients have for the same number of threads.
 
     Raises
     ------
@@ -170,14 +171,14 @@ def spiking_stack(
     given = [layer.in_order() for layer in layers]
     _check(inputs, given)
     flat = [tensor for tensors in given for tensor in tensors]
-    needs_back = torch.is_grad_enabled() and any(
+    needs_backward = torch.is_grad_enabled() and any(
         x is not None and x.requires_grad for x in (dense, *flat)
     )
-    kinds = tuple(PROGRAMS[layer.neuron] for layer in layers)
+    kinds = tuple(NEURON_KERNELS[layer.neuron] for layer in layers)
     ends = None if lengths is None else lengths.detach().cpu().numpy().astype(np.int64)
     call = Call(
         kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes,
-        spikes or last_spikes, counts, needs_back,
+        spikes or last_spikes, counts, needs_backward,
         tuple((layer.delay, layer.delay_rec) for layer in layers), replay,
     )  # fmt: skip
     made = Stack.apply(call, dense, *flat)

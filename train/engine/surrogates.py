@@ -1,4 +1,4 @@
-"""Surrogates of ``train/surrogate.py`` as the compiled programs read them."""
+"""Surrogates of ``train/surrogate.py`` as the compiled kernels read them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..surrogate import Arctan, Exponential, FastSigmoid, Gaussian, Linear, Mult
 from . import programs
 
 WIDE_SCALE = 4.0
-"""Side lobes of a multi-Gaussian, in widths of the centre, from which on the five terms of cosh
-that are summed are exact in float32 wherever the lobes are not negligible."""
+"""Width of the side lobes of a multi-Gaussian, relative to the centre, from which on the five terms
+of cosh that are summed are exact in float32 wherever the lobes are not negligible."""
 
 
 class Encoded(NamedTuple):
@@ -24,18 +24,18 @@ class Encoded(NamedTuple):
 
 
 def _normal(factor: float, sigma: float) -> tuple[float, float]:
-    """Return c and k of ``factor N(v; 0, sigma) = c 2^(k v^2)``."""
+    """Return c and k of ``factor N(x; 0, sigma) = c 2^(k x^2)``."""
     return factor / (sigma * math.sqrt(2 * math.pi)), -0.5 / (sigma**2 * math.log(2))
 
 
 def encode(surrogate: Surrogate | Any) -> Encoded | None:  # noqa: PLR0911
-    """Return what the programs need, or None for a surrogate that they do not know.
+    """Return what the kernels need, or None for a surrogate that they do not know.
 
-    multi_gaussian: c0, k0, c1, k1, w of ``c0 2^(k0 v^2) - c1 (2^(k1 (v-w)^2) + 2^(k1 (v+w)^2))``;
+    multi_gaussian: c0, k0, c1, k1, w of ``c0 2^(k0 x^2) - c1 (2^(k1 (x-w)^2) + 2^(k1 (x+w)^2))``;
     with side lobes of ``WIDE_SCALE`` times the width or more, c0, k0, c1, k1, q of
-    ``c0 2^(k0 v^2) - c1 2^(k1 v^2) cosh(sqrt(q) v)``, which saves an exponential. All others c, k:
-    gaussian ``c 2^(k v^2)``, linear ``c max(0, 1 - k |v|)``, exponential ``c 2^(k |v|)``, arctan
-    ``c / (1 + k v^2)``, fast_sigmoid ``c / (1 + k |v|)^2``.
+    ``c0 2^(k0 x^2) - c1 2^(k1 x^2) cosh(sqrt(q) x)``, which saves an exponential. All others c, k:
+    gaussian ``c 2^(k x^2)``, linear ``c max(0, 1 - k |x|)``, exponential ``c 2^(k |x|)``, arctan
+    ``c / (1 + k x^2)``, fast_sigmoid ``c / (1 + k |x|)^2``.
     """
     if type(surrogate) is MultiGaussian:
         s = surrogate
@@ -67,4 +67,4 @@ def _pack(kind: int, *factors: float) -> Encoded:
 
 
 STEP = Encoded(programs.STEP, np.zeros(5, np.float32))
-"""The derivative of max(0, v), for neurons that do not spike."""
+"""The derivative of max(0, x), for neurons that do not spike."""

@@ -1,12 +1,12 @@
-"""Shares of a batch on threads of our own.
+"""Parts of a batch on the engine's own threads.
 
-The kernels hold no lock, so plain Python threads run them side by side. numba's thread pool is not
-used: it would stay behind in a forked process, and take turns with torch's on the same cores.
+The kernels release the GIL, so plain Python threads run them in parallel. numba's thread pool is
+not used: it does not survive a fork, and would compete with torch's for the same cores.
 
-Their number is torch's, unless ``set_threads`` says otherwise. After each of its own parallel
-operations, torch's OpenMP threads go on turning for some milliseconds before they sleep, and take
-the cores from ours. Where the engine does nearly all the work, as in training on the CPU, a step is
-up to a third faster with ``torch.set_num_threads(1)`` and ``set_threads(cores)``.
+There are as many as torch has, unless ``set_threads`` says otherwise. After each of its own
+parallel operations, torch's OpenMP threads spin for some milliseconds before they sleep, and keep
+the cores from these threads. Where the engine does nearly all the work, as in training on the CPU,
+a step is up to a third faster with ``torch.set_num_threads(1)`` and ``set_threads(cores)``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torch._compile import _disable_dynamo
 
 from ...export.errors import InputError
 
-# torch's own form of torch.compiler.disable that does not load the compiler, a second, at import.
+# torch's own form of torch.compiler.disable; it does not load the compiler, which takes a second.
 not_compiled = _disable_dynamo
-"""Decorator of a function that torch.compile is to call as it is: nothing in it can be traced."""
+"""Decorator for a function that torch.compile must call as it is: it cannot be traced."""
 
 _COUNT = [0]
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
@@ -57,7 +57,7 @@ def shares(blocks: int, threads: int) -> list[tuple[int, int]]:
 def run_shares(task: Callable[[int, int, int], object], parts: list[tuple[int, int]]) -> None:
     """Call ``task(number, low, high)`` for every share, the first one in this thread.
 
-    An error in any of them is raised, after all have ended.
+    An error in any of them is raised after all have ended.
     """
     if len(parts) == 1:
         task(0, *parts[0])
@@ -74,7 +74,7 @@ def run_shares(task: Callable[[int, int, int], object], parts: list[tuple[int, i
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:
-    """Return this process's pool of so many workers; a forked child starts its own."""
+    """Return this process's pool of this many workers; a forked child starts its own."""
     key = (os.getpid(), workers)
     if key not in _POOLS:
         _POOLS[key] = ThreadPoolExecutor(workers, "srnn-engine")

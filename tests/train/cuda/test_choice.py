@@ -1,4 +1,4 @@
-"""When the fused kernels run a network, and what is said when they do not."""
+"""When the fused kernels run a network, and the reason given when they do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srnn.export.config import LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.train.cuda import load_stack, why_loop, why_not
 from srnn.train.cuda.plan import MAX_WIDTH
-from srnn.train.engine.stack import PROGRAMS
+from srnn.train.engine.stack import NEURON_KERNELS
 from srnn.train.layers import SpikingLayer
 from srnn.train.network import SRNN
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -34,16 +34,16 @@ def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_cuda(engine: str, dtype: torch.dtype = torch.float32) -> tuple[SRNN, Any]:
-    """A network and inputs that say to be on a CUDA device and hold no numbers."""
+    """A network and inputs that claim to be on a CUDA device, without data."""
     model = SRNN(CONFIG, engine)
-    first = cast(SpikingLayer, model.layers[0]).ahead
+    first = cast(SpikingLayer, model.layers[0]).forward_direction
     first.weight = torch.nn.Parameter(torch.empty(7, 5, device="cuda", dtype=dtype))
     return model, torch.empty(2, 4, 5, device="cuda", dtype=dtype)
 
 
 @pytest.mark.usefixtures("triton")
 def test_every_neuron_has_a_kernel():
-    for neuron, program in PROGRAMS.items():
+    for neuron, program in NEURON_KERNELS.items():
         assert why_not(neuron, 10_000, recurrent=False) is None
         if program.spikes:
             assert why_not(neuron, MAX_WIDTH, recurrent=True) is None

@@ -1,4 +1,4 @@
-"""The kernels compiled for two generations of GPU, without one: Triton brings NVIDIA's assembler.
+"""The kernels compiled for two generations of GPU, without one: Triton includes NVIDIA's assembler.
 
 A kernel is fast if states and resident weights stay in registers; the assembler says if they do.
 """
@@ -21,12 +21,12 @@ from srnn.train.cuda.plan import (
     plan,
 )
 from srnn.train.engine import programs
-from srnn.train.engine.stack import PROGRAMS
+from srnn.train.engine.stack import NEURON_KERNELS
 
 pytestmark = pytest.mark.needs("triton")
 
 SHARED_LIMIT = 48 * 1024
-"""Bytes that a program may have on any device without asking."""
+"""Bytes of shared memory that a program may use on any device by default."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def _no_cache_of_earlier_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) -> tuple[Any, str]:
-    """A kernel as ``sequence.py`` launches it with everything asked for; the assembler's report."""
+    """A kernel as ``sequence.py`` launches it with all outputs; the assembler's report."""
     import triton
     from srnn.train.cuda import kernels
     from triton.backends import nvidia
@@ -43,7 +43,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
     from triton.compiler import ASTSource
 
     kernel = getattr(kernels, which)
-    program, layout = PROGRAMS[neuron], plan(n, recurrent)
+    program, layout = NEURON_KERNELS[neuron], plan(n, recurrent)
     constants: dict[str, Any] = {
         "PROGRAM": program.number,
         "KIND": programs.MULTI_GAUSSIAN,
@@ -56,7 +56,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
     if not program.spikes:
         constants |= dict.fromkeys(("spikes", "g_spikes", "final_s", "g_s"))
     if not recurrent:
-        constants |= dict.fromkeys(("weight_rec", "s_before_out"))
+        constants |= dict.fromkeys(("recurrent_weight", "s_before_out"))
     if layout.recurrence != STREAMED:
         constants["exchange"] = None
     kinds = dict.fromkeys(("batch", "steps", "n"), "i32")
@@ -86,12 +86,12 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
 
 
 def spilled(report: str) -> int:
-    """Bytes a thread that are not in registers."""
+    """Bytes per thread that are not in registers."""
     return sum(int(size) for size in re.findall(r"(?:STACK|LOCAL):(\d+)", report))
 
 
 LAYERS = [
-    *((neuron, 128, True) for neuron in PROGRAMS if neuron != "li"),
+    *((neuron, 128, True) for neuron in NEURON_KERNELS if neuron != "li"),
     ("li", 20, False),
     ("alif", 1000, False),
     ("alif", 36, True),

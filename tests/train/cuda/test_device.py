@@ -37,7 +37,7 @@ def test_layers_of_real_size_equal_the_cpu_engine(neuron, n):
     weights = torch.randn(theirs[0].shape, generator=torch.Generator().manual_seed(0))
     for outputs in (mine, theirs):
         (outputs[0] * weights.to(outputs[0])).sum().backward()
-    # Single spikes may fall on the other side of the threshold.
+    # Single membranes may cross the threshold.
     for name, leaf in case.leaves().items():
         expected = other.leaves()[name].grad
         difference = (leaf.grad.cpu() - expected).norm() / expected.norm().clamp(min=1e-6)
@@ -73,15 +73,15 @@ def test_memory_is_what_the_docstring_says():
         if needed:
             spikes.backward(torch.ones_like(spikes))
         torch.cuda.synchronize()
-        case.weight.grad = case.weight_rec.grad = None
+        case.weight.grad = case.recurrent_weight.grad = None
         return (after - before) / one, (torch.cuda.max_memory_allocated() - before) / one
 
     for needed, kept, peak in ((False, 1, 2), (True, 3, 6)):
         for leaf in case.leaves().values():
             leaf.requires_grad_(needed and leaf is not case.inputs)
-        # The first run makes the matrix products' workspaces.
+        # The first run allocates the workspaces of the matrix products.
         measured(needed)
         found = measured(needed)
-        # Besides sequences there are weights and states.
+        # In addition to sequences there are weights and states.
         assert found[0] == pytest.approx(kept, abs=0.2)
         assert found[1] == pytest.approx(peak, abs=0.4)

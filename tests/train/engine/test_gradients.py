@@ -19,7 +19,7 @@ from engine_reference import (
 )
 from srnn.export.config import FLOAT_NEURONS, Init, LayerConfig, ModelConfig
 from srnn.train.engine import Events, function
-from srnn.train.engine.stack import PROGRAMS
+from srnn.train.engine.stack import NEURON_KERNELS
 from srnn.train.engine.surrogates import encode
 from srnn.train.network import SRNN
 from srnn.train.neurons import NEURONS
@@ -37,7 +37,7 @@ def check(make) -> Case:
 
 
 def test_every_neuron_and_surrogate_has_a_program():
-    assert set(PROGRAMS) == set(NEURONS) == set(FLOAT_NEURONS)
+    assert set(NEURON_KERNELS) == set(NEURONS) == set(FLOAT_NEURONS)
     assert all(encode(kind()) is not None for kind in SURROGATES.values())
 
 

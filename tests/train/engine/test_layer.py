@@ -159,7 +159,7 @@ def test_processes_may_fork_and_spawn_after_the_engine_ran(start):
     context = multiprocessing.get_context(start)
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         # A forked child of a process that used torch's OpenMP threads must not use them again:
-        # torch's own rule, which its DataLoader workers keep by one thread each.
+        # torch's own rule, which its DataLoader workers follow with one thread each.
         assert pool.submit(spike_sum, 1).result(timeout=300) == expected
 
 
@@ -191,18 +191,25 @@ def test_an_error_in_a_share_is_raised():
 
 def test_errors_say_what_does_not_fit():
     case = draw("alif", 0)
-    good = (case.inputs, case.weight, case.weight_rec, case.bias, case.coefficients, case.state)
+    good = (
+        case.inputs,
+        case.weight,
+        case.recurrent_weight,
+        case.bias,
+        case.coefficients,
+        case.state,
+    )
     cases = [
         ("elif", good, "unknown neuron 'elif'"),
         ("alif", (case.inputs[0], *good[1:]), r"inputs \(11, 21\) for weights \(13, 21\)"),
         ("alif", (case.inputs[:, :0], *good[1:]), "at least one sample and one step"),
         ("alif", (case.inputs[..., :3], *good[1:]), r"are \(batch, time, 21\)"),
         ("alif", (case.inputs.double(), *good[1:]), "inputs is torch.float64 on cpu"),
-        ("alif", (*good[:2], case.weight[:, :5], *good[3:]), r"weight_rec is \(13, 5\)"),
+        ("alif", (*good[:2], case.weight[:, :5], *good[3:]), r"recurrent_weight is \(13, 5\)"),
         ("alif", (*good[:3], case.bias[:4], *good[4:]), r"bias is \(4,\), not \(13,\)"),
         ("alif", (*good[:4], case.coefficients[:2], good[5]), "has 4 coefficients, given 2"),
         ("alif", (*good[:5], case.state[:1]), "has 3 states, given 1"),
-        ("alif", (*good[:5], tuple(s[:2] for s in case.state)), r"u is \(2, 13\), not \(5, 13\)"),
+        ("alif", (*good[:5], tuple(s[:2] for s in case.state)), r"v is \(2, 13\), not \(5, 13\)"),
     ]
     for neuron, arguments, message in cases:
         with pytest.raises(InputError, match=message):

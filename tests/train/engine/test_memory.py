@@ -1,4 +1,4 @@
-"""Memory that is used again is never anybody else's."""
+"""Memory is reused only after its array is gone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_memory_that_nobody_asks_for_is_given_up():
     assert len(memory._ROOMS) == 1
     held = [aligned((LARGE,)) for _ in range(memory.KEPT_TURNS + 2)]
     assert list(memory._ROOMS) == [LARGE + memory.LINE]
-    # What was forgotten while in use stays its holder's.
+    # Memory that the pool dropped while in use stays valid for its array.
     assert len({array.ctypes.data for array in held}) == len(held)
     assert all(isinstance(array, np.ndarray) for array in held)
     memory.release()

@@ -1,4 +1,4 @@
-"""The vector loops against NumPy, and against one another to the bit."""
+"""The vector loops against NumPy, and against one another, bit for bit."""
 
 # An intrinsic takes one argument less than its definition.
 # pyright: reportCallIssue=false
