@@ -48,7 +48,7 @@ class SscOptions:
         Number of steps; later spikes are dropped. The published recipes use the first second;
         1.4 seconds hold everything.
     skip_steps
-        Number of first steps that the readout ignores; 11 in the published recipe of SHD.
+        Number of first steps that the readout ignores. The published recipe of SHD has 11.
     limit
         Largest number of sequences read from each file, for small runs.
     """
