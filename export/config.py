@@ -156,8 +156,8 @@ class SurrogateConfig:
 class LayerConfig:
     """One layer of the float model.
 
-    A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has nothing but its ``neuron``
-    and ``size``.
+    A dense layer, one of ``DENSE_LAYERS`` of ``export/dense.py``, has only ``neuron`` and
+    ``size``.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ class LayerConfig:
     recurrent_gain
         Factor of the initial recurrent weights.
     delay
-        Delays of what comes from below, spread evenly over the neurons.
+        Delays of the input from below, spread evenly over the neurons.
     delay_rec
-        Delays of the layer's own spikes, beyond the one step of recurrence.
+        Delays of the layer's own spikes, in addition to the one step of recurrence.
     """
 
     neuron: str = "alif"

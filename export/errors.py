@@ -19,6 +19,6 @@ def index_list(indices: list[int], shown: int = 5) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Write a value for a message: on one line and not too long, whatever a file held."""
+    """Return a value as text for a message: one line and not too long, whatever a file holds."""
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else f"{text[:limit]}..."

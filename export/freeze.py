@@ -33,20 +33,20 @@ class Quantization:
     Parameters
     ----------
     scale
-        One weight unit per neuron, or one per layer. One per neuron costs nothing here.
+        One weight unit per neuron, or one per layer. One per neuron has no cost here.
     exponents
         Input and recurrent weights of a layer have an exponent each. Both use their 8 bits then;
-        without, and always in a network of CUBA neurons, since stock lava-dl ignores exponents,
+        otherwise, and always in a network of CUBA neurons, since stock lava-dl ignores exponents,
         they share one unit.
     headroom
-        Share of 2^23 that a state may reach on the calibration samples. The rest is kept for
-        samples not seen; states are membrane potentials and currents.
+        Share of 2^23 that a state may reach on the calibration samples. The rest is reserved
+        for unseen samples; states are membrane potentials and currents.
     weight_bits
-        Bits of a weight, 3 to 8, the sign among them.
+        Bits of a weight, 3 to 8, including the sign.
     right_shifts
         Exponents may be negative. Weights keep their bits then where units were doubled and where
         one matrix is more than 2^7 times finer than the other; models that were trained on the
-        grid before there was this entry do without.
+        grid before this entry existed do not use it.
     """
 
     scale: str = "neuron"

@@ -112,9 +112,9 @@ def samples_of(contents: Contents, network: Network) -> Samples | None:
         if base in contents.values:
             raise InputError(f"{base}: is a dataset, needs a group")
         return None
-    unknown = sorted(set(contents.names(base)) - set(_SAMPLES))
-    if unknown:
-        raise InputError(f"{base}/{unknown[0]}: unknown to this format; remove it")
+    superfluous = sorted(set(contents.names(base)) - set(_SAMPLES))
+    if superfluous:
+        raise InputError(f"{base}/{superfluous[0]}: unknown to this format; remove it")
     with located(base):
         inputs, lengths, output = (
             contents.numbers(f"{base}/{name}", dtype)

@@ -31,30 +31,30 @@ class ArraysOptions:
     ----------
     train
         File of the training data: ``.npz``, ``.h5``, ``.hdf5``, ``.csv`` or ``.ts``. A relative
-        path is looked for under ``--data``, in the current folder and under ``SRNN_DATA``.
+        path is searched in ``--data``, in the current folder and in ``SRNN_DATA``.
     validation
-        File of the validation data; where not set, a share of the training file.
+        File of the validation data; where not set, drawn from the training file.
     test
-        File of the test data; where not set, a share of the training file.
+        File of the test data; where not set, drawn from the training file.
     validation_fraction
-        Share of the training file that validates, from every class alike.
+        Fraction of the training file that validates, stratified by class.
     test_fraction
-        Share of the training file that tests, from every class alike.
+        Fraction of the training file that tests, stratified by class.
     seed
         Seed of the draw of those shares.
     labels
         What a label is of: ``sample``, ``step``, or ``auto`` (as the file has them).
     encoding
         How values become inputs: ``none``, ``level_crossing``, ``slope``, ``graded``. With ``none``
-        they are spikes or integers already. Thresholds, offsets and scales come from the training
-        split alone.
+        they are spikes or integers already. Thresholds, offsets and scales are computed from the
+        training split alone.
     threshold
         Threshold of the events of level_crossing and slope, in threshold_unit.
     threshold_unit
         ``std`` (of each channel) or ``signal`` (the units of the file).
     bits
-        Bits of graded values beside their sign. Where not set, 8 for ``graded``; for ``none`` what
-        the training data needs (0, spikes, where it holds only 0 and 1).
+        Bits of graded values without their sign. Where not set, 8 for ``graded``; for ``none`` what
+        the training data needs (0, spikes, if it holds only 0 and 1).
     clip
         Largest magnitude of ``graded`` values, in standard deviations.
     dt

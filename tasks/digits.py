@@ -29,9 +29,9 @@ class DigitsOptions:
     window
         Consecutive pixels shown at each step, as channels. The last steps repeat the final window.
     validation
-        Share of the images that validates, taken from every class alike.
+        Fraction of the images that validates, stratified by class.
     test
-        Share of the images that tests, taken from every class alike.
+        Fraction of the images that tests, stratified by class.
     seed
         Seed of the split.
     """

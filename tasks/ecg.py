@@ -51,9 +51,9 @@ class EcgOptions:
     seed
         Seed of the choice of those sequences.
     stretch
-        Neighbours in the training file that are held out together. They look alike, as if from the
-        same recording: single ones, the default, may be validated by a network that knows their
-        patient.
+        Number of neighbours in the file that are held out together. Neighbours look alike, as if
+        from the same recording: with 1, the default, the network may have seen the patient of a
+        validation sequence.
     """
 
     validation: int = 64

@@ -41,14 +41,14 @@ class SscOptions:
     binning
         How spike times become steps: even, published. With ``even`` a spike falls into step
         floor(time / dt); ``published`` is the rule of the published recipe, which loses unit 0 and
-        turns the channels around; see ``binning.Binning``.
+        reverses the channels; see ``binning.Binning``.
     dt
         Seconds per step.
     steps
         Number of steps; later spikes are dropped. The published recipes use the first second;
         1.4 seconds hold everything.
     skip_steps
-        Number of first steps that the readout ignores; 11 in the published recipe of SHD.
+        Number of first steps that the readout ignores. The published recipe of SHD has 11.
     limit
         Largest number of sequences read from each file, for small runs.
     """
@@ -76,11 +76,11 @@ class ShdOptions(SscOptions):
     Parameters
     ----------
     validation_speakers
-        Speakers of the training file, drawn by ``seed``, who validate. All their sequences are held
-        out: the test file, too, has speakers that training never heard. 0 holds out sequences of
-        all speakers.
+        Number of speakers of the training file, drawn with ``seed``, who validate. All their
+        sequences are held out: the test file too has speakers that do not occur in training. 0
+        holds out sequences of all speakers.
     validation
-        With validation_speakers 0, the share of every class that validates.
+        With validation_speakers 0, the fraction of every class that validates.
     seed
         Seed of the draw of what validates.
     """

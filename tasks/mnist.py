@@ -73,7 +73,7 @@ class SMnistOptions:
 
 @dataclass(frozen=True)
 class PSMnistOptions(SMnistOptions):
-    """Options of ``psmnist``: ``smnist``'s with other defaults, and the permutation's seed.
+    """Options of ``psmnist``: as ``smnist`` with other defaults, and the permutation's seed.
 
     Parameters
     ----------

@@ -49,17 +49,17 @@ class SpokenDigitsOptions:
     Parameters
     ----------
     speaker_out
-        Test on all recordings of this speaker, of whom training hears nothing. Where not set, the
+        Test on all recordings of this speaker, who does not occur in training. Where not set, the
         official split, which tests on takes 0 to 4 of every speaker.
     validation_speaker
-        Validate on all recordings of this speaker. Where not set, on whole takes of every speaker
-        that is trained on, so that no take is heard in both.
+        Validate on all recordings of this speaker. Where not set, on whole takes of every training
+        speaker, so that no take occurs in both.
     validation_takes
-        Takes of every speaker that validate, drawn by ``seed``.
+        Number of takes of every speaker that validate, drawn with ``seed``.
     seed
         Seed of the draw of the takes that validate.
     seconds
-        Seconds of a recording that are read at most. The rest, of 20 of the 3000, is left out.
+        Longest part of a recording that is used, in seconds. 20 of the 3000 are longer and are cut.
     hop
         Samples per step: 64 are 8 ms.
     fft

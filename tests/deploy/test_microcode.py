@@ -184,7 +184,7 @@ def small() -> str:
         ("listing 1", "listing 2", "listing version 2, this reads 1"),
         ("d1 u35 = mul", "d1 u34 = mul", r"operation 1, d1 u34 = .*u34 does not hold that"),
         ("d1 u35 = mul", "d1 u63 = mul", "width u63: needs s, u or w and 1 to 62 bits"),
-        ("= mul d dKeep", "= div d dKeep", "div is not one of add, sub"),
+        ("= mul d dKeep", "= div d dKeep", r"unknown operation 'div' \(known: add, sub"),
         ("= mul d dKeep", "= mul d", "mul takes 2 operands, not 1"),
         ("= mul d dKeep", "= mul d dkeep", "dkeep has no value here"),
         ("= mul d dKeep", "= mul d 1.5", "operand '1.5' is neither a name nor a whole number"),
@@ -335,7 +335,7 @@ def test_without_samples_random_ones_are_executed(
     ("arguments", "message"),
     [
         (["--target", "loihi1"], "Loihi 1: layer l0: SRNN_ALIF: needs an adaptive threshold"),
-        (["--target", "lava"], "--target: no board 'lava'"),
+        (["--target", "lava"], "--target: unknown board 'lava'"),
         (
             ["--dry-run", "--target", "loihi2"],
             "--emit-program: places nothing; leave out --dry-run",

@@ -169,8 +169,8 @@ def test_mistakes_get_one_line(
 ) -> None:
     np.save(tmp_path / "in.npy", random_inputs(30, network, 1, 5))
     assert "none.net: no such file" in refusal(capsys, tmp_path / "none.net")
-    assert "none.npy: No such file" in refusal(capsys, net, "--input", tmp_path / "none.npy")
-    assert "no task 'ecgg'" in refusal(capsys, net, "--task", "ecgg")
+    assert "none.npy: no such file" in refusal(capsys, net, "--input", tmp_path / "none.npy")
+    assert "unknown task 'ecgg'; did you mean 'ecg'" in refusal(capsys, net, "--task", "ecgg")
     assert "names no task" in refusal(capsys, net, "--split", "test")
     assert "12" in refusal(capsys, net, "--task", "digits")
     assert "--limit: 0" in refusal(capsys, net, "--limit", 0)

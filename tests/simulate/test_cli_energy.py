@@ -112,4 +112,4 @@ def test_files_are_refused_before_the_run(
         assert err.startswith(f"srnn-simulate: {file}: ")
         assert err.count("\n") == 1
     assert main([str(ECG), "--pilot", str(pilot.with_name("none.toml"))]) == 2
-    assert "No such file" in capsys.readouterr().err
+    assert "no such file" in capsys.readouterr().err

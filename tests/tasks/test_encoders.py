@@ -90,8 +90,8 @@ def test_padding_changes_nothing(encoder: Encoder) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"name": "slop"}, "name 'slop'"),
-        ({}, "name None"),
+        ({"name": "slop"}, "unknown encoder 'slop'; did you mean 'slope'?"),
+        ({}, "unknown encoder None"),
         ({"name": "slope", "treshold": 1}, "did you mean 'thresholds'"),
         ({"name": "level_crossing"}, "thresholds: is missing"),
         ({"name": "level_crossing", "thresholds": 0.3}, "is not a list"),

@@ -11,7 +11,7 @@ from engine_reference import agreeing, draw, objective, run_engine
 from small_layer import layer, rasters, spike_sum
 from srnn.export.config import LayerConfig, ModelConfig, SurrogateConfig
 from srnn.export.errors import InputError
-from srnn.train.engine import SpikingSequence, spiking_sequence
+from srnn.train.engine import spiking_sequence
 from srnn.train.engine.threads import run_shares, shares
 from srnn.train.network import SRNN
 from torch.utils.data import DataLoader, TensorDataset
@@ -219,8 +219,8 @@ def test_errors_say_what_does_not_fit():
 def test_errors_of_the_module_and_the_network():
     with pytest.raises(InputError, match="one direction of time"):
         layer(bidirectional=True)
-    with pytest.raises(InputError, match="unknown neuron"):
-        SpikingSequence(LayerConfig("alif", 3), 2, SurrogateConfig("cosine"))
+    with pytest.raises(InputError, match="unknown surrogate 'cosine'"):
+        SurrogateConfig("cosine")
     config = ModelConfig(3, (LayerConfig("li", 2),), "membrane")
     with pytest.raises(InputError, match=r"unknown engine 'fast' \(known: events, loop"):
         SRNN(config, engine="fast")
