@@ -16,6 +16,9 @@ settings.register_profile(
 )
 settings.load_profile("srnn")
 
+# pytest-xdist sets it for its workers, and what commands print depends on it.
+os.environ.pop("COLUMNS", None)
+
 
 @pytest.fixture
 def data_dir() -> Path:

@@ -38,7 +38,7 @@ DATA = {
 PYTHON_AFTER_COMMANDS = {"docs/EXAMPLE_SENSORS.md"}
 """Pages whose Python reads what their commands wrote."""
 REASONS = {
-    "a script of the repository's, which writes this page",
+    "a script of the repository, which writes this page",
     "installs packages",
     "needs Lightning; tests/test_python_page.py runs it where that is",
     "needs a board",

@@ -47,7 +47,7 @@ def printed(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def said(lines: list[str]) -> set[str]:
     """The words, without times and rules."""
-    text = re.sub(r"\(?[\d.,]+\s(s\b|a\ssecond)\)?", "", " ".join(" ".join(lines).split()))
+    text = re.sub(r"\(?[\d.,]+\s(s\b|per\ssecond)\)?", "", " ".join(" ".join(lines).split()))
     return {word for word in text.split() if not word.startswith("─")}
 
 

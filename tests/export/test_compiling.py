@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import sys
 import threading
-import time
 
 import pytest
 from srnn.export import compiling
 from srnn.export.compiling import late_report
+from waiting import wait_until
 
 LINE = "compiling kernels, once on this machine: "
 
@@ -53,8 +53,7 @@ def test_without_standard_error_nothing_is_said(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_lasts_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with late_report("forward pass on CUDA", 0.0):
-        while not compiling._SAID:
-            time.sleep(0.001)
+        wait_until(lambda: compiling._SAID)
     assert capsys.readouterr().err == f"{LINE}forward pass on CUDA\n"
 
 
@@ -62,6 +61,5 @@ def test_what_does_not_last_is_not_said(capsys: pytest.CaptureFixture[str]) -> N
     before = threading.active_count()
     with late_report("forward pass on CUDA", 3600.0):
         assert threading.active_count() == before + 1
-    while threading.active_count() > before:
-        time.sleep(0.001)
+    wait_until(lambda: threading.active_count() == before)
     assert capsys.readouterr().err == ""

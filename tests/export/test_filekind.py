@@ -47,7 +47,8 @@ def arrays(path: Path) -> Path:
 
 
 def saved(path: Path, value: Any, **options: Any) -> Path:
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.save(value, path, **options)
     return path
 
@@ -103,9 +104,11 @@ def test_kinds(name: str, kind: FileKind, tmp_path: Path) -> None:
         assert "{" not in line
 
 
+@pytest.mark.extra("train")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_what_torch_saves(tmp_path: Path, legacy: bool) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     options = {"_use_new_zipfile_serialization": not legacy}
     state = OrderedDict(weight=torch.zeros(2), bias=torch.zeros(2, dtype=torch.float64))
     file = tmp_path / "a.pt"

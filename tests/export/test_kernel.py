@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -188,7 +189,6 @@ def test_a_folder_that_can_no_longer_be_written(
 
 
 def test_a_full_disk(load: Load, tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     first, _ = load()
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
