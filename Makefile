@@ -49,7 +49,7 @@ demo: $(READY)  ## train, export, simulate and run on Lava: the whole chain on h
 	@$(BIN)/srnn-simulate $(DEMO)/model.net --task digits
 	@echo; echo "4. deploy: the same file on Intel's Lava CPU runtime, compared spike for spike"
 	@$(BIN)/srnn-deploy $(DEMO)/model.net --samples 8
-	@echo; echo "The files are in $(DEMO). Your own data: README.md, section Your data."
+	@echo; echo "The files are in $(DEMO). Your own data: docs/GUIDE.md."
 
 test: $(READY)  ## run the tests (a few minutes)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"

@@ -19,7 +19,7 @@ END = "<!-- ... to here -->"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the section anew into the page."""
+    """Write the section again into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     page = parser.parse_args(argv).page
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def with_options(page: str) -> str:
-    """Return the page with the section between its two marks made anew.
+    """Return the page with the section between its two marks made again.
 
     Raises
     ------
