@@ -178,7 +178,7 @@ def test_mistakes_get_one_line(
     assert "--threads: 0" in refusal(capsys, net, "--threads", 0)
     assert "--input" in refusal(capsys, net, "--input", tmp_path / "in.npy", "--task", "ecg")
     assert "--trace-states" in refusal(capsys, net, "--trace-states", "v")
-    assert "unknown state 'w'" in refusal(
+    assert "--trace-states: unknown state 'w' (known: d, v)" in refusal(
         capsys, net, "--trace", tmp_path / "t.h5", "--trace-states", "w"
     )
     assert not (tmp_path / "t.h5").exists()
