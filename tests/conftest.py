@@ -16,6 +16,12 @@ settings.register_profile(
 )
 settings.load_profile("srnn")
 
+# GNU readline, which pytest imports, sets these beside Python's back, where TERM names a terminal:
+# the commands that tests start would wrap their lines.
+for name in ("COLUMNS", "LINES"):
+    if name not in os.environ:
+        os.unsetenv(name)
+
 
 @pytest.fixture
 def data_dir() -> Path:
