@@ -16,8 +16,11 @@ settings.register_profile(
 )
 settings.load_profile("srnn")
 
-# pytest-xdist sets it for its workers, and what commands print depends on it.
-os.environ.pop("COLUMNS", None)
+# What commands print depends on them: pytest-xdist sets COLUMNS for its workers, and GNU readline,
+# which pytest imports, sets both beside Python's back where TERM names a terminal.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+    os.unsetenv(name)
 
 
 @pytest.fixture
