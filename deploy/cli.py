@@ -102,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"run the first N samples (default {DEFAULT_SAMPLES}; with --dry-run all)",
     )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        metavar="N",
+        help="of a file of lava-dl: only the first N groups of /layer, as num_layers of netx",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="cut samples off after N steps")
     parser.add_argument(
         "--timeout",
@@ -150,7 +156,7 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     _check_arguments(arguments)
     for line in refused_plugins():
         output.note(f"srnn-deploy: {line}")
-    network = read_net(arguments.model)
+    network = read_net(arguments.model, arguments.layers)
     if arguments.dry_run:
         return _dry_run(arguments, network, output)
     if arguments.emit_program is not None:

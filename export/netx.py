@@ -73,7 +73,9 @@ def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Net
             return network_of_lava_dl(contents, num_layers)
     with located(path):
         if num_layers is not None:
-            raise InputError("num_layers is for files of lava-dl; this one is read whole")
+            raise InputError(
+                "--layers (num_layers) is for files of lava-dl only"
+            )
         check_version(attributes)
     contents = read_contents(path, ("layer", "srnn"), without="/srnn/samples")
     with located(path):

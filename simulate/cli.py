@@ -71,6 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     what.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
     parser.add_argument(
+        "--layers",
+        type=int,
+        metavar="N",
+        help="of a file of lava-dl: only the first N groups of /layer, as num_layers of netx",
+    )
+    parser.add_argument(
         "--batch-size", type=int, default=64, metavar="N", help="samples per batch (default: 64)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="default: one per processor")
@@ -95,7 +101,7 @@ def _simulate(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.report is not None:
         return cli_report.report(arguments, output, _load_task)
     arguments.network = arguments.networks[0]
-    network = read_net(arguments.network)
+    network = read_net(arguments.network, arguments.layers)
     if arguments.stream:
         return cli_stream.stream(arguments, network, output)
     if arguments.input is not None:

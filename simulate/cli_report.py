@@ -106,7 +106,7 @@ def report(arguments: argparse.Namespace, output: Output, load_task: LoadTask) -
     from .report.write import check_target, write_report
 
     check_target(arguments.report, arguments.overwrite)
-    networks = [read_net(path) for path in arguments.networks]
+    networks = [read_net(path, arguments.layers) for path in arguments.networks]
     models = read_energy_models(arguments.energy_models)
     command = shlex.join(["srnn-simulate", *map(str, arguments.argv)])
     if len(networks) == 1:

@@ -204,7 +204,7 @@ def test_read_net_needs_a_file(tmp_path):
 
 def test_num_layers_is_for_files_of_lava_dl(tmp_path):
     write_net(tmp_path / "m.net", stock_network())
-    with pytest.raises(InputError, match="num_layers is for files of lava-dl"):
+    with pytest.raises(InputError, match=r"--layers \(num_layers\) is for files of lava-dl"):
         read_net(tmp_path / "m.net", num_layers=2)
 
 

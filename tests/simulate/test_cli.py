@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from lava_dl_files import write_file
 from simulate_networks import random_inputs, random_network
 from srnn.export.network import Network, Readout
 from srnn.export.netx import write_net
@@ -194,3 +195,22 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "srnn-simulate model.net --data DIR" in out
     assert "exit codes" in out
+
+
+def test_the_first_groups_of_a_lava_dl_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_file(tmp_path / "a.net")
+    with h5py.File(path, "a") as file:
+        file.copy("layer/0", "layer/1")
+        file["layer/1/type"][0] = b"convT"
+    np.save(tmp_path / "x.npy", np.ones((1, 5, 2), np.uint8))
+    given = ("--input", tmp_path / "x.npy")
+    assert "'convT' layers are not read" in refusal(capsys, path, *given)
+    found = answer(capsys, path, *given, "--layers", 1)
+    assert [layer["size"] for layer in found["activity"]["layers"]] == [3]
+    assert "num_layers 4 is outside 1..2" in refusal(capsys, path, *given, "--layers", 4)
+
+
+def test_our_own_files_are_read_whole(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--layers (num_layers) is for files of lava-dl" in refusal(capsys, net, "--layers", 1)
