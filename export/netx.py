@@ -73,9 +73,7 @@ def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Net
             return network_of_lava_dl(contents, num_layers)
     with located(path):
         if num_layers is not None:
-            raise InputError(
-                "--layers (num_layers) is for files of lava-dl only"
-            )
+            raise InputError("--layers (num_layers) is for files of lava-dl only")
         check_version(attributes)
     contents = read_contents(path, ("layer", "srnn"), without="/srnn/samples")
     with located(path):

@@ -201,7 +201,7 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
             )
         count = len(labels) if options.limit is None else min(options.limit, len(labels))
         # Collected chunk by chunk: codes take four times the memory of their lists.
-        parts = [rule.collect([])]
+        parts, found, late, latest = [rule.collect([])], 0, 0, 0.0
         for start in range(0, count, _CHUNK):
             part = slice(start, min(start + _CHUNK, count))
             codes = []
@@ -211,7 +211,16 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
                     codes.append(rule.codes(np.asarray(when), np.asarray(which)))
                 except DataError as error:
                     raise DataError(f"{path}: sequence {index}: {error}") from None
+                after = np.asarray(when, np.float64) >= rule.steps * rule.dt
+                found, late = found + after.size, late + int(after.sum())
+                latest = max(latest, float(np.max(when, initial=0.0)))
             parts.append(rule.collect(codes))
+        unit = _likely_unit(latest, rule.steps * rule.dt)
+        if late > found / 2 and unit:
+            raise DataError(
+                f"{path}: {late} of {found} events lie after the last of {rule.steps} steps of "
+                f"{rule.dt:g} s, the latest at {latest:g}; times are in seconds, these look like {unit}"
+            )
         targets = _whole(labels[:count], "labels", path)
         if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
             raise DataError(
@@ -223,6 +232,17 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
             _names(_list(file, "extra/keys"), classes),
             None if speakers is None else _speakers(speakers[:count], count, path),
         )
+
+
+def _likely_unit(latest: float, window: float) -> str:
+    """Return the unit that times seem to have, and how to fix it; empty where it is seconds.
+
+    A recording of a few windows is cut on purpose; a unit is off by a thousand.
+    """
+    for factor, name in ((1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds")):
+        if latest > 20 * window and latest * factor <= 10 * window:
+            return f"{name}: multiply by {factor:g}"
+    return ""
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_type_hints
 
+import numpy as np
+
 from ..export.plain import build
 from ..export.suggest import check_known
 from .arrays import ArraysOptions, load_arrays
@@ -14,6 +16,7 @@ from .base import Task
 from .digits import DigitsOptions, load_digits_task
 from .ecg import EcgOptions, load_ecg
 from .errors import DataError
+from .event_lists import EventLists
 from .heidelberg import ShdOptions, SscOptions, load_shd, load_ssc
 from .memory import NAME as MEMORY
 from .mnist import PSMnistOptions, SMnistOptions, load_psmnist, load_smnist
@@ -117,9 +120,19 @@ def load(
         missing or damaged.
     """
     entry = _entry(name)
-    return entry.loader(
+    task = entry.loader(
         build(entry.options, dict(options or {}), name, DataError), data_dir, download
     )
+    for part, split in task.splits().items():
+        inputs = split.inputs
+        if len(split) and not (
+            len(inputs.sources) if isinstance(inputs, EventLists) else np.any(inputs)
+        ):
+            raise DataError(
+                f"{name}, {part} split: every input of its {len(split)} sequences is 0; choose a "
+                "lower threshold, another encoding, or check the unit of the file's times"
+            )
+    return task
 
 
 def task_options(name: str) -> dict[str, Any]:

@@ -387,7 +387,7 @@ class _Display:
             f"epoch {row['epoch']:>3}  loss {row['train_loss']:.4f}  "
             f"accuracy {row['train_accuracy']:.4f}  "
             f"validation {row['validation_accuracy']:.4f}  "
-            f"firing rate {row['validation_firing_rate']:.4f}  {row['seconds']:.1f} s"
+            f"rate {row['validation_firing_rate']:.4f}  {row['seconds']:.1f} s"
         )
         if self._output.as_json or self._progress.disable or not sys.stdout.isatty():
             self._output.line(text)

@@ -220,3 +220,12 @@ def test_a_description_of_another_model(tmp_path: Path) -> None:
         split_from_file(tmp_path / "a.npz", {**plain, "per_step": True})
     with pytest.raises(DataError, match="never occurs in training"):
         split_from_file(tmp_path / "a.npz", {**plain, "classes": ["0", "1"]})
+
+
+def test_inputs_that_are_all_zero_are_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    signals = rng.normal(0, 1, (12, 30, 2))
+    np.savez(tmp_path / "a.npz", inputs=signals, labels=np.arange(12) % 2)
+    options = {"train": str(tmp_path / "a.npz"), "encoding": "level_crossing", "threshold": 1e6}
+    with pytest.raises(DataError, match=r"arrays, train split: every input of its \d+ sequences"):
+        load("arrays", None, options)

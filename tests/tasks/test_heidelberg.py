@@ -11,6 +11,7 @@ import pytest
 from heidelberg_files import spikes, write_file, write_shd, write_ssc
 from srnn.tasks import DataError, Task, load
 from srnn.tasks.event_lists import EventLists
+from srnn.tasks.heidelberg import ShdOptions, read_spikes
 from task_checks import check_description
 
 
@@ -178,3 +179,27 @@ def test_options_that_cannot_be(tmp_path: Path) -> None:
     assert "limit: 0" in refused(folder, limit=0)
     assert "dt: -1.0" in refused(folder, dt=-1.0)
     assert "5 of 4 groups" in refused(folder, validation_speakers=5)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1e3, "these look like milliseconds: multiply by 0.001"),
+        (1e6, "these look like microseconds: multiply by 1e-06"),
+    ],
+)
+def test_times_of_another_unit(tmp_path: Path, factor: float, said: str) -> None:
+    rng = np.random.default_rng(0)
+    sequences = [(rng.uniform(0.5, 1.2, 60) * factor, rng.integers(0, 700, 60)) for _ in range(6)]
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for column, (name, kind) in enumerate((("times", np.float64), ("units", np.uint16))):
+            held = file.create_dataset(f"spikes/{name}", (6,), dtype=h5py.vlen_dtype(kind))
+            for index, sequence in enumerate(sequences):
+                held[index] = sequence[column].astype(kind)
+        file["labels"] = np.arange(6, dtype=np.uint16)
+    with pytest.raises(DataError, match=said) as refused:
+        read_spikes(path, ShdOptions(), 20)
+    assert "of 360 events lie after the last of 250 steps of 0.004 s, the latest at" in str(
+        refused.value
+    )
