@@ -219,7 +219,8 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
         if late > found / 2 and unit:
             raise DataError(
                 f"{path}: {late} of {found} events lie after the last of {rule.steps} steps of "
-                f"{rule.dt:g} s, the latest at {latest:g}; times are in seconds, these look like {unit}"
+                f"{rule.dt:g} s, the latest at {latest:g}; times are in seconds, these look like "
+                f"{unit}"
             )
         targets = _whole(labels[:count], "labels", path)
         if len(targets) and not 0 <= targets.min() <= targets.max() < classes:
