@@ -20,8 +20,9 @@ Need = tuple[str, str]
 """A marker and the name it is given."""
 
 
+@cache
 def data_root() -> Path:
-    """Return the folder of real data: ``SRNN_DATA``, default ``../shared/data``."""
+    """Return the folder of real data: ``SRNN_DATA`` as it was at the start, else ``../shared/data``."""
     return Path(os.environ.get("SRNN_DATA", ROOT.parent / "shared" / "data"))
 
 
