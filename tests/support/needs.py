@@ -22,7 +22,7 @@ Need = tuple[str, str]
 
 @cache
 def data_root() -> Path:
-    """Return the folder of real data: ``SRNN_DATA`` as it was at the start, else ``../shared/data``."""
+    """Return the folder of real data: ``SRNN_DATA`` at the start, default ``../shared/data``."""
     return Path(os.environ.get("SRNN_DATA", ROOT.parent / "shared" / "data"))
 
 
