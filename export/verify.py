@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .checkpoint import FloatModel
+from .errors import InputError
 from .network import Network
 from .readout import predictions, readout_scores
 from .trace import Trace
@@ -62,6 +63,13 @@ def compare_with_float(model: FloatModel, network: Network, trace: Trace) -> Par
     float_answers = np.argmax(float_scores, axis=-1)
     integer_answers = predictions(network, trace.output, lengths)
     counted = answer_mask(float_answers, lengths, readout.skip_steps)
+    targets = samples.get("targets")
+    if targets is not None and targets.shape != float_answers.shape:
+        raise InputError(
+            f"samples: targets {targets.shape}, but readout {readout.kind} gives one answer per "
+            f"{'step' if readout.per_step else 'sample'}, {float_answers.shape}; give targets of "
+            "that shape or leave them out"
+        )
     equal, float_count, integer_count = {}, {}, {}
     for index, (layer, recorded) in enumerate(zip(network.layers, trace.layers, strict=True)):
         packed = samples.get(f"spikes.{index}")
@@ -78,8 +86,8 @@ def compare_with_float(model: FloatModel, network: Network, trace: Trace) -> Par
         samples=len(lengths),
         answers=int(counted.sum()),
         changed_predictions=int((float_answers != integer_answers)[counted].sum()),
-        float_accuracy=_accuracy(float_answers, samples.get("targets"), counted),
-        integer_accuracy=_accuracy(integer_answers, samples.get("targets"), counted),
+        float_accuracy=_accuracy(float_answers, targets, counted),
+        integer_accuracy=_accuracy(integer_answers, targets, counted),
         equal_spikes=equal,
         float_spikes=float_count,
         integer_spikes=integer_count,

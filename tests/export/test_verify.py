@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from export_models import config, weights
 from srnn.export.checkpoint import FloatModel, LayerConfig
+from srnn.export.errors import InputError
 from srnn.export.network import CubaLIF as Cuba
 from srnn.export.network import Layer, LeakyIntegrator, Network, Readout, Synapses
 from srnn.export.trace import LayerTrace, Trace
@@ -114,3 +115,25 @@ def test_silence_equals_silence() -> None:
     )
     found = compare_with_float(model(quiet), network(Readout("membrane")), empty)
     assert found.equal_spikes == {"hidden": 1.0}
+
+
+@pytest.mark.parametrize("samples", [2, 4])
+def test_targets_of_another_shape_than_the_answers(samples: int) -> None:
+    # With as many samples as steps NumPy would compare answers of steps with those of samples.
+    repeats = samples // 2
+    held = {
+        "inputs": np.zeros((samples, STEPS, 2), np.int64),
+        "output": np.tile(FLOAT, (repeats, 1, 1)).astype(np.float32),
+        "targets": np.zeros(samples, np.int64),
+    }
+    ran = trace([STEPS, STEPS])
+    doubled = Trace(
+        tuple(
+            LayerTrace(None if x.spikes is None else np.tile(x.spikes, (repeats, 1, 1)))
+            for x in ran.layers
+        ),
+        np.tile(ran.output, (repeats, 1, 1)),
+        np.tile(ran.lengths, repeats),
+    )
+    with pytest.raises(InputError, match=r"gives one answer per step, .*; give targets of that"):
+        compare_with_float(model(held), network(Readout("membrane")), doubled)
