@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...export.errors import InputError
 from ...export.network import Network
 from ...export.trace import Trace
 from ...tasks.base import Split
@@ -39,6 +40,13 @@ class Data:
     valid: npt.NDArray[np.bool_] | None = None
     expected: npt.NDArray[np.int32] | None = None
     skip_steps: int = 0
+
+    def __post_init__(self) -> None:
+        lengths = [self.inputs.shape[1]] if self.lengths is None else self.lengths
+        if self.count == 0 or max(lengths, default=0) < 1:
+            raise InputError(
+                f"{self.source}: {self.count} samples without a step; there is nothing to report"
+            )
 
     @property
     def count(self) -> int:

@@ -281,3 +281,15 @@ def test_placements_are_shown_and_checked(
     content["layers"][0]["neurons"] += 1
     (tmp_path / "bad.json").write_text(json.dumps(content))
     assert "another network" in refusal(capsys, *words, "--overwrite")
+
+
+def test_samples_without_a_step_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_network(tmp_path / "a.net")
+    inputs = samples_of(read_net(path)).inputs[:2]
+    np.savez(tmp_path / "x.npz", inputs=inputs, lengths=np.zeros(2, np.int64))
+    words = [str(path), "--input", str(tmp_path / "x.npz"), "--report", str(tmp_path / "r.html")]
+    assert main(words) == 2
+    assert "x.npz: 2 samples without a step; there is nothing" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
