@@ -6,23 +6,18 @@ A limit whose value is not public is None and is not checked; every limit carrie
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from ..export.errors import InputError
 from ..export.filekind import BOARDS, check_kind
 from ..export.network import NEURONS
 from ..export.plain import build, shown
 from ..export.suggest import check_known, unknown
+from ..export.toml_files import read_toml
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -270,10 +265,7 @@ def read_boards(path: str | os.PathLike[str] | None = None) -> Boards:
 
 
 def _parse(text: str, where: str, chips: Mapping[str, Chip]) -> Boards:
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: is not TOML: {error}") from None
+    values = read_toml(text, where)
     try:
         return _boards(values, chips)
     except InputError as error:

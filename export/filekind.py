@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickletools
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,12 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from .errors import InputError
+from .toml_files import read_toml
 
 
 @dataclass(frozen=True)
@@ -150,7 +145,7 @@ def _kind(path: Path, file: IO[bytes]) -> FileKind | None:
     if head.startswith(_PICKLE):
         return _pickle(file.read(_PICKLE_BYTES))
     if path.suffix.lower() == ".toml":
-        tables = tomllib.loads(file.read().decode("utf-8"))
+        tables = read_toml(file.read().decode("utf-8"), str(path))
         return next((kind for name, kind in _BY_TABLE.items() if name in tables), None)
     return TABLE if path.suffix.lower() in _TABLES and head else None
 

@@ -7,22 +7,17 @@ others measured on a whole system; the two are different records and never share
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from ..export.errors import InputError
 from ..export.filekind import ENERGY_MODELS, check_kind
 from ..export.plain import build, shown
 from ..export.suggest import check_known
+from ..export.toml_files import read_toml
 from .operations import KINDS, Operations
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -256,14 +251,6 @@ def read_energy_models(paths: Sequence[str | os.PathLike[str]] = ()) -> EnergyMo
         own = _parse(text, os.fspath(path))
         found = EnergyModels({**found.models, **own.models}, (*found.references, *own.references))
     return found
-
-
-def read_toml(text: str, where: str) -> dict[str, Any]:
-    """Parse TOML, or raise InputError with the file's name."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: is not TOML: {error}") from None
 
 
 def _parse(text: str, where: str) -> EnergyModels:

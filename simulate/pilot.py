@@ -18,7 +18,8 @@ from ..export.errors import InputError
 from ..export.filekind import PILOT, check_kind
 from ..export.plain import build
 from ..export.suggest import check_known
-from .energy import Cost, Range, read_toml
+from ..export.toml_files import read_toml
+from .energy import Cost, Range
 from .estimates import EnergyReport, Estimate
 
 DAY_SECONDS = 86_400.0

@@ -8,17 +8,11 @@ A recipe has the tables ``[task]``, ``[model]`` with ``[[model.layers]]``, ``[tr
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
 from ..export.errors import InputError
@@ -26,6 +20,7 @@ from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
 from ..export.plain import build
 from ..export.suggest import check_known, unknown
+from ..export.toml_files import read_toml
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
@@ -371,10 +366,7 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
             f"{unknown('recipe', name_or_path, names)}; a file of your own is given by its path, "
             "my.toml"
         )
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name_or_path}: not TOML: {error}") from None
+    return read_toml(text, str(name_or_path))
 
 
 def make_recipe(

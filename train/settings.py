@@ -10,8 +10,9 @@ from ..export.checkpoint import LayerConfig
 from ..export.errors import InputError
 from ..export.freeze import Quantization
 from ..export.suggest import closest, unknown
+from ..export.toml_files import read_toml
 from ..export.toml_text import is_table
-from .recipe import ModelRecipe, TaskConfig, TrainingConfig, tomllib
+from .recipe import ModelRecipe, TaskConfig, TrainingConfig
 
 
 def override(
@@ -75,8 +76,8 @@ def _copy(value: Any) -> Any:
 
 def _literal(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return read_toml(f"value = {text}", "value")["value"]
+    except InputError:
         return text
 
 

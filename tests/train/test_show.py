@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from srnn.export.toml_files import read_toml
 from srnn.tasks import TASKS
 from srnn.train.cli import main
-from srnn.train.recipe import make_recipe, read_plain, recipe_names, tomllib
+from srnn.train.recipe import make_recipe, read_plain, recipe_names
 from srnn.train.settings import override
 from srnn.train.show import as_toml, complete
 
@@ -50,7 +51,7 @@ def test_a_baseline_and_texts_survive() -> None:
     plain = override(read_plain("digits"), [("baseline", "lstm")])
     plain["description"] = 'quotes " and \\ and \u00fc'
     recipe = make_recipe(plain)
-    again = make_recipe(tomllib.loads(as_toml(recipe)))
+    again = make_recipe(read_toml(as_toml(recipe), "shown"))
     assert (again.description, again.model.baseline) == (plain["description"], "lstm")
 
 
