@@ -19,7 +19,7 @@ from ..export.console import (
     run_command,
 )
 from ..export.errors import InputError
-from ..export.filekind import BOARDS, NETWORK, check_kind
+from ..export.filekind import BOARDS, NETWORK, check_kind, check_target
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
 from ..export.suggest import check_known
@@ -195,6 +195,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     emits = arguments.emit_program is not None
     if emits and arguments.dry_run:
         raise InputError("--emit-program: places nothing; leave out --dry-run")
+    if emits and str(arguments.emit_program) != "-":
+        check_target("--emit-program", arguments.emit_program)
     if not arguments.dry_run:
         for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:

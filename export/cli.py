@@ -13,7 +13,7 @@ from .api import ExportReport, export_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError
-from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, refusal
+from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, check_target
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .quantize import SCALES, Quantization
 
@@ -123,11 +123,8 @@ def _check_files(arguments: argparse.Namespace, target: Path) -> None:
     check_kind(arguments.model, NIR if arguments.model.suffix == cli_nir.SUFFIX else MODEL)
     if arguments.calibrate is not None:
         check_kind(arguments.calibrate, ARRAYS, MODEL)
-    if target.is_file() and not target.samefile(arguments.model):
-        # What it may replace is an export; anything else was swapped with the model.
-        replaced = refusal(target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
-        if replaced is not None:
-            raise InputError(f"--output: {replaced}; name another file")
+    if not (target.exists() and target.samefile(arguments.model)):
+        check_target("--output", target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
 
 
 def _options(arguments: argparse.Namespace) -> Quantization | None:

@@ -118,6 +118,19 @@ def refusal(path: str | os.PathLike[str], *wanted: FileKind) -> str | None:
     return f"{path}: is {kind.what}, not {wanted[0].what}; {use}"
 
 
+def check_target(option: str, path: str | os.PathLike[str], *replaceable: FileKind) -> None:
+    """Refuse to write over a file that is known to be of another kind than those replaceable.
+
+    Raises
+    ------
+    InputError
+        Such a file is there, perhaps the very input: ``option`` names where it was given.
+    """
+    kind = kind_of(path)
+    if kind is not None and kind not in replaceable:
+        raise InputError(f"{option}: {path} is {kind.what}; name another file")
+
+
 def kind_of(path: str | os.PathLike[str]) -> FileKind | None:
     """Return what a file is, None where that cannot be told or there is no file."""
     path = Path(path)

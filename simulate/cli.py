@@ -14,7 +14,7 @@ import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, plain, run_command
 from ..export.errors import InputError
-from ..export.filekind import NETWORK, check_kind
+from ..export.filekind import NETWORK, TRACE, check_kind, check_target
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
 from ..export.samples import Samples
@@ -123,6 +123,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         from ..tasks.registry import check_options
 
         check_options(arguments.task, {})
+    if arguments.trace is not None:
+        check_target("--trace", arguments.trace, TRACE)
     if arguments.trace_states and arguments.trace is None:
         raise InputError("--trace-states: needs --trace FILE, where the states go")
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..export.console import EXIT_OK, EXIT_STOPPED, Output
 from ..export.errors import InputError
+from ..export.filekind import check_target
 from ..export.network import Network
 from ..export.netx import read_samples
 from ..export.ranges import Calibration, calibration_of, stored_calibration
@@ -233,6 +234,7 @@ def _watch(
         return _Watch(monitor, sys.stdout, output)
     # Appended: a log continues where the last run ended.
     path = Path(arguments.monitor)
+    check_target("--monitor", path)
     return _Watch(monitor, stack.enter_context(path.open("a", encoding="utf-8")), output)
 
 

@@ -109,7 +109,8 @@ def _read_csv(path: Path) -> _Read:
             if number == 1 and not any(map(_is_number, cells)):
                 continue
             raise InputError(
-                f"line {number}: {line.strip()[:40]!r} is not a row of integers; encode first"
+                f"line {number}: {line.strip()[:40]!r} is not a row of integers; "
+                "--input takes what the encoder makes, --stream takes raw readings"
             ) from None
         if len(rows[-1]) != len(rows[0]):
             raise InputError(f"line {number}: {len(rows[-1])} columns after {len(rows[0])}")

@@ -111,3 +111,29 @@ def test_mistakes_are_named_in_one_line_before_anything_heavy(name: str, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "data.csv", "data.npz", "pilot.toml", "zoo",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "NET", "--trace", "NET"),
+        ("simulate", "NET", "--trace", "CSV"),
+        ("deploy", "NET", "--emit-program", "NET"),
+        ("deploy", "NET", "--emit-program", "CSV"),
+    ],
+)
+def test_outputs_replace_no_file_of_another_kind(words: tuple[str, ...], tmp_path: Path) -> None:
+    net, table = tmp_path / "a.net", tmp_path / "a.csv"
+    net.write_bytes((ROOT / "zoo" / "ecg.net").read_bytes())
+    table.write_text("sample,label,x\n0,a,1\n", encoding="utf-8")
+    before = net.read_bytes(), table.read_bytes()
+    command, *rest = words
+    given = [{"NET": str(net), "CSV": str(table)}.get(word, word) for word in rest]
+    done = subprocess.run(
+        [sys.executable, "-m", f"srnn.{command}", *given],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"srnn-{command}: {rest[1]}: {given[2]} is a ")
+    assert done.stderr.endswith("; name another file\n")
+    assert (net.read_bytes(), table.read_bytes()) == before

@@ -178,7 +178,10 @@ def test_a_folder_for_a_target(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(trained), "-o", str(tmp_path), "--json"]) == 2
-    assert capsys.readouterr().err == f"srnn-export: {tmp_path}: Is a directory\n"
+    assert (
+        capsys.readouterr().err
+        == f"srnn-export: --output: {tmp_path} is a folder; name another file\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
