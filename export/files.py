@@ -12,10 +12,20 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path next to ``path``; rename it onto ``path`` when the block succeeds."""
-    target = Path(path)
+    """Yield a temporary path next to ``path``; rename it onto ``path`` when the block succeeds.
+
+    A link is followed. A device or pipe would be replaced by a file, and is refused.
+
+    Raises
+    ------
+    OSError
+        A folder, device or pipe is there, or nothing can be written.
+    """
+    target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "is a device or a pipe, needs a file", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     os.close(handle)

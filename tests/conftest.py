@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from needs import CHECKS, Need, data_root, needs_of_file, obstacles
+from srnn.export import compiling
 
 # Seeded, so that a run says the same twice; neither a compilation inside an example nor a busy
 # machine may count as slow.
@@ -21,6 +22,10 @@ settings.load_profile("srnn")
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
     os.unsetenv(name)
+
+# Which test is the first to compile a kernel must not matter to those that read standard error;
+# the tests of the line itself begin with an empty set.
+compiling._SAID.add("compiling")
 
 
 @pytest.fixture
