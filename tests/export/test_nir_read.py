@@ -236,7 +236,7 @@ def test_samples_are_asked_for_and_checked(
     file.write_bytes(b"PK nothing")
     assert cli.main([str(path), "--calibrate", str(file)]) == 2
     assert "not a complete .npz file" in capsys.readouterr().err
-    np.savez(file, inputs=np.arange(80).reshape(20, 4) % 5, targets=np.array([1]))
+    np.savez(file, inputs=np.arange(80).reshape(20, 4) % 5, targets=np.ones((1, 20), int))
     assert cli.main([str(path), "--calibrate", str(file), "--json", "--dry-run"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["parity"]["samples"], result["written"]) == (1, None)
