@@ -197,13 +197,21 @@ def export_model(
     trace = simulate(network, inputs, lengths)
     network.provenance[KEY] = calibration_of(network, trace, origin).plain()
     parity = compare_with_float(model, network, trace)
+    requantized = [
+        "the model was trained on the grid, but these options make other integers than its "
+        "training computed; leave them out to keep those"
+    ] * bool(options is not None and model.quantization)
     lost = parity.accuracy_loss
     if max_accuracy_loss is not None and (lost is None or lost > max_accuracy_loss):
         target = None
     if target is not None:
         write_net(target, network, bundle(model, trace))
     return ExportReport(
-        target, tuple(layers), parity, (*lost_weights(layers), *dead_neurons(trace)), network
+        target,
+        tuple(layers),
+        parity,
+        (*requantized, *lost_weights(layers), *dead_neurons(trace)),
+        network,
     )
 
 

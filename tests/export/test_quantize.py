@@ -529,3 +529,12 @@ def test_the_report_warns_of_lost_weights():
     report = export(fine_inputs(), options=Quantization("layer", False))
     assert any("all input weights of" in remark for remark in report.remarks)
     assert not any("weights of" in remark for remark in export(fine_inputs()).remarks)
+
+
+def test_options_given_to_a_model_of_the_grid_are_said_to_change_it():
+    options = asdict(Quantization())
+    counts = [np.full(64, 6).tolist(), np.zeros(10, int).tolist()]
+    trained = replace(fine_inputs(), quantization={"options": options, "doublings": counts})
+    assert not any("trained on the grid" in line for line in export(trained).remarks)
+    changed = export(trained, options=Quantization())
+    assert any("trained on the grid, but these options" in line for line in changed.remarks)
