@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ settings.load_profile("srnn")
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
     os.unsetenv(name)
+
+# A shell starts what runs in the background with SIGINT ignored, and so would every command that a
+# test starts and stops.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Which test is the first to compile a kernel must not matter to those that read standard error;
 # the tests of the line itself begin with an empty set.

@@ -1,0 +1,59 @@
+"""What a file from outside may ask for, in one place; docs/FORMAT.md has the same table."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InputError
+
+READ_BYTES = "SRNN_READ_BYTES"
+"""The variable of the environment that raises ``BYTES_MAX``."""
+BYTES_MAX = 1 << 30
+"""Bytes that a file may declare, or inflate to, in all; or ``INFLATION`` times its own size."""
+INFLATION = 4
+TEXT_BYTES_MAX = 1 << 24
+"""Bytes of a file of settings (TOML, JSON), which is read as a whole."""
+LINE_BYTES_MAX = 1 << 20
+"""Bytes of a line of CSV or of a stream."""
+OBJECTS_MAX = 100_000
+"""Groups and datasets of an HDF5 file, members of an archive, values of a pickle."""
+DEPTH_MAX = 32
+"""Levels of groups, tables and lists."""
+CHUNKS_MAX = 200_000
+"""Chunks of a dataset of HDF5."""
+
+
+def bytes_max(file_bytes: int) -> int:
+    """Return what a file of so many bytes may declare or inflate to.
+
+    Raises
+    ------
+    InputError
+        ``SRNN_READ_BYTES`` is set and is not a whole number above 0.
+    """
+    given = os.environ.get(READ_BYTES)
+    if given is None:
+        return max(BYTES_MAX, INFLATION * file_bytes)
+    if not (given.isascii() and given.isdigit() and len(given) < 19 and int(given) > 0):
+        raise InputError(
+            f"{READ_BYTES}: {given[:20]!r} in the environment is not a number of bytes; unset it"
+        )
+    return max(int(given), INFLATION * file_bytes)
+
+
+def check_bytes(
+    asked: int, file_bytes: int, where: str, error: type[InputError] = InputError
+) -> None:
+    """Refuse to read what is larger than ``bytes_max``, before anything is allocated.
+
+    Raises
+    ------
+    InputError
+        It is, of the class ``error``; the message names the variable that raises the limit.
+    """
+    limit = bytes_max(file_bytes)
+    if asked > limit:
+        raise error(
+            f"{where}: asks for {asked:,} bytes, above {limit:,}; if that is right, set "
+            f"{READ_BYTES}={asked} in the environment"
+        )
