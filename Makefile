@@ -37,6 +37,8 @@ $(READY): pyproject.toml constraints.txt
 	@mkdir -p $(VENV)/src/srnn
 	@for part in $(PARTS); do ln -sfn "$(CURDIR)/$$part" "$(VENV)/src/srnn/$$part"; done
 	@ln -sfn "$(CURDIR)"/package/* "$(VENV)/src/srnn/"
+	@# On the path itself: pip's finder comes after a folder srnn in which Python is started.
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "srnn_clone.pth").write_text(sys.argv[1] + "\n")' "$(abspath $(VENV))/src"
 	@touch $@
 	@echo "set-up done"
 

@@ -57,6 +57,12 @@ def test_the_packages_are_attributes_and_the_version_is_known() -> None:
         srnn.nothing  # noqa: B018
 
 
+def test_a_folder_of_that_name_where_python_starts_does_not_hide_it(tmp_path: Path) -> None:
+    # As where git clone has made it; the folder has no __init__.py and is a namespace package.
+    (tmp_path / "srnn" / "train").mkdir(parents=True)
+    assert in_new_python("import srnn; print(srnn.train.SRNN.__name__)", tmp_path) == "SRNN"
+
+
 def test_the_packages_import_nothing_that_takes_time(tmp_path: Path) -> None:
     heavy = ("numpy", "scipy", "torch", "numba", "h5py", "rich", "importlib.metadata")
     code = (
