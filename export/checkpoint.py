@@ -51,7 +51,7 @@ from .config import (
 )
 from .errors import InputError
 from .filekind import MODEL, check_kind
-from .files import replacing
+from .files import naming, replacing
 from .grid import DELAY_MAX, MESSAGE_BITS_MAX
 from .plain import build, shown
 from .suggest import check_known
@@ -236,8 +236,10 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
+    content = buffer.getvalue()
     with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        with naming(path, temporary, len(content)):
+            temporary.write_bytes(content)
         try:
             read_model(temporary)
         except InputError as error:
