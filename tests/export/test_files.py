@@ -183,7 +183,8 @@ def test_a_log_ends_with_its_last_whole_record(tmp_path: Path) -> None:
 def test_a_log_without_a_record_does_not_stay(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     for name in ("new", "empty"):
-        with full_after(10), Appended(tmp_path / name) as log:
-            with pytest.raises(OSError, match="large"):
-                log.append(bytes(20))
+        log = Appended(tmp_path / name)
+        with full_after(10), pytest.raises(OSError, match="large"):
+            log.append(bytes(20))
+        log.close()
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
