@@ -1,7 +1,8 @@
 """A training run on disk: what ``--resume`` continues from, and the logs.
 
 A run's folder holds ``checkpoint.pt`` (everything that the next step depends on), ``model.pt`` (the
-weights that were best on the validation split), ``metrics.csv`` and TensorBoard events.
+weights that were best on the validation split), ``metrics.csv``, TensorBoard events, and an empty
+``.lock`` (``run_folder.py``).
 """
 
 from __future__ import annotations
