@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output
-from ..export.errors import InputError
+from ..export.errors import InputError, counted
 from ..export.filekind import NETWORK, check_target
 from ..export.network import Network
 from ..export.netx import read_samples, write_net
@@ -100,7 +100,9 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
         placement=placement,
         violations=tuple(found),
         traffic=None if inputs is None else traffic(placement, int(inputs.lengths.sum())),
-        source=None if inputs is None else f"{inputs.source}, {len(inputs.inputs)} samples",
+        source=None
+        if inputs is None
+        else f"{inputs.source}, {counted(len(inputs.inputs), 'sample')}",
     )
     if cost is not None:
         _print_cluster(output, merged, cost, str(written))

@@ -12,7 +12,7 @@ from . import cli_nir
 from .api import ExportReport, export_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
-from .errors import InputError
+from .errors import InputError, counted
 from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, check_target
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .quantize import SCALES, Quantization
@@ -202,7 +202,7 @@ def _print(output: Output, report: ExportReport) -> None:
         for name, share in parity.equal_spikes.items()
     )
     output.table(
-        f"float model and integer network on {parity.samples} samples",
+        f"float model and integer network on {counted(parity.samples, 'sample')}",
         ("", "float", "integer", "equal"),
         rows,
     )

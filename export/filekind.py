@@ -53,8 +53,8 @@ TRACE = FileKind("a trace of a simulation", "srnn.simulate.tracefile.read_trace 
 ARRAYS = FileKind("a file of arrays", "srnn-simulate NETWORK --input {path} runs them")
 TABLE = FileKind(
     "a table of samples",
-    "srnn-simulate NETWORK --input {path} runs it, "
-    "srnn-train arrays --task.options.train {path} trains on it",
+    "srnn-train arrays --task.options.train {path} trains on it, srnn-simulate NETWORK --input "
+    "{path} runs rows of integers, srnn-simulate NETWORK --stream reads rows of a sensor",
 )
 RECIPE = FileKind("a recipe", "srnn-train {path} trains it")
 PILOT = FileKind("a pilot", "srnn-simulate NETWORK --pilot {path} estimates it")

@@ -70,9 +70,8 @@ def content(
         There is no such file, it is larger, or it cannot be read.
     """
     file = existing(path, error)
-    with refusing(path, "a readable file", error):
-        with file.open("rb") as opened:
-            found = opened.read(limit + 1)
+    with refusing(path, "a readable file", error), file.open("rb") as opened:
+        found = opened.read(limit + 1)
     if len(found) > limit:
         raise error(f"{path}: more than {limit:,} bytes, too large for such a file")
     return found
