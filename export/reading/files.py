@@ -46,12 +46,15 @@ def refusing(
     Raises
     ------
     InputError
-        The block raised: its own InputError passes unchanged, every other exception becomes one.
+        The block raised: an InputError with the file's name before it, if it had none, and every
+        other exception.
     """
     try:
         yield
-    except InputError:
-        raise
+    except InputError as found:
+        if str(found).startswith(f"{path}: "):
+            raise
+        raise error(f"{path}: {found}") from None
     except RecursionError:
         raise error(f"{path}: not {what}: nested too deeply") from None
     # Libraries document few of the exceptions that they raise on damaged bytes; Ctrl-C is none.
