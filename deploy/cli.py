@@ -18,7 +18,7 @@ from ..export.console import (
     make_parser,
     run_command,
 )
-from ..export.errors import InputError
+from ..export.errors import InputError, counted
 from ..export.filekind import BOARDS, NETWORK, check_kind, check_target
 from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
@@ -329,7 +329,8 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         ],
     )
     output.table(
-        f"{inputs.source}: {len(inputs.inputs)} samples, {int(inputs.lengths.sum()):,} steps",
+        f"{inputs.source}: {counted(len(inputs.inputs), 'sample')}, "
+        f"{counted(int(inputs.lengths.sum()), 'step')}",
         ["layer", f"spikes, {target}", f"spikes, {other}", "compared", "values", "mismatches"],
         [
             [

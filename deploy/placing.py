@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output
-from ..export.errors import InputError
-from ..export.filekind import NETWORK, check_target
+from ..export.errors import InputError, counted
+from ..export.filekind import NETWORK, check_network_name, check_target
 from ..export.network import Network
 from ..export.netx import read_samples, write_net
 from ..simulate.evaluate import Stream, stream
@@ -100,7 +100,9 @@ def dry_run(wish: Wish, network: Network, inputs: Inputs | None, output: Output)
         placement=placement,
         violations=tuple(found),
         traffic=None if inputs is None else traffic(placement, int(inputs.lengths.sum())),
-        source=None if inputs is None else f"{inputs.source}, {len(inputs.inputs)} samples",
+        source=None
+        if inputs is None
+        else f"{inputs.source}, {counted(len(inputs.inputs), 'sample')}",
     )
     if cost is not None:
         _print_cluster(output, merged, cost, str(written))
@@ -150,6 +152,7 @@ def _write(wish: Wish, network: Network) -> Path:
         target = wish.model.with_name(f"{wish.model.stem}-{wish.clusters}-profiles.net")
     if target.exists() and target.samefile(wish.model):
         raise InputError(f"--output: {target} is the model itself; name another file")
+    check_network_name(target, "--output")
     check_target("--output", target, NETWORK)
     samples = read_samples(wish.model)
     if samples is not None:

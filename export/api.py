@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from .calibration import given_samples, message_bits
 from .checkpoint import FloatModel, ModelConfig, read_model
-from .errors import InputError
+from .errors import InputError, counted, shown
+from .filekind import check_network_name
 from .float_run import with_answers
 from .freeze import Quantization
 from .netx import write_net
@@ -93,7 +94,7 @@ class ExportReport:
         lines = [
             f"{'not written' if self.written is None else self.written}: "
             f"{parity.changed_predictions:,} of {parity.answers:,} answers changed in "
-            f"{parity.samples} samples"
+            f"{counted(parity.samples, 'sample')}"
         ]
         if parity.float_accuracy is not None and parity.integer_accuracy is not None:
             lines.append(
@@ -145,7 +146,8 @@ def export(
     Raises
     ------
     InputError
-        A model without an integer form, samples that do not fit it, or no samples.
+        A model without an integer form, samples that do not fit it, or no samples; a ``path`` with
+        the ending of another kind of file.
     """
     if isinstance(model, (str, os.PathLike)):
         source = Path(model)
@@ -154,6 +156,11 @@ def export(
     if isinstance(model, FloatModel):
         read = _with_samples(model, samples, task)
         return export_model(read, path, None, options, max_accuracy_loss)
+    if not hasattr(model, "float_model"):
+        raise InputError(
+            f"export: a {type(model).__name__}, needs an SRNN, a FloatModel or the path of a "
+            "model.pt"
+        )
     if samples is None:
         raise InputError("export: give samples, integer inputs (sample, time, channel)")
     found = given_samples(samples, model.config.input_size)
@@ -175,11 +182,15 @@ def export_model(
     """
     from ..simulate.simulator import run
 
+    if options is not None and not isinstance(options, Quantization):
+        raise InputError(f"options: a {type(options).__name__}, needs a Quantization")
     if max_accuracy_loss is not None and not math.isfinite(max_accuracy_loss):
         raise InputError(f"max_accuracy_loss: {max_accuracy_loss} is not a number of points")
     target = None if path is None else Path(path)
     if target is not None and source is not None and target.exists() and target.samefile(source):
         raise InputError(f"{target}: is the model itself; name another file")
+    if target is not None:
+        check_network_name(target)
     if "inputs" not in model.samples:
         raise InputError(f"{source or 'export'}: the model holds no samples; give some")
 
@@ -239,7 +250,9 @@ def _with_samples(model: FloatModel, samples: Any, task: object) -> FloatModel:
 def _described(
     task: Described | Mapping[str, Any] | None, config: ModelConfig, inputs: npt.NDArray[np.int32]
 ) -> dict[str, Any]:
-    given = task or {}
+    given = {} if task is None else task
+    if not isinstance(given, Mapping) and not hasattr(given, "description"):
+        raise InputError(f"task: {shown(given)}, needs a Task or a table of its entries")
     table = dict(given) if isinstance(given, Mapping) else given.description()
     return {
         "message_bits": message_bits(inputs),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .console import EXIT_OK, Output
+from .errors import counted
 from .inspection import ConnectionSummary, Inspection, inspect_file
 from .network import NEURONS
 
@@ -55,7 +56,7 @@ def _print_network(found: Inspection, output: Output) -> None:
     output.line(f"inputs: {found.inputs['channels']} channels, {kind}")
     readout = found.readout
     means = ", means of populations" if readout["populations"] else ""
-    output.line(f"readout: {readout['kind']}, {readout['class_count']} classes{means}")
+    output.line(f"readout: {readout['kind']}, {counted(readout['class_count'], 'class')}{means}")
     output.line(f"samples: {found.samples}")
     for name, values in (("task", found.task), ("provenance", found.provenance)):
         for key, value in values.items():

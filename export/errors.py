@@ -18,6 +18,12 @@ def index_list(indices: list[int], shown: int = 5) -> str:
     return f"{head} and {rest} more" if rest > 0 else head
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things as text: ``1 sample``, ``2,000 samples``, ``3 classes``."""
+    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{number:,} {what if number == 1 else plural}"
+
+
 def shown(value: object, limit: int = 80) -> str:
     """Return a value as text for a message: one line and not too long, whatever a file holds."""
     text = " ".join(repr(value).split())

@@ -10,53 +10,23 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .netx_values import Contents, Value, located
+from .netx_values import Contents, Value
+from .reading.hdf5 import Hdf5File, opened
+from .reading.limits import GROUPS_DEEP_MAX
 
 if TYPE_CHECKING:
     import h5py  # takes long, so that it is imported where a file is opened
 
-BYTES_MAX = 1 << 30
-"""Largest total size that the values of a file may declare, checked before allocation."""
-OBJECTS_MAX = 100_000
-DEPTH_MAX = 8
 _COMPACT_BYTES = 1 << 15
 _CHUNK_BYTES = 1 << 20
-_HEAP = b"GCOL\x01\x00\x00\x00"
-
-# Errors of h5py on damaged files, found by flipping bytes; the HDF5 library itself raises
-# RuntimeError and OSError.
-_LIBRARY_ERRORS = (
-    OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError,
-    OverflowError, NotImplementedError, SystemError, IndexError,
-)  # fmt: skip
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    import h5py
-
-    try:
-        with located(path), h5py.File(path, "r") as file:
-            yield file
-    except InputError:
-        raise
-    except _LIBRARY_ERRORS as error:
-        reason = (str(error).strip("'\"").splitlines() or [type(error).__name__])[0][:160]
-        raise InputError(
-            f"{path}: not a readable HDF5 file, truncated, damaged or foreign ({reason})"
-        ) from None
 
 
 def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]:
@@ -69,15 +39,14 @@ def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]
     InputError
         The file cannot be read.
     """
-    import h5py
-
-    with _opened(path) as file:
-        names = map(str, file)
-        hard = [n for n in names if isinstance(file.get(n, getlink=True), h5py.HardLink)]
-        groups = {name for name in hard if file.get(name, getclass=True) is h5py.Group}
-        datasets = {name for name in hard if file.get(name, getclass=True) is h5py.Dataset}
-        form = file.attrs.get("format", "")
-        return groups, datasets, form if isinstance(form, str) else ""
+    with opened(path) as file:
+        form = file.attributes("/").get("format")
+        text = form is not None and form.dtype.kind in "SUO" and form.size == 1
+        return (
+            set(file.groups()),
+            set(file.datasets()),
+            _text(form, "format") if text else "",
+        )
 
 
 def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value] | None:
@@ -88,21 +57,13 @@ def read_attributes(path: str | os.PathLike[str], group: str) -> dict[str, Value
     InputError
         The file cannot be read, or an attribute is neither a number nor a string.
     """
-    with _opened(path) as file:
-        import h5py
-
-        if group not in list(file):
+    with opened(path) as file:
+        if file.entry(f"/{group}") is None:
             return None
-        if not isinstance(file.get(group, getlink=True), h5py.HardLink):
-            raise InputError(f"/{group}: is a soft or external link; data must be in this file")
-        attributes: dict[str, Value] = {}
-        for name in file[group].attrs:
-            if file[group].attrs.get_id(name).dtype.kind == "O":
-                _check_heaps(Path(path))
-            value = np.asarray(file[group].attrs[name])
-            is_text = value.dtype.kind in "SUO"
-            attributes[name] = _text(value, f"/{group} attribute {name}") if is_text else value
-        return attributes
+        return {
+            name: _text(value, f"/{group} attribute {name}") if value.dtype.kind in "SUO" else value
+            for name, value in file.attributes(f"/{group}").items()
+        }
 
 
 def read_contents(
@@ -119,106 +80,69 @@ def read_contents(
     Raises
     ------
     InputError
-        The file cannot be read; a link that is not a plain hard link, an object linked twice, data
-        kept in other files, a type other than numbers and single strings, or more bytes, objects or
-        levels than allowed.
+        The file cannot be read; an object linked twice, a type other than numbers and single
+        strings, or what ``reading/hdf5.py`` refuses.
     """
     contents = Contents({}, set())
-    walk = _Walk(contents, without, lists_of_text)
-    with _opened(path) as file:
+    with opened(path) as file:
+        walk = _Walk(file, contents, without, lists_of_text)
         for part in parts:
-            if part in list(file):
-                walk.enter(file, part, "", 0)
+            if part in file.file:
+                walk.enter(file.file, part, "", 0)
     return contents
 
 
 @dataclass
 class _Walk:
+    file: Hdf5File
     contents: Contents
     without: str
     lists_of_text: bool
     seen: set[int] = field(default_factory=set)
-    declared: int = 0
-    heaps_checked: bool = False
 
     def enter(self, group: h5py.Group, name: str, prefix: str, depth: int) -> None:
         import h5py
+        from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
         path = f"{prefix}/{name}"
         if path == self.without:
             return
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise InputError(f"{path}: is a soft or external link; data must be in this file")
-        found = group[name]
-        address = h5py.h5o.get_info(found.id).addr  # pyright: ignore[reportAttributeAccessIssue]
+        self.file.check_link(group, name, path)
+        found = h5o.open(group.id, name.encode())
+        address = h5o.get_info(found).addr
         if address in self.seen:
             raise InputError(f"{path}: the same object is linked twice")
         self.seen.add(address)
-        if len(self.seen) > OBJECTS_MAX or depth > DEPTH_MAX:
-            raise InputError(
-                f"{path}: more than {OBJECTS_MAX} objects or {DEPTH_MAX} levels of groups"
-            )
-        if isinstance(found, h5py.Group):
+        if depth > GROUPS_DEEP_MAX:
+            raise InputError(f"{path}: more than {GROUPS_DEEP_MAX} levels of groups")
+        if isinstance(found, h5py.h5g.GroupID):
             self.contents.groups.add(path)
-            for inner in found.keys():  # noqa: SIM118
-                self.enter(found, inner, path, depth + 1)
-        elif isinstance(found, h5py.Dataset):
-            self.contents.values[path] = self._read(found, path)
+            inside = h5py.Group(found)
+            for inner in map(str, inside):
+                self.enter(inside, inner, path, depth + 1)
+        elif isinstance(found, h5py.h5d.DatasetID):
+            self.contents.values[path] = self._read(h5py.Dataset(found), path)
         else:
             raise InputError(f"{path}: is neither a group nor a dataset")
 
     def _read(self, dataset: h5py.Dataset, path: str) -> Value:
-        import h5py
-
-        if dataset.is_virtual or dataset.external:
-            raise InputError(f"{path}: its data are in other files; they must be in this one")
-        if dataset.shape is None or 0 in dataset.shape:
+        shape, dtype = dataset.shape, dataset.dtype
+        self.file.check(dataset, path)
+        if shape is None or 0 in shape:
             if self.lists_of_text:
-                return np.zeros(dataset.shape or 0)
+                return np.zeros(shape or 0)
             raise InputError(f"{path}: is empty")
-        count = math.prod(dataset.shape)
-        self.declared += count * dataset.dtype.itemsize
-        if self.declared > BYTES_MAX:
-            raise InputError(
-                f"{path}: shape {dataset.shape} brings the file to {self.declared} bytes, above "
-                f"{BYTES_MAX}"
-            )
-        text = h5py.check_string_dtype(dataset.dtype)
-        if text is not None:
-            if text.length is None and not self.heaps_checked:
-                _check_heaps(Path(dataset.file.filename))
-                self.heaps_checked = True
-            if self.lists_of_text and dataset.shape:
-                texts = [_text(item, path) for item in np.asarray(dataset[()]).reshape(-1)]
-                return np.array(texts, dtype=object).reshape(dataset.shape)
-            if count != 1:
-                raise InputError(f"{path}: {count} strings, needs one")
+        if dtype.kind in "SO":
+            if self.lists_of_text and shape:
+                found = self.file.read(dataset, path)
+                texts = [_text(item, path) for item in np.asarray(found).reshape(-1)]
+                return np.array(texts, dtype=object).reshape(shape)
+            if math.prod(shape) != 1:
+                raise InputError(f"{path}: {math.prod(shape)} strings, needs one")
             return _text(dataset[()], path)
-        if dataset.dtype.kind not in "biuf" or dataset.dtype.itemsize > 8:
-            raise InputError(f"{path}: holds {dataset.dtype}, needs real numbers or a string")
-        return np.asarray(dataset[()])
-
-
-def _check_heaps(path: Path) -> None:
-    """Refuse a damaged global heap, which holds strings of variable length.
-
-    The HDF5 library (2.0.0) never returns from a heap whose free space has size 0. A heap is
-    "GCOL", version 1, three zeros, its size in 8 bytes, then objects: index and reference count in
-    2 bytes each, 4 zeros, size in 8 bytes, data padded to 8 (HDF5 file format, III.E).
-    """
-    raw = path.read_bytes()
-    start = raw.find(_HEAP)
-    while start >= 0:
-        end = start + int.from_bytes(raw[start + 8 : start + 16], "little")
-        at = start + 16
-        while at + 16 <= end <= len(raw):
-            index = int.from_bytes(raw[at : at + 2], "little")
-            size = int.from_bytes(raw[at + 8 : at + 16], "little")
-            if (index == 0 and size == 0) or at + size > end:
-                raise InputError(f"damaged string heap at byte {start}")
-            at += size if index == 0 else 16 + (size + 7) // 8 * 8
-        start = raw.find(_HEAP, start + 1)
+        if dtype.kind not in "biuf" or dtype.itemsize > 8:
+            raise InputError(f"{path}: holds {dtype}, needs real numbers or a string")
+        return np.asarray(self.file.read(dataset, path))
 
 
 def _text(value: Any, path: str) -> str:

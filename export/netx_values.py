@@ -18,10 +18,12 @@ Value = npt.NDArray[Any] | str
 
 @contextmanager
 def located(where: object) -> Iterator[None]:
-    """Put ``where`` before the message of an InputError raised inside."""
+    """Put ``where`` before the message of an InputError raised inside that has it not yet."""
     try:
         yield
     except InputError as error:
+        if str(error).startswith(f"{where}: "):
+            raise
         raise InputError(f"{where}: {error}") from None
 
 
@@ -76,10 +78,12 @@ class Contents:
         for path in sorted(self.values):
             if path.startswith(f"{under}/") and path not in self.asked:
                 raise InputError(f"{path}: unknown to this format; remove it")
+        above: set[str] = set()
+        for path in self.asked:
+            while (path := path.rpartition("/")[0]) and path not in above:
+                above.add(path)
         for path in sorted(self.groups):
-            if path.startswith(f"{under}/") and not any(
-                asked.startswith(f"{path}/") for asked in self.asked
-            ):
+            if path.startswith(f"{under}/") and path not in above:
                 raise InputError(f"{path}: a group unknown to this format; remove it")
 
 
@@ -90,7 +94,7 @@ def layer_indices(contents: Contents, group: str, first: int) -> list[int]:
     names = contents.names(group)
     if not names:
         raise InputError(f"{group}: is empty; the file describes no layer")
-    expected = [str(index) for index in range(first, first + len(names))]
+    expected = {str(index) for index in range(first, first + len(names))}
     for name in names:
         if name not in expected:
             raise InputError(

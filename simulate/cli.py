@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output, make_parser, plain, run_command
-from ..export.errors import InputError
+from ..export.errors import InputError, counted
 from ..export.filekind import NETWORK, TRACE, check_kind, check_target
 from ..export.network import Network
 from ..export.netx import read_net, read_samples
@@ -140,7 +140,7 @@ def _on_task(arguments: argparse.Namespace, network: Network, output: Output) ->
     answers = cli_energy.answers_wanted(arguments, network)
     with _running(arguments, network, output, len(split), answers and answers.add) as options:
         result = evaluate(network, split, skip_steps=task.skip_steps, **options)
-    output.line(f"{arguments.network}: {task.name}, {part} split, {len(split)} samples")
+    output.line(f"{arguments.network}: {task.name}, {part} split, {counted(len(split), 'sample')}")
     for name, value in result.metrics.items():
         output.line(f"{name.replace('_', ' ')} {value:.4f}")
     _print_activity(output, result.activity, result.seconds)
@@ -202,7 +202,12 @@ def _on_file(arguments: argparse.Namespace, network: Network, output: Output) ->
     with _running(arguments, network, output, len(inputs)) as options:
         result = stream(network, inputs, lengths, **options)
     names = network.readout.classes
-    output.line(f"{arguments.network}: {len(inputs)} samples of {arguments.input}")
+    output.line(f"{arguments.network}: {counted(len(inputs), 'sample')} of {arguments.input}")
+    if network.task.get("encoder", {}).get("name", "none") != "none":
+        output.note(
+            f"{arguments.input}: taken as integers that the encoder has made; --stream encodes raw "
+            "readings"
+        )
     for index, row in enumerate(result.predictions[:PREDICTIONS_SHOWN]):
         output.line(f"sample {index}: {_named(row, names)}")
     if len(inputs) > PREDICTIONS_SHOWN:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
 from ..export.filekind import ARRAYS, TABLE, check_kind
 from ..export.network import Network, check_inputs
+from ..export.netx_values import located
+from ..export.reading.files import refusing
+from ..export.reading.hdf5 import Hdf5File, opened
 from ..export.suggest import check_known
 from .reference import check_lengths
 
@@ -44,19 +45,11 @@ def read_inputs(path: Path, network: Network) -> InputFile:
     """
     check_kind(path, ARRAYS, TABLE)
     check_known("ending", path.suffix.lower(), SUFFIXES, f"{path}")
-    try:
+    with refusing(path, "a file of inputs"):
         inputs, lengths = _READERS[path.suffix.lower()](path)
-    except FileNotFoundError:
-        raise
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    try:
+    with located(path):
         checked = check_inputs(network, inputs[None] if inputs.ndim == 2 else inputs)
         return InputFile(checked, _checked_lengths(lengths, checked.shape))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _checked_lengths(
@@ -92,9 +85,20 @@ def _read_numpy(path: Path) -> _Read:
 
 
 def _read_hdf5(path: Path) -> _Read:
-    with h5py.File(path, "r") as file:
-        arrays = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        return _chosen(arrays)
+    with opened(path) as file:
+        names = file.datasets()
+        links = sorted(set(file.file) - {*names, *file.groups()})
+        if links:
+            raise InputError(f"/{links[0]}: is a soft or external link; data must be in this file")
+        wanted = {name: name for name in names}
+        chosen = {INPUTS, LENGTHS} if INPUTS in wanted else wanted
+        return _chosen({name: _read_dataset(file, name) for name in names if name in chosen})
+
+
+def _read_dataset(file: Hdf5File, name: str) -> npt.NDArray[Any]:
+    dataset = file.dataset(name)
+    assert dataset is not None
+    return np.asarray(file.read(dataset, name))
 
 
 def _read_csv(path: Path) -> _Read:

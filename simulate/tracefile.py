@@ -26,6 +26,7 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.files import replacing
 from ..export.network import Network
+from ..export.reading.hdf5 import Hdf5File, opened
 from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
 from .trace_storage import TraceStorage
@@ -132,38 +133,32 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     InputError
         Not a trace file, truncated, of a newer version, or with entries missing or of wrong shapes.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file)
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a complete trace file ({error})") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    with opened(path, "a complete trace file") as file:
+        return _read(file)
 
 
-def _read(file: h5py.File) -> Trace:
-    if file.attrs.get("format") != FORMAT:
+def _read(file: Hdf5File) -> Trace:
+    attributes = file.attributes("/")
+    if str(attributes.get("format")) != FORMAT:
         raise InputError("not a trace file of srnn-simulate")
-    version = int(np.asarray(file.attrs["format_version"]))
+    version = int(attributes["format_version"])
     if version > FORMAT_VERSION:
         raise InputError(
             f"trace format {version}, this version reads up to {FORMAT_VERSION}; update srnn"
         )
     lengths = _array(file, "lengths", np.int64, 1)
     output = _array(file, "output", np.int32, 3)
-    layers = file["layer"]
-    if not isinstance(layers, h5py.Group) or set(layers) != {str(i) for i in range(len(layers))}:
+    layers = file.groups("/layer")
+    if "layer" not in file.groups() or set(layers) != {str(i) for i in range(len(layers))}:
         raise InputError("layers are not numbered from 0")
     traces = []
     for index in range(len(layers)):
         path = f"layer/{index}"
         spikes = f"{path}/spikes"
-        states = list(file[f"{path}/states"]) if f"{path}/states" in file else []  # type: ignore[arg-type]
+        states = file.datasets(f"{path}/states")
         traces.append(
             LayerTrace(
-                _array(file, spikes, np.uint8, 3) if spikes in file else None,
+                _array(file, spikes, np.uint8, 3) if file.entry(spikes) is not None else None,
                 {name: _array(file, f"{path}/states/{name}", np.int32, 3) for name in states},
             )
         )
@@ -180,8 +175,8 @@ def _read(file: h5py.File) -> Trace:
     return Trace(tuple(traces), output, lengths)
 
 
-def _array(file: h5py.File, path: str, dtype: type[np.integer[Any]], axes: int) -> npt.NDArray[Any]:
-    dataset = file[path]
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype != dtype or dataset.ndim != axes:
+def _array(file: Hdf5File, path: str, dtype: type[np.integer[Any]], axes: int) -> npt.NDArray[Any]:
+    dataset = file.dataset(path, axes)
+    if dataset is None or dataset.dtype != dtype:
         raise InputError(f"{path}: needs {np.dtype(dtype).name} with {axes} axes")
-    return dataset[()]
+    return np.asarray(file.read(dataset, path))

@@ -9,8 +9,6 @@ The files hold ``spikes/times`` (seconds, float16) and ``spikes/units`` (0 to 69
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.reading.hdf5 import Hdf5File, opened
 from .base import Split, Task
 from .binning import Binning
 from .encoders import Unencoded
@@ -190,7 +189,7 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
         Not such a file, or damaged, or a value out of range, with the file and the sequence.
     """
     rule = options.rule()
-    with _opened(path) as file:
+    with opened(path, "a complete HDF5 file; download it again", DataError) as file:
         times, units, labels = (
             _dataset(file, name, path) for name in ("spikes/times", "spikes/units", "labels")
         )
@@ -205,7 +204,8 @@ def read_spikes(path: Path, options: SscOptions, classes: int) -> SpikeFile:
         for start in range(0, count, _CHUNK):
             part = slice(start, min(start + _CHUNK, count))
             codes = []
-            pairs = zip(times[part], units[part], strict=True)
+            lists = (file.rows(of, of.name, part.start, part.stop) for of in (times, units))
+            pairs = zip(*lists, strict=True)
             for index, (when, which) in enumerate(pairs, start):
                 try:
                     codes.append(rule.codes(np.asarray(when), np.asarray(which)))
@@ -246,30 +246,11 @@ def _likely_unit(latest: float, window: float) -> str:
     return ""
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except DataError:
-        raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(
-            f"{path}: not a complete HDF5 file ({reason}); download it again"
-        ) from error
+def _list(file: Hdf5File, name: str) -> Any:
+    return file.dataset(name, axes=1)
 
 
-def _list(file: Any, name: str) -> Any:
-    import h5py
-
-    found = file.get(name)
-    return found if isinstance(found, h5py.Dataset) and found.ndim == 1 else None
-
-
-def _dataset(file: Any, name: str, path: Path) -> Any:
+def _dataset(file: Hdf5File, name: str, path: Path) -> Any:
     found = _list(file, name)
     if found is None:
         raise DataError(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.reading.hdf5 import opened
 from ..export.suggest import check_known
 from .errors import DataError
 from .recordings import Recordings, code_labels, from_arrays
@@ -92,19 +93,21 @@ def read_npz(path: Path, label_form: str = "auto") -> Recordings:
 def read_hdf5(path: Path, label_form: str = "auto") -> Recordings:
     """Read an HDF5 file; see ``recordings.from_arrays`` for the data sets at its top level."""
     del label_form
-    import h5py
-
     arrays: dict[str, npt.NDArray[Any]] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for key in KEYS:
-                item = file.get(key)
-                if isinstance(item, h5py.Dataset):
-                    text = h5py.check_string_dtype(item.dtype) is not None
-                    arrays[key] = np.asarray(item.asstr()[()] if text else item[()])
-    except _DAMAGED as error:
-        raise DataError(f"{path}: not a complete HDF5 file ({_line(error)})") from error
+    with opened(path, "a complete HDF5 file", DataError) as file:
+        for key in KEYS:
+            item = file.dataset(key)
+            if item is not None:
+                arrays[key] = _texts(np.asarray(file.read(item, f"{path}: {key}")))
     return from_arrays(arrays, str(path))
+
+
+def _texts(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return byte strings, as HDF5 has texts, as texts."""
+    if values.dtype.kind not in "SO":
+        return values
+    texts = [one.decode() if isinstance(one, bytes) else one for one in values.reshape(-1)]
+    return np.array(texts).reshape(values.shape)
 
 
 def read_csv(path: Path, label_form: str = "auto") -> Recordings:

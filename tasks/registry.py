@@ -120,9 +120,14 @@ def load(
         missing or damaged.
     """
     entry = _entry(name)
-    task = entry.loader(
-        build(entry.options, dict(options or {}), name, DataError), data_dir, download
-    )
+    given = dict(options or {})
+    for field in fields(entry.options):
+        if field.default is MISSING and field.name not in given:
+            raise DataError(
+                f"{name}.{field.name}: is missing; give --task.options.{field.name} or the option "
+                f"{field.name!r} in Python (docs/TASKS.md)"
+            )
+    task = entry.loader(build(entry.options, given, name, DataError), data_dir, download)
     for part, split in task.splits().items():
         inputs = split.inputs
         if len(split) and not (

@@ -32,14 +32,14 @@ ALLOWED = {
         "tasks": {"evaluate", "cli", "inputs", "cli_report", "cli_stream", "evidence"},
     },
     # Only these pass the simulator on as an argument, so nothing below them imports it.
-    "train": {"export": "*", "tasks": "*", "simulate": {"cli"}},
+    "train": {"export": "*", "tasks": "*", "simulate": {"loop"}},
     "export": {"simulate": {"api"}},
     "tasks": {"export": "*"},
 }
 """Package to package: "*", or the files that may."""
 
-FLOOR = {"plain", "errors", "suggest", "meanings", "files", "extras"}
-"""What ``tasks`` may use of ``export``: records, the error, hints, files; none needs NumPy."""
+FLOOR = {"plain", "errors", "suggest", "meanings", "files", "extras", "reading"}
+"""What ``tasks`` may use of ``export``: records, the error, hints, the gate; none needs torch."""
 
 
 def files(package: str) -> list[Path]:

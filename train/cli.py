@@ -287,7 +287,6 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
             recipe, task, folder, resume,
             on_batch=outliving_the_terminal()(display.on_batch),
             on_epoch=outliving_the_terminal()(display.on_epoch), processes=processes,
-            simulate=_simulator() if recipe.training.quantize else None,
             start=None if arguments.start is None else read_model(arguments.start),
         )  # fmt: skip
     splits = {"validation": task.validation} | ({} if arguments.no_test else {"test": task.test})
@@ -313,16 +312,13 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
         ),
         [(part, *result.metrics.values(), result.firing_rate) for part, result in results.items()],
     )
-    output.line(f"{seconds:.0f} s. Wrote {folder / MODEL}. Next: srnn-export {folder / MODEL}")
+    after = f"srnn-export {folder / MODEL}"
+    if recipe.model.baseline != "none":
+        # A dense network has no integers; it is what a spiking one is compared with.
+        after = f"srnn-simulate NETWORK --energy --baseline {folder / MODEL}"
+    output.line(f"{seconds:.0f} s. Wrote {folder / MODEL}. Next: {after}")
     output.result({"model": str(folder / MODEL), "seconds": seconds, **metrics})
     return EXIT_OK
-
-
-def _simulator() -> Any:
-    """Return the simulator that computes the forward pass of training on the grid."""
-    from ..simulate.simulator import run
-
-    return lambda network, inputs, lengths: run(network, inputs, lengths, record="states")
 
 
 def _show(recipe: Recipe, output: Output) -> int:

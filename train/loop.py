@@ -106,7 +106,8 @@ def fit(
     processes
         The processes that share the batches (``parallel.joined``); the first one writes the files.
     simulate
-        ``run(network, inputs, lengths) -> Trace`` with all states; training on the grid needs it.
+        ``run(network, inputs, lengths) -> Trace`` with all states, which training on the grid
+        calls; None: ``srnn.simulate``.
     start
         A trained model of the same layers whose weights are the initial ones.
 
@@ -242,11 +243,15 @@ def _data(recipe: Recipe) -> Task:
 
 
 def _grid(config: ModelConfig, recipe: Recipe, task: Task, simulate: Simulate | None) -> OnGrid:
-    if simulate is None:
-        raise ValueError("training on the grid needs a simulator")
     from .integer import OnGrid
 
-    return OnGrid(config, recipe.quantization, task.description(), simulate)
+    return OnGrid(config, recipe.quantization, task.description(), simulate or _simulated)
+
+
+def _simulated(network: Network, inputs: Any, lengths: Any) -> Trace:
+    from ..simulate.simulator import run
+
+    return run(network, inputs, lengths, record="states")
 
 
 def _set_doublings(model: SRNN, doublings: list[list[int]]) -> None:

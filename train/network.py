@@ -82,11 +82,13 @@ class SRNN(nn.Module):
     Raises
     ------
     InputError
-        An unknown engine or surrogate.
+        No config, an unknown engine or surrogate.
     """
 
     def __init__(self, config: ModelConfig, engine: str = "events") -> None:
         super().__init__()
+        if not isinstance(config, ModelConfig):
+            raise InputError(f"config: a {type(config).__name__}, needs a ModelConfig")
         check_known("engine", engine, ENGINES)
         self.config = config
         self.engine = _usable(engine)
@@ -105,6 +107,7 @@ class SRNN(nn.Module):
         state: tuple[State, ...] | None = None,
         *,
         spikes: bool = True,
+        finite: bool = True,
     ) -> Outputs:
         """Run over a batch of sequences.
 
@@ -121,16 +124,20 @@ class SRNN(nn.Module):
         spikes
             Whether to return the spikes of all layers, not only their counts. Without them
             the engine writes no large arrays.
+        finite
+            Whether to refuse inputs that are not finite, on the CPU. The training loop finds them
+            by their loss, in all its processes at once.
 
         Raises
         ------
         InputError
             Inputs without three axes, without a step, of another number of channels, of a dtype
-            that the weights' dtype does not hold, on another device, or no tensor.
+            that the weights' dtype does not hold, on another device, or no tensor; on the CPU also
+            a value that is not finite, or a length outside 0..time.
         """
         weight = self._weight
-        inputs = checked_inputs(inputs, self.config.input_size, weight)
-        lengths = checked_lengths(lengths, inputs.shape[0], weight.device)
+        inputs = checked_inputs(inputs, self.config.input_size, weight, finite)
+        lengths = checked_lengths(lengths, inputs.shape, weight.device)
         encoded = self._encoded(inputs)
         layers = [cast(SpikingLayer, layer) for layer in self.layers]
         if self.grid is not None:

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..export.config import READOUTS
+from ..export.suggest import check_known
+
 VECTOR_CLASSES = 16
 """Number of classes from which torch's log_softmax is vectorised on the CPU; measured."""
 
@@ -30,7 +33,13 @@ def log_scores(
     ``membrane``: log_softmax of the membrane of every step. ``mean_softmax``: log of the mean over
     the counted steps of the softmax. ``spike_count``: log_softmax of the count. ``last_membrane``:
     log_softmax of the membrane at the last step.
+
+    Raises
+    ------
+    InputError
+        Another readout.
     """
+    check_known("readout", kind, READOUTS)
     if kind == "membrane":
         return _log_softmax(output)
     if kind == "last_membrane":

@@ -75,7 +75,7 @@ def train_batch(
         state = parts[-1].state if parts else None
         lengths = _lengths_in(batch, start, inputs)
         with torch.set_grad_enabled(counts), integers_needed(model, training):
-            outputs: Outputs = model(inputs, lengths, state, spikes=False)
+            outputs: Outputs = model(inputs, lengths, state, spikes=False, finite=False)
         if counts:
             if whole:
                 scored = batch_loss(model, outputs, batch, training.labelled_only)

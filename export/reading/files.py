@@ -46,12 +46,15 @@ def refusing(
     Raises
     ------
     InputError
-        The block raised: its own InputError passes unchanged, every other exception becomes one.
+        The block raised: an InputError with the file's name before it, if it had none, and every
+        other exception.
     """
     try:
         yield
-    except InputError:
-        raise
+    except InputError as found:
+        if str(found).startswith(f"{path}: "):
+            raise
+        raise error(f"{path}: {found}") from None
     except RecursionError:
         raise error(f"{path}: not {what}: nested too deeply") from None
     # Libraries document few of the exceptions that they raise on damaged bytes; Ctrl-C is none.
@@ -70,9 +73,8 @@ def content(
         There is no such file, it is larger, or it cannot be read.
     """
     file = existing(path, error)
-    with refusing(path, "a readable file", error):
-        with file.open("rb") as opened:
-            found = opened.read(limit + 1)
+    with refusing(path, "a readable file", error), file.open("rb") as opened:
+        found = opened.read(limit + 1)
     if len(found) > limit:
         raise error(f"{path}: more than {limit:,} bytes, too large for such a file")
     return found

@@ -18,7 +18,9 @@ LINE_BYTES_MAX = 1 << 20
 OBJECTS_MAX = 100_000
 """Groups and datasets of an HDF5 file, members of an archive, values of a pickle."""
 DEPTH_MAX = 32
-"""Levels of groups, tables and lists."""
+"""Levels of tables and lists."""
+GROUPS_DEEP_MAX = 8
+"""Levels of groups of an HDF5 file."""
 CHUNKS_MAX = 200_000
 """Chunks of a dataset of HDF5."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...export.checkpoint import FloatModel
+from ...export.errors import counted
 from ...export.network import Network
 from ...export.readout import real_output
 from ...export.verify import Parity, compare_with_float
@@ -149,7 +150,7 @@ def parity_table(parity: Parity, name: str) -> Table:
     )
     return Table(
         "parity-table",
-        f"{parity.samples} samples of {name}",
+        f"{counted(parity.samples, 'sample')} of {name}",
         (
             Column("quantity", "quantity"),
             Column("float", "float", "number"),

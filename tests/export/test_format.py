@@ -18,7 +18,7 @@ from paths import ROOT
 from srnn.export import checkpoint, grid
 from srnn.export.network import NEURONS, READOUTS, Convolution
 from srnn.export.netx import FORMAT_VERSION, write_net
-from srnn.export.netx_hdf5 import BYTES_MAX
+from srnn.export.reading.limits import BYTES_MAX
 from srnn.export.samples import Samples
 
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")

@@ -247,6 +247,7 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
         for folder in (target, *(x for x in target.rglob("*") if x.is_dir())):
             (folder / "__pycache__").write_text("in the way of a folder")
+    shutil.copytree(ROOT / "package", tmp_path / "srnn", dirs_exist_ok=True)
     return tmp_path
 
 

@@ -52,10 +52,14 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.txt", b"1", "unknown ending '.txt' .known: [.]npz"),
-        ("a.npy", b"\x93NUMPY", "cannot be read"),
-        ("a.npy", b"", "cannot be read"),
-        ("a.npz", b"PK\x03\x04 and no more", "cannot be read"),
-        ("a.h5", b"\x89HDF\r\n\x1a\n", "cannot be read"),
+        ("a.npy", b"\x93NUMPY", "not a file of inputs"),
+        ("a.npy", b"", "not a file of inputs"),
+        (
+            "a.npz",
+            b"PK\x03\x04 and no more",
+            "not a file of inputs",
+        ),
+        ("a.h5", b"\x89HDF\r\n\x1a\n", "not a readable HDF5 file"),
         ("a.csv", b"", "no row"),
         ("a.csv", b"a,b,c,d\n", "no row"),
         ("a.csv", b"1,0,0,1\n1,0,0\n", "line 2: 3 columns after 4"),
@@ -63,7 +67,7 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
         ("a.csv", b"1,0,0,1\n1,0,x,1\n", "line 2: .* not a row of integers"),
         ("a.csv", b"1,0,0\n", "needs \\(batch, time, 4\\)"),
         ("a.csv", b"1,0,0,3\n", "3 is outside 0..1"),
-        ("a.csv", b"\xff\xfe", "cannot be read"),
+        ("a.csv", b"\xff\xfe", "not a file of inputs"),
         ("a.csv", b"1,0,0," + b"9" * 30, "a.csv"),
     ],
 )
@@ -81,5 +85,5 @@ def test_an_archive_must_say_which_array(tmp_path: Path) -> None:
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not a file of inputs"):
         read_inputs(tmp_path / "a.npy", NETWORK)

@@ -134,6 +134,6 @@ def test_damage_is_named(tmp_path: Path, name: str, message: str) -> None:
     assert "run.h5" in str(error.value)
 
 
-def test_a_missing_file_is_an_operating_system_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.h5: no such file"):
         read_trace(tmp_path / "none.h5")

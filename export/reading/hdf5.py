@@ -1,0 +1,288 @@
+"""HDF5 from outside: what may be in a file, checked before the HDF5 library reads it.
+
+The library follows links into other files, loads filters as plug-ins, inflates a chunk to whatever
+it holds, and never returns from some damaged heaps. ``opened`` gives a file of which nothing but
+plain data inside it can be read.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .files import existing, refusing
+from .limits import CHUNKS_MAX, OBJECTS_MAX, check_bytes
+
+if TYPE_CHECKING:
+    import h5py  # takes long, so that it is imported where a file is opened
+
+_DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
+_DEFLATE_RATIO = 1032
+"""Deflate inflates to at most so many times its size (zlib's technical details)."""
+_UNCHECKED = 1 << 28
+"""Chunks that cannot inflate beyond this are inflated by the library alone."""
+_PIECE = 1 << 20
+_ROWS = 64
+"""Elements of variable length that are read at a time: many may point to one large value."""
+_HEAP = b"GCOL\x01\x00\x00\x00"
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str],
+    what: str = "a readable HDF5 file",
+    error: type[InputError] = InputError,
+) -> Iterator[Hdf5File]:
+    """Yield a file that can be read safely; the errors of the block are those of ``refusing``.
+
+    Raises
+    ------
+    InputError
+        No such file, damaged, foreign, or it asks for what ``Hdf5File`` refuses.
+    """
+    file_path = existing(path, error)
+    with refusing(path, what, error):
+        import h5py
+
+        with h5py.File(file_path, "r") as file:
+            yield Hdf5File(file, file_path, file_path.stat().st_size, error)
+
+
+@dataclass
+class Hdf5File:
+    """An open file of which only plain data in the file itself is read.
+
+    Paths are absolute. Refused: soft and external links, virtual datasets, data in other files,
+    filters other than deflate, shuffle and Fletcher-32 or one of them twice, types other than
+    numbers, strings and lists of numbers, damaged heaps, and more objects, chunks or bytes than
+    ``limits.py`` allows.
+    """
+
+    file: h5py.File
+    path: Path
+    size: int
+    error: type[InputError]
+    _declared: int = 0
+    _objects: int = 0
+    _heaps_checked: bool = False
+    _checked: set[str] = field(default_factory=set)
+
+    def groups(self, path: str = "/") -> list[str]:
+        """Return the names of the groups in a group."""
+        return [name for name, is_group in self._members(path) if is_group]
+
+    def datasets(self, path: str = "/") -> list[str]:
+        """Return the names of the datasets in a group."""
+        return [name for name, is_group in self._members(path) if not is_group]
+
+    def entry(self, path: str) -> h5py.Group | h5py.Dataset | None:
+        """Return what is at a path; None where nothing is, or neither a group nor a dataset."""
+        import h5py
+
+        group: Any = self.file
+        for name in filter(None, path.split("/")):
+            if not isinstance(group, h5py.Group) or name not in group:
+                return None
+            self.check_link(group, name, path)
+            group = group[name]
+        return group if isinstance(group, (h5py.Group, h5py.Dataset)) else None
+
+    def check_link(self, group: h5py.Group, name: str, path: str) -> None:
+        """Refuse a link that is not hard; counts the objects that are asked for."""
+        from h5py import h5l  # pyright: ignore[reportAttributeAccessIssue]
+
+        kind = group.id.links.get_info(name.encode()).type
+        if kind != h5l.TYPE_HARD:
+            raise self.error(f"{path}: is a soft or external link; data must be in this file")
+        self.count_object(path)
+
+    def count_object(self, path: str, more: int = 1) -> None:
+        """Count objects that are read, and refuse too many."""
+        self._objects += more
+        if self._objects > OBJECTS_MAX:
+            raise self.error(f"{path}: more than {OBJECTS_MAX:,} groups and datasets")
+
+    def dataset(self, path: str, axes: int | None = None) -> h5py.Dataset | None:
+        """Return a dataset that may be read, in parts if wanted by ``rows``; None if there is none.
+
+        ``axes``: only one of so many axes.
+        """
+        import h5py
+
+        found = self.entry(path)
+        if not isinstance(found, h5py.Dataset) or axes not in {None, found.ndim}:
+            return None
+        self.check(found, path)
+        return found
+
+    def read(self, dataset: h5py.Dataset, path: str) -> Any:
+        """Check and read a dataset as a whole: an array, or a single value."""
+        self.check(dataset, path)
+        if dataset.dtype.kind != "O" or not dataset.shape:
+            return dataset[()]
+        values = np.empty(dataset.shape, dtype=object)
+        if 0 not in dataset.shape:
+            for start in range(0, dataset.shape[0], _ROWS):
+                values[start : start + _ROWS] = self.rows(dataset, path, start, start + _ROWS)
+        return values
+
+    def rows(self, dataset: h5py.Dataset, path: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read rows of a checked dataset; what lists and strings hold counts when it is read."""
+        if dataset.dtype.kind != "O":
+            return np.asarray(dataset[start:stop])
+        parts = []
+        for at in range(start, min(stop, len(dataset)), _ROWS):
+            part = np.asarray(dataset[at : min(at + _ROWS, stop)], dtype=object)
+            self._declare(sum(getattr(one, "nbytes", len(one)) for one in part.flat), path)
+            parts.append(part)
+        return np.concatenate(parts) if parts else np.empty((0, *dataset.shape[1:]), dtype=object)
+
+    def check(self, dataset: h5py.Dataset, path: str) -> None:
+        """Refuse a dataset that cannot be read safely; its declared size counts once."""
+        import h5py
+
+        if path in self._checked:
+            return
+        self._checked.add(path)
+        made = dataset.id.get_create_plist()
+        layout = made.get_layout()
+        if layout == h5py.h5d.VIRTUAL or made.get_external_count():
+            raise self.error(f"{path}: its data are in other files; they must be in this one")
+        kind = dataset.id.get_type()
+        self._check_type(kind, path)
+        size = kind.get_size()
+        self._declare(math.prod(dataset.shape or (0,)) * size, path)
+        if layout == h5py.h5d.CHUNKED:
+            self._check_chunks(dataset, made, size, path)
+
+    def attributes(self, path: str) -> dict[str, npt.NDArray[Any]]:
+        """Return the attributes of a group: numbers and strings."""
+        import h5py
+
+        group = self.entry(path) if path != "/" else self.file
+        if group is None:
+            return {}
+        found = {}
+        for name in group.attrs:
+            where = f"{path} attribute {name}"
+            self.count_object(where)
+            attribute = h5py.h5a.open(group.id, name.encode())
+            self._check_type(attribute.get_type(), where)
+            count = math.prod(attribute.shape or (0,))
+            self._declare(count * attribute.get_type().get_size(), where)
+            found[name] = np.asarray(group.attrs[name])
+        return found
+
+    def _members(self, path: str) -> Iterator[tuple[str, bool]]:
+        import h5py
+        from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
+
+        group = self.file if path == "/" else self.entry(path)
+        if not isinstance(group, h5py.Group):
+            return
+        if len(group) > OBJECTS_MAX:
+            raise self.error(f"{path}: {len(group):,} entries, at most {OBJECTS_MAX:,}")
+        for name in map(str, group):
+            if group.id.links.get_info(name.encode()).type == h5l.TYPE_HARD:
+                kind = h5o.get_info(group.id, name.encode()).type
+                if kind in {h5o.TYPE_GROUP, h5o.TYPE_DATASET}:
+                    yield name, kind == h5o.TYPE_GROUP
+
+    def _declare(self, count: int, path: str) -> None:
+        self._declared += count
+        check_bytes(self._declared, self.size, path, self.error)
+
+    def _check_type(self, kind: Any, path: str) -> None:
+        import h5py
+
+        plain = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+        of = kind.get_class()
+        if of == h5py.h5t.VLEN:
+            inner = kind.get_super().get_class()
+            if inner not in {h5py.h5t.INTEGER, h5py.h5t.FLOAT}:
+                raise self.error(f"{path}: holds lists of no numbers")
+        elif of not in plain:
+            raise self.error(f"{path}: holds neither numbers nor strings; needs numbers")
+        if of == h5py.h5t.VLEN or (of == h5py.h5t.STRING and kind.is_variable_str()):
+            self._check_heaps()
+
+    def _check_chunks(self, dataset: h5py.Dataset, made: Any, size: int, path: str) -> None:
+        filters = [made.get_filter(index)[0] for index in range(made.get_nfilters())]
+        foreign = set(filters) - {_DEFLATE, _SHUFFLE, _FLETCHER32}
+        if foreign or len(set(filters)) < len(filters):
+            said = f"filter {foreign.pop()}" if foreign else "a filter twice"
+            raise self.error(
+                f"{path}: has {said}; deflate, shuffle and Fletcher-32 are read, each once"
+            )
+        chunk = made.get_chunk()
+        count = math.prod(-(-n // m) for n, m in zip(dataset.shape, chunk, strict=True))
+        if count > CHUNKS_MAX:
+            raise self.error(
+                f"{path}: {count:,} chunks of {chunk}, at most {CHUNKS_MAX:,}; store it in larger "
+                "chunks"
+            )
+        held = math.prod(chunk) * size
+        check_bytes(held, self.size, f"{path}: a chunk", self.error)
+        if _DEFLATE in filters:
+            large: list[tuple[int, ...]] = []
+
+            def note(stored: Any) -> None:
+                # The library inflates again, so only what could become large is inflated here.
+                if stored.size * _DEFLATE_RATIO > max(_UNCHECKED, held):
+                    large.append(stored.chunk_offset)
+
+            dataset.id.chunk_iter(note)
+            for offset in large:
+                self._check_inflated(dataset, offset, held, path)
+
+    def _check_inflated(
+        self, dataset: h5py.Dataset, offset: tuple[int, ...], held: int, path: str
+    ) -> None:
+        skipped, raw = dataset.id.read_direct_chunk(offset)
+        if skipped:
+            # Of a chunk that was stored without some of its filters.
+            return
+        inflate, total, rest = zlib.decompressobj(), 0, raw
+        while rest and not inflate.eof:
+            total += len(inflate.decompress(rest, _PIECE))
+            rest = inflate.unconsumed_tail
+            # Four bytes of a checksum may be among them.
+            if total > held + 4:
+                raise self.error(f"{path}: a chunk inflates beyond its {held:,} bytes")
+
+    def _check_heaps(self) -> None:
+        """Refuse a damaged global heap, which holds strings and lists of variable length.
+
+        The HDF5 library (2.0.0) never returns from a heap whose free space has size 0. A heap is
+        "GCOL", version 1, three zeros, its size in 8 bytes, then objects: index and reference count
+        in 2 bytes each, 4 zeros, size in 8 bytes, data padded to 8 (HDF5 file format, III.E).
+        """
+        if self._heaps_checked:
+            return
+        self._heaps_checked = True
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as raw:
+            # Heaps that overlap would make this quadratic.
+            left = len(raw) // 16 + 1
+            start = raw.find(_HEAP)
+            while start >= 0:
+                end = start + int.from_bytes(raw[start + 8 : start + 16], "little")
+                at = start + 16
+                while at + 16 <= end <= len(raw):
+                    index = int.from_bytes(raw[at : at + 2], "little")
+                    size = int.from_bytes(raw[at + 8 : at + 16], "little")
+                    left -= 1
+                    if (index == 0 and size == 0) or at + size > end or left < 0:
+                        raise self.error(f"damaged string heap at byte {start}")
+                    at += size if index == 0 else 16 + (size + 7) // 8 * 8
+                start = raw.find(_HEAP, start + 1)
