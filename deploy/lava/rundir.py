@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...export.files import naming
 from ...export.network import Network
 
 
@@ -44,9 +46,17 @@ class RunDirectory:
         return self.path / "log.txt"
 
     def write(self, job: Job) -> None:
-        """Write the job, and empty records for all that will be computed."""
+        """Write the job, and empty records for all that will be computed.
+
+        Raises
+        ------
+        OSError
+            There is no room for them; with the name of a file.
+        """
         # Both ends run the same code on the same machine, and nobody else can write here.
-        (self.path / "job.pickle").write_bytes(pickle.dumps(job))
+        content = pickle.dumps(job)
+        with naming(self.path / "job.pickle", None, len(content)):
+            (self.path / "job.pickle").write_bytes(content)
         np.save(self.path / "progress.npy", np.zeros(2, dtype=np.int64))
         batch, steps, _ = job.inputs.shape
         for index, layer in enumerate(job.network.layers):
@@ -70,7 +80,9 @@ class RunDirectory:
         if 0 in shape:
             np.save(path, np.zeros(shape, dtype=dtype))
         else:
-            np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+            with naming(path, None, math.prod(shape) * np.dtype(dtype).itemsize):
+                np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+                _reserve(path)
 
     def record(self, layer: int, quantity: str) -> npt.NDArray[Any]:
         """Map a record (batch, time, n) for writing; all processes see what is written."""
@@ -100,3 +112,10 @@ class RunDirectory:
         """Return the first failure's text, or None."""
         path = self.path / "failure.txt"
         return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _reserve(path: Path) -> None:
+    """Take the room of a file now: where it runs out later, SIGBUS ends the process that writes."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
