@@ -10,7 +10,7 @@ import numpy as np
 
 from ..export.console import EXIT_NO, EXIT_OK, Output
 from ..export.errors import InputError, counted
-from ..export.filekind import NETWORK, check_target
+from ..export.filekind import NETWORK, check_network_name, check_target
 from ..export.network import Network
 from ..export.netx import read_samples, write_net
 from ..simulate.evaluate import Stream, stream
@@ -152,6 +152,7 @@ def _write(wish: Wish, network: Network) -> Path:
         target = wish.model.with_name(f"{wish.model.stem}-{wish.clusters}-profiles.net")
     if target.exists() and target.samefile(wish.model):
         raise InputError(f"--output: {target} is the model itself; name another file")
+    check_network_name(target, "--output")
     check_target("--output", target, NETWORK)
     samples = read_samples(wish.model)
     if samples is not None:

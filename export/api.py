@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .calibration import given_samples, message_bits
 from .checkpoint import FloatModel, ModelConfig, read_model
 from .errors import InputError, counted, shown
+from .filekind import check_network_name
 from .float_run import with_answers
 from .freeze import Quantization
 from .netx import write_net
@@ -145,7 +146,8 @@ def export(
     Raises
     ------
     InputError
-        A model without an integer form, samples that do not fit it, or no samples.
+        A model without an integer form, samples that do not fit it, or no samples; a ``path`` with
+        the ending of another kind of file.
     """
     if isinstance(model, (str, os.PathLike)):
         source = Path(model)
@@ -187,6 +189,8 @@ def export_model(
     target = None if path is None else Path(path)
     if target is not None and source is not None and target.exists() and target.samefile(source):
         raise InputError(f"{target}: is the model itself; name another file")
+    if target is not None:
+        check_network_name(target)
     if "inputs" not in model.samples:
         raise InputError(f"{source or 'export'}: the model holds no samples; give some")
 

@@ -46,7 +46,7 @@ from .config import (
 )
 from .errors import InputError
 from .filekind import MODEL, check_kind
-from .files import replacing
+from .files import naming, replacing
 from .grid import DELAY_MAX, MESSAGE_BITS_MAX
 from .plain import build, shown
 from .reading.torch_file import read_torch
@@ -231,8 +231,10 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
+    content = buffer.getvalue()
     with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        with naming(path, temporary, len(content)):
+            temporary.write_bytes(content)
         try:
             read_model(temporary)
         except InputError as error:

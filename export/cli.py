@@ -13,7 +13,7 @@ from .api import ExportReport, export_model
 from .cli_inspect import inspect
 from .console import EXIT_NO, EXIT_OK, Output, make_parser, run_command
 from .errors import InputError, counted
-from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, check_target
+from .filekind import ARRAYS, MODEL, NETWORK, NIR, check_kind, check_network_name, check_target
 from .grid import WEIGHT_BITS_MAX, WEIGHT_BITS_MIN
 from .quantize import SCALES, Quantization
 
@@ -124,6 +124,8 @@ def _check_files(arguments: argparse.Namespace, target: Path) -> None:
     if arguments.calibrate is not None:
         check_kind(arguments.calibrate, ARRAYS, MODEL)
     if not (target.exists() and target.samefile(arguments.model)):
+        if target.suffix != cli_nir.SUFFIX:
+            check_network_name(target, "--output")
         check_target("--output", target, NIR if target.suffix == cli_nir.SUFFIX else NETWORK)
 
 

@@ -36,15 +36,24 @@ def guarded(prog: str, work: Callable[[], int], debug: bool = False) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing more can be printed, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has seen enough.
+        _give_up_printing()
         return EXIT_OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 the last net
         code, line = _expected(error) or (EXIT_FAULT, _unexpected(prog, error, debug))
         if debug:
             sys.stderr.write(_traceback(error))
         sys.stderr.write(f"{prog}: {line}\n")
+        _give_up_printing()
         return code
+
+
+def _give_up_printing() -> None:
+    """Where standard output takes nothing more, keep Python from failing on the rest at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_environment() -> None:
@@ -64,6 +73,7 @@ def _expected(error: BaseException) -> tuple[int, str] | None:
     """Return the exit code and the line of an error that is no fault of srnn's, else None."""
     from .errors import InputError
     from .extras import EXTRAS, needs
+    from .files import STORAGE_ERRORS
 
     if _interrupted(error):
         return EXIT_STOPPED, "stopped"
@@ -72,7 +82,10 @@ def _expected(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         return EXIT_BAD_INPUT, needs(error.name)
     if isinstance(error, OSError):
-        return EXIT_BAD_INPUT, f"{error.filename or 'file'}: {error.strerror or error}"
+        # What writes a file gives its name; what has none was printed.
+        full = error.errno in STORAGE_ERRORS
+        name = error.filename or ("standard output" if full else "file")
+        return EXIT_BAD_INPUT, f"{name}: {error.strerror or error}"
     if _out_of_memory(error):
         how = "take smaller batches, fewer samples or a smaller network"
         return EXIT_FAULT, f"out of memory ({_named(error)}); {how}"

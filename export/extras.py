@@ -12,6 +12,7 @@ from pathlib import Path
 EXTRAS = {
     "torch": "train",
     "tensorboard": "train",
+    "filelock": "train",
     "sklearn": "digits",
     "matplotlib": "report",
     "jinja2": "report",

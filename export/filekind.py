@@ -74,6 +74,17 @@ _BY_TABLE = {
     "chips": BOARDS,
 }
 _BY_FORMAT = {"srnn-model": MODEL, "srnn-run": RUN}
+_OTHER_ENDINGS = {
+    **dict.fromkeys((".pt", ".pth"), "a float model of torch"),
+    ".nir": "a NIR graph, which srnn-export MODEL -o FILE.nir writes",
+    **dict.fromkeys((".npz", ".npy"), "NumPy arrays"),
+    **dict.fromkeys((".csv", ".tsv", ".ts"), "a table"),
+    **dict.fromkeys((".txt", ".md", ".log"), "a text"),
+    **dict.fromkeys((".json", ".jsonl", ".toml", ".yaml", ".yml"), "text with fields"),
+    **dict.fromkeys((".html", ".htm"), "a page"),
+    **dict.fromkeys((".py", ".onnx", ".pkl", ".zip", ".gz"), "another format"),
+}
+"""Endings under which nobody looks for a network of integers."""
 _HDF5, _ZIP, _PICKLE, _NUMPY = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80", b"\x93NUMPY"
 _TABLES = {".csv", ".tsv", ".ts"}
 _OF_TENSORS = {"collections", "torch", "torch._utils", "torch.serialization", "torch.storage"}
@@ -130,6 +141,24 @@ def check_target(option: str, path: str | os.PathLike[str], *replaceable: FileKi
     kind = kind_of(path)
     if kind is not None and kind not in replaceable:
         raise InputError(f"{option}: {path} is {kind.what}; name another file")
+
+
+def check_network_name(path: str | os.PathLike[str], option: str = "") -> None:
+    """Refuse to give a network of integers a name that says it is a file of another kind.
+
+    Raises
+    ------
+    InputError
+        Such a name; ``option`` says where it was given.
+    """
+    ending = Path(path).suffix.lower()
+    what = _OTHER_ENDINGS.get(ending)
+    if what is None:
+        return
+    raise InputError(
+        f"{option}{': ' if option else ''}{path}: {ending} is the ending of {what}; name the "
+        f"network of integers {Path(path).with_suffix('.net').name}"
+    )
 
 
 def kind_of(path: str | os.PathLike[str]) -> FileKind | None:

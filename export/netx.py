@@ -10,9 +10,9 @@ import os
 
 from .errors import InputError
 from .filekind import NETWORK, check_kind
-from .files import replacing
+from .files import replace_file
 from .network import Network
-from .netx_hdf5 import read_attributes, read_contents, write_contents
+from .netx_hdf5 import file_bytes, read_attributes, read_contents
 from .netx_lava_dl import network_of_lava_dl
 from .netx_read import check_version, network_of, samples_of
 from .netx_stock import stock_lava_dl_obstacles
@@ -43,8 +43,7 @@ def write_net(
         ``provenance`` that JSON cannot carry.
     """
     values = file_values(network, samples)
-    with replacing(path) as temporary:
-        write_contents(temporary, values, file_attributes(network))
+    replace_file(path, file_bytes(values, file_attributes(network)))
 
 
 def read_net(path: str | os.PathLike[str], num_layers: int | None = None) -> Network:

@@ -7,11 +7,11 @@ Fletcher-32 filter. Damage causes an error, never a wrong number.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,21 +155,22 @@ def _text(value: Any, path: str) -> str:
         raise InputError(f"{path}: holds a string that is not UTF-8") from None
 
 
-def write_contents(
-    path: Path, values: Mapping[str, Value], attributes: Mapping[str, Mapping[str, Value]]
-) -> None:
-    """Write values and the attributes of groups to a new file, the same bytes for equal values.
+def file_bytes(values: Mapping[str, Value], attributes: Mapping[str, Mapping[str, Value]]) -> bytes:
+    """Return a file of values and of attributes of groups, the same bytes for equal values.
 
     Readable by HDF5 1.10 and later.
     """
     import h5py
 
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+    # In memory: the HDF5 library crashes where a file that it closes cannot be written.
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver=("v110", "v110")) as file:
         for name in sorted(values):
             _write(file, name, values[name])
         for group, entries in attributes.items():
             for name, value in sorted(entries.items()):
                 file[group].attrs[name] = _stored(value)
+    return content.getvalue()
 
 
 def _stored(value: Value) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ the same alpha.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from .checkpoint import FloatModel
 from .config import TAU_SYN_NONE, THRESHOLD_NEVER, LayerConfig
 from .console import plain
 from .errors import InputError
-from .files import replacing
+from .files import replace_file
 from .grid import FloatArray
 from .nir_import import OURS
 from .nir_read import Offence, refuse
@@ -111,8 +112,10 @@ def write_nir(path: str | os.PathLike[str], graph: Any) -> None:
     """Write a ``nir.NIRGraph``; the old file stays until the new one is complete."""
     import nir
 
-    with replacing(path) as temporary:
-        nir.write(temporary, graph)
+    # In memory: the HDF5 library crashes where a file that it closes cannot be written.
+    content = io.BytesIO()
+    nir.write(content, graph)  # pyright: ignore[reportArgumentType]
+    replace_file(path, content.getvalue())
 
 
 def _beside(model: FloatModel) -> dict[str, Any]:

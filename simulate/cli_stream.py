@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..export.console import EXIT_OK, EXIT_STOPPED, Output
 from ..export.errors import InputError
 from ..export.filekind import check_target
+from ..export.files import Appended
 from ..export.network import Network
 from ..export.netx import read_samples
 from ..export.ranges import Calibration, calibration_of, stored_calibration
@@ -187,15 +188,14 @@ class _Printer:
             line = json.dumps({"step": step, "label": name, "class": label, "score": score})
         else:
             line = f"{step}\t{NO_LABEL if name is None else name}"
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        _print(line + "\n")
 
 
 class _Watch:
     """Writes the monitor's reports, and a line to standard error where drift begins."""
 
-    def __init__(self, monitor: Monitor, file: TextIO, output: Output) -> None:
-        self._monitor, self._file, self._output = monitor, file, output
+    def __init__(self, monitor: Monitor, append: Callable[[str], None], output: Output) -> None:
+        self._monitor, self._append, self._output = monitor, append, output
 
     def step(self) -> None:
         self._write(self._monitor.advance())
@@ -206,8 +206,7 @@ class _Watch:
     def _write(self, report: dict[str, Any] | None) -> None:
         if report is None:
             return
-        self._file.write(json.dumps(report, allow_nan=False) + "\n")
-        self._file.flush()
+        self._append(json.dumps(report, allow_nan=False) + "\n")
         for drift in self._monitor.began:
             self._output.note(f"srnn-simulate: drift: {drift.line()}")
 
@@ -231,11 +230,16 @@ def _watch(
         )
     monitor = Monitor(simulator, calibration, arguments.window or 1000)
     if arguments.monitor == "-":
-        return _Watch(monitor, sys.stdout, output)
-    # Appended: a log continues where the last run ended.
-    path = Path(arguments.monitor)
-    check_target("--monitor", path)
-    return _Watch(monitor, stack.enter_context(path.open("a", encoding="utf-8")), output)
+        return _Watch(monitor, _print, output)
+    check_target("--monitor", arguments.monitor)
+    # A log continues where the last run ended.
+    log = stack.enter_context(Appended(arguments.monitor))
+    return _Watch(monitor, lambda line: log.append(line.encode()), output)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
 
 
 def calibration_for(path: Path, network: Network) -> Calibration | None:

@@ -29,6 +29,7 @@ from ..export.network import Network
 from ..export.reading.hdf5 import Hdf5File, opened
 from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
+from .trace_storage import TraceStorage
 
 FORMAT = "srnn-trace"
 FORMAT_VERSION = 1
@@ -39,15 +40,23 @@ _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 class TraceWriter:
     """Appends traces of equal sequence length to an open file; ``writing_trace`` makes one."""
 
-    def __init__(self, file: h5py.File, network: Network, states: Sequence[str]) -> None:
-        self._file = file
+    def __init__(
+        self, file: h5py.File, storage: TraceStorage, network: Network, states: Sequence[str]
+    ) -> None:
+        self._file, self._storage = file, storage
         self._states = tuple(states)
         for index, layer in enumerate(network.layers):
             group = file.create_group(f"layer/{index}")
             group.attrs["name"], group.attrs["neuron"] = layer.name, layer.neuron.TYPE
 
     def append(self, trace: Trace) -> None:
-        """Append a batch to those already written."""
+        """Append a batch to those already written.
+
+        Raises
+        ------
+        OSError
+            The disk is full; with the name of the file.
+        """
         self._extend("lengths", trace.lengths)
         self._extend("output", trace.output)
         for index, layer in enumerate(trace.layers):
@@ -58,6 +67,7 @@ class TraceWriter:
                     self._extend(f"layer/{index}/states/{name}", layer.states[name])
 
     def _extend(self, path: str, values: npt.NDArray[Any]) -> None:
+        self._storage.check()
         if path not in self._file:
             chunk = (1, *values.shape[1:]) if values.ndim > 1 else (1024,)
             self._file.create_dataset(
@@ -101,14 +111,18 @@ def writing_trace(
     ------
     InputError
         A state that no layer has.
+    OSError
+        The file cannot be written; nothing stays behind.
     """
     known = sorted({name for layer in network.layers for name in layer.neuron.STATES})
     for name in states:
         check_known("state", name, known, "--trace-states")
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-        file.attrs["network_sha256"] = network_sha256
-        yield TraceWriter(file, network, states)
+    with replacing(path) as temporary, TraceStorage(temporary, path) as storage:
+        with h5py.File(storage, "w") as file:
+            file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
+            file.attrs["network_sha256"] = network_sha256
+            yield TraceWriter(file, storage, network, states)
+        storage.check()
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:

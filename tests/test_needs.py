@@ -26,7 +26,7 @@ EXTRAS = [
     "asteval",
     "xdist",
 ]
-TRAIN = ["torch", "tensorboard", "sklearn"]
+TRAIN = ["torch", "tensorboard", "sklearn", "filelock"]
 
 WITHOUT = """
 import importlib.machinery, sys

@@ -28,6 +28,7 @@ from .settings import override
 
 if TYPE_CHECKING:
     from .parallel import Processes
+    from .run_folder import RunFolder
 
 EXAMPLE = """\
   srnn-train --list                         the recipes there are
@@ -195,38 +196,53 @@ def _train(
     recipe, name, resume = _recipe(arguments, settings)
     if arguments.show:
         return _show(recipe, output)
-    from .faults import DivergedError
-    from .parallel import ProcessLostError, joined
-    from .run import CHECKPOINT
-    from .stopping import Stopped
+    from .run_folder import check_folder
 
     folder = arguments.out or Path("runs") / name
+    check_folder(folder)
+    from .faults import DivergedError
+    from .parallel import ProcessLostError, joined
+    from .run_folder import holding
+    from .stopping import Stopped, outliving_the_terminal
+
     with joined(recipe.training.device) as processes:
         try:
-            return _run(arguments, _Run(recipe, name, folder, resume), output, processes)
-        except Stopped:
-            output.note(
-                f"srnn-train: stopped and saved; continue with: srnn-train --resume {folder}"
-            )
+            with ExitStack() as stack:
+                held = processes.together(
+                    lambda: stack.enter_context(holding(folder, writes=processes.first))
+                )
+                return _run(arguments, _Run(recipe, name, held, resume), output, processes)
+        except KeyboardInterrupt as stop:
+            how = f"stopped; {_kept(folder)}"
+            if isinstance(stop, Stopped):
+                how = f"stopped and saved; continue with: srnn-train --resume {folder}"
+            with outliving_the_terminal():
+                output.note(f"srnn-train: {how}")
             return EXIT_STOPPED
         except DivergedError as error:
             output.note(f"srnn-train: {error}")
             return EXIT_NO
         except ProcessLostError:
             if processes.speaks_for_the_others():
-                then = (
-                    f"its last checkpoint is kept; continue with --resume {folder}"
-                    if (folder / CHECKPOINT).exists()
-                    else "it had no checkpoint yet"
+                lost.append(
+                    f"another process of this run ended or is out of reach; {_kept(folder)}"
                 )
-                lost.append(f"another process of this run ended or is out of reach; {then}")
             return EXIT_FAULT
+
+
+def _kept(folder: Path) -> str:
+    """Say how to continue a run that ended without saving."""
+    from .run import CHECKPOINT
+
+    if (folder / CHECKPOINT).exists():
+        return f"its last checkpoint is kept; continue with --resume {folder}"
+    return "it had no checkpoint yet"
 
 
 class _Run(NamedTuple):
     recipe: Recipe
     name: str
-    folder: Path
+    held: RunFolder
     resume: bool
 
 
@@ -236,17 +252,19 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     from .loop import fit
     from .run import CHECKPOINT, MODEL
     from .save import float_model
+    from .stopping import outliving_the_terminal
 
-    recipe, name, folder, resume = run
+    recipe, name, held, resume = run
+    folder = held.path
 
-    def check_folder() -> None:
+    def check_empty() -> None:
         if (folder / CHECKPOINT).exists() and not resume and not arguments.overwrite:
             raise InputError(
                 f"{folder}: holds a run; continue it with --resume, start again with --overwrite, "
                 "or choose another --out"
             )
 
-    processes.from_first(check_folder)
+    processes.from_first(check_empty)
     device = processes.device(recipe.training.device)
     _set_threads(recipe, processes)
     processes.together(lambda: _check_device(device))
@@ -267,7 +285,8 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
     with display if processes.first else nullcontext():
         model, state = fit(
             recipe, task, folder, resume,
-            on_batch=display.on_batch, on_epoch=display.on_epoch, processes=processes,
+            on_batch=outliving_the_terminal()(display.on_batch),
+            on_epoch=outliving_the_terminal()(display.on_epoch), processes=processes,
             start=None if arguments.start is None else read_model(arguments.start),
         )  # fmt: skip
     splits = {"validation": task.validation} | ({} if arguments.no_test else {"test": task.test})
@@ -281,6 +300,7 @@ def _run(arguments: argparse.Namespace, run: _Run, output: Output, processes: Pr
         metrics[f"{part}_layer_rates"] = list(result.layer_rates)
     metrics |= {"best_epoch": state.best_epoch + 1, "epochs": state.epoch}
     if processes.first:
+        held.check()
         write_model(folder / MODEL, float_model(model, task, recipe, metrics))
     seconds = clock() - started
     output.table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,12 @@ from ..export.trace import Trace
 from ..tasks.base import Task
 from .batches import Feed, epoch_order, make_feed
 from .evaluate import Evaluation, evaluate
+from .event_file import scalars
 from .network import SRNN
 from .parallel import ALONE, Processes
 from .recipe import DataInMemory, Recipe, TrainingConfig
-from .run import MODEL, Checkpoints, RunState, check_same_recipe, read_run, restore, scalars
+from .run import MODEL, Checkpoints, RunState, check_same_recipe, read_run, restore
+from .run_folder import RunFolder, holding
 from .save import float_model
 from .step import Measured, train_batch
 from .stopping import Stopped, stop_requests
@@ -72,7 +75,7 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
     return config.learning_rate * factor
 
 
-def fit(  # noqa: PLR0912, PLR0915
+def fit(
     recipe: Recipe,
     task: Task | None = None,
     folder: Path | str | None = None,
@@ -111,18 +114,42 @@ def fit(  # noqa: PLR0912, PLR0915
     Raises
     ------
     InputError
-        Settings that do not fit, a checkpoint that cannot be resumed.
+        Settings that do not fit, a checkpoint that cannot be resumed; another training that writes
+        into the folder; the folder was removed meanwhile.
     DivergedError
         A loss, gradient or weight that is not finite, or a gradient that exploded; the message says
         where that began. The files are those of the last checkpoint.
     Stopped
-        Ctrl-C in any process, after everything was saved.
+        Ctrl-C, SIGTERM or SIGHUP in any process, after everything was saved.
     ProcessLostError
         Another process ended; the last checkpoint stays unchanged.
     """
-    training = recipe.training
     task = _data(recipe) if task is None else task
     folder = Path("runs") / task.name if folder is None else Path(folder)
+    with ExitStack() as stack:
+        held = processes.together(
+            lambda: stack.enter_context(holding(folder, writes=processes.first))
+        )
+        return _fit(
+            recipe, task, held, resume,
+            on_batch=on_batch, on_epoch=on_epoch, processes=processes, simulate=simulate,
+            start=start,
+        )  # fmt: skip
+
+
+def _fit(  # noqa: PLR0912, PLR0915
+    recipe: Recipe,
+    task: Task,
+    held: RunFolder,
+    resume: bool,
+    *,
+    on_batch: Report | None,
+    on_epoch: Report | None,
+    processes: Processes,
+    simulate: Simulate | None,
+    start: FloatModel | None,
+) -> tuple[SRNN, RunState]:
+    training, folder = recipe.training, held.path
     device = processes.device(training.device)
     torch.manual_seed(training.seed)
     config = recipe.model.resolve(task.input_size, len(task.classes), task.skip_steps)
@@ -146,7 +173,9 @@ def fit(  # noqa: PLR0912, PLR0915
         for split in (task.train, task.validation)
     )
     watch = Watch(model, training, processes, folder)
-    checkpoints = Checkpoints(folder, recipe, model, optimizer, writes=processes.first)
+    checkpoints = Checkpoints(
+        folder, recipe, model, optimizer, writes=processes.first, check=held.check
+    )
 
     with (
         scalars(folder, state.epoch, writes=processes.first) as log,
@@ -185,6 +214,7 @@ def fit(  # noqa: PLR0912, PLR0915
                 state.best_epoch = state.epoch
                 state.best_weights, state.best_doublings = model.weights(), state.doublings
                 if processes.first:
+                    held.check()
                     metrics = {"validation": check.metrics, "epochs": state.epoch + 1}
                     write_model(folder / MODEL, float_model(model, task, recipe, metrics))
             state.epoch, state.batch, state.sums = state.epoch + 1, 0, {}

@@ -1,7 +1,8 @@
 """A training run on disk: what ``--resume`` continues from, and the logs.
 
 A run's folder holds ``checkpoint.pt`` (everything that the next step depends on), ``model.pt`` (the
-weights that were best on the validation split), ``metrics.csv`` and TensorBoard events.
+weights that were best on the validation split), ``metrics.csv``, TensorBoard events, and an empty
+``.lock`` (``run_folder.py``).
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Checkpoints:
         What the checkpoint holds in addition to the progress.
     writes
         False in a process that does not write the files.
+    check
+        Called before anything is written; refuses it by raising.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class Checkpoints:
         optimizer: torch.optim.Optimizer,
         *,
         writes: bool = True,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
         self._folder, self._recipe = folder, recipe
         self._model, self._optimizer = model, optimizer
         self._writes = writes
@@ -90,6 +94,7 @@ class Checkpoints:
         """Write the checkpoint and the metrics."""
         if not self._writes:
             return
+        self._check()
         started = time.monotonic()
         content = {
             "format": FORMAT,
@@ -109,26 +114,6 @@ class Checkpoints:
         write_metrics(self._folder / METRICS, state.history)
         ended = time.monotonic()
         self._next = ended + (ended - started) / CHECKPOINT_SHARE
-
-
-@contextmanager
-def scalars(
-    folder: Path, epoch: int, *, writes: bool = True
-) -> Iterator[Callable[[str, float, int], None]]:
-    """Yield a TensorBoard logger, or one that does nothing if it must not or cannot write."""
-    writer = None
-    if writes:
-        with suppress(ImportError):
-            from torch.utils.tensorboard.writer import SummaryWriter
-
-            writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epoch + 1)
-    if writer is None:
-        yield lambda _name, _value, _step: None
-        return
-    try:
-        yield writer.add_scalar
-    finally:
-        writer.close()
 
 
 def write_metrics(path: Path, history: list[dict[str, float]]) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ DEFAULT_TIMEOUT = 60.0
 """Seconds without a finished step after which a run is ended."""
 
 _POLL_SECONDS = 0.05
+_POLLS_PER_LOOK = 10
+"""How often the worker's processes are looked at: every half second."""
 _TRACEBACK_LINES = 12
 _SOCKET_FOLDER_LENGTH = 60
 """A socket's path has at most 104 bytes, of which multiprocessing needs about 40."""
@@ -159,7 +162,8 @@ def _watch(
 ) -> None:
     counters = directory.progress()
     seen, moved = (-1, -1), time.monotonic()
-    while True:
+    killed: dict[int, int] = {}
+    for poll in count():
         code = started.poll()
         failure = directory.failure()
         if failure is not None:
@@ -177,14 +181,27 @@ def _watch(
                 f"{worker.label}: the worker ended by {how} in sample {done} after {steps} steps"
                 f"{_log_tail(directory)}"
             )
+        if poll % _POLLS_PER_LOOK == 0:
+            # The others would wait for it forever. One that the worker ended is waited for by it,
+            # and gone at the next look.
+            before, killed = killed, _killed(started.pid)
+            for number in before.keys() & killed.keys():
+                raise RunError(
+                    f"{worker.label}: one of its processes was ended by signal {killed[number]} in "
+                    f"sample {done} after {steps} steps"
+                )
         if time.monotonic() - moved > timeout:
-            dead = dead_children(started.pid)
+            dead = len(dead_children(started.pid))
             lost = f"; {dead} of its processes had ended" if dead else ""
             raise RunError(
                 f"{worker.label}: no {worker.unit} finished for {timeout:g} s in sample {done} "
                 f"after {steps} steps{lost}{_log_tail(directory)}"
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _killed(worker: int) -> dict[int, int]:
+    return {number: ended for number, ended in dead_children(worker).items() if ended}
 
 
 def _log_tail(directory: RunDirectory) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 SHARED_MEMORY = Path("/dev/shm")
+_STATUS = 49
+"""Where /proc/PID/stat has what waiting for a process returns, counted from the state."""
 SHARED_MEMORY_PREFIX = "psm_"
 """How Python's ``multiprocessing.shared_memory`` names its files."""
 
@@ -29,14 +31,20 @@ def members(session: int) -> list[int]:
     return found
 
 
-def dead_children(parent: int) -> int:
-    """Return how many children of a process have ended without being waited for."""
-    count = 0
+def dead_children(parent: int) -> dict[int, int]:
+    """Return the children of a process that have ended without being waited for.
+
+    By their process ids: the signal that ended each, also one that it caught and told by an exit
+    code of 128 and the signal, as a worker does; 0 for one that ended by itself.
+    """
+    found = {}
     for entry in PROC.iterdir() if PROC.is_dir() else ():
         if entry.name.isdigit():
             fields = _stat(int(entry.name))
-            count += bool(fields) and fields[0] == "Z" and int(fields[1]) == parent
-    return count
+            if fields and fields[0] == "Z" and int(fields[1]) == parent:
+                code = os.waitstatus_to_exitcode(int(fields[_STATUS]))
+                found[int(entry.name)] = -code if code < 0 else max(code - 128, 0)
+    return found
 
 
 def _stat(pid: int) -> list[str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from pathlib import Path
 
 from ...export.errors import InputError
-from ...export.files import replacing
+from ...export.files import replace_files
 from .document import Report
 from .html import to_html
 from .records import read_report, to_csv, to_json
@@ -65,10 +64,7 @@ def write_report(report: Report, target: Path, overwrite: bool = False) -> list[
     contents = {target: to_html(report), json: to_json(report)}
     contents.update({folder / f"{table.id}.csv": to_csv(table) for table in report.tables()})
     stale = {folder / f"{name}.csv" for name in _tables(json)} - set(contents)
-    with ExitStack() as stack:
-        made = [(stack.enter_context(replacing(path)), text) for path, text in contents.items()]
-        for temporary, text in made:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+    replace_files({path: text.encode() for path, text in contents.items()})
     for path in stale:
         path.unlink(missing_ok=True)
     return list(contents)

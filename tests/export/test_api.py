@@ -175,3 +175,17 @@ def test_a_report_is_of_its_network(stored: Path) -> None:
     report = export(stored)
     with pytest.raises(InputError, match="are not those of the network"):
         replace(report, layers=report.layers[:1])
+
+
+@pytest.mark.parametrize("name", ["xx.pt", "xx.NIR", "xx.txt", "xx.npz"])
+def test_a_name_of_another_kind_is_refused(stored: Path, tmp_path: Path, name: str) -> None:
+    path, kind = tmp_path / name, Path(name).suffix.lower()
+    said = f"{path}: {kind} is the ending of .*; name the network of integers xx.net"
+    with pytest.raises(InputError, match=said):
+        export(stored, path=path)
+    with pytest.raises(InputError, match=said):
+        srnn().export(path, inputs())
+    if kind != ".nir":
+        assert main([str(stored), "-o", str(path)]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert export(stored, path=tmp_path / "any.other").written == tmp_path / "any.other"

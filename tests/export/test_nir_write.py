@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import nir
 import numpy as np
 import pytest
 from export_models import float_model, spikes
+from full_disk import command_on_full_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.export.checkpoint import FloatModel, LayerConfig, write_model
@@ -193,14 +195,24 @@ def test_arguments_without_meaning_are_refused(
     assert expected in capsys.readouterr().err
 
 
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    write_model(tmp_path / "model.pt", model_of(NETWORKS["cuba"]))
+    path = tmp_path / "new" / "model.nir"
+    ended = command_on_full_disk(5000, "srnn.export", tmp_path / "model.pt", "-o", path)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith(f"srnn-export: {path}: File too large; the file needs ")
+    assert ended.stderr.count("\n") == 1
+    assert not path.parent.exists()
+
+
 def test_a_kill_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "model.nir"
     target.write_bytes(b"old")
     graph, _ = to_nir(model_of(NETWORKS["cuba"]))
 
-    def fails(path: Path, graph: object) -> None:
+    def fails(file: io.BytesIO, graph: object) -> None:
         del graph
-        path.write_bytes(b"half")
+        file.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(nir, "write", fails)

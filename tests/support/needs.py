@@ -60,7 +60,7 @@ def chromium() -> str:
 CHECKS: dict[str, dict[str, Callable[[], str]]] = {
     "lava": {"": lava_nc},
     "extra": {
-        "train": modules("torch", "tensorboard", "sklearn", how="extra train"),
+        "train": modules("torch", "tensorboard", "sklearn", "filelock", how="extra train"),
         "report": modules("matplotlib", "jinja2", how="extra report"),
         "nir": modules("nir", how="extra nir"),
         "nir-frameworks": modules("nirtorch", "snntorch", "norse", "sinabs", how="make setup"),

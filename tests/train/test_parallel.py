@@ -18,6 +18,7 @@ from srnn.export.checkpoint import read_model
 from srnn.export.errors import InputError
 from srnn.train.parallel import ALONE, Processes, joined
 from srnn.train.run import CHECKPOINT, METRICS, MODEL, read_run
+from srnn.train.run_folder import LOCK
 from train_runs import ENVIRONMENT, TORCHRUN, ours, same_runs, torchrun
 
 EPOCHS = 6
@@ -134,8 +135,9 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def test_one_set_of_files_and_lines(whole: tuple[Path, str]) -> None:
     folder, printed = whole
-    files = sorted(path.name.split(".")[0] for path in folder.rglob("*") if path.is_file())
+    files = sorted(path.name.split(".")[0] for path in folder.rglob("[!.]*") if path.is_file())
     assert files == ["checkpoint", "events", "metrics", "model"]
+    assert [path.name for path in folder.glob(".*")] == [LOCK]
     assert [row["epoch"] for row in rows(folder)] == [str(1 + e) for e in range(EPOCHS)]
     assert printed.count("epoch   1  loss") == 1
     assert printed.count("was best on validation") == 1

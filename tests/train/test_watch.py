@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -298,4 +297,4 @@ def test_the_process_that_has_the_sample_names_it(tmp_path: Path) -> None:
     first, second = lines[0].splitlines()
     assert "it began in training sample 13, step 7, input channel 1 is inf" in first
     assert "it began in validation sample 8, step 7, input channel 1 is inf" in second
-    assert os.listdir(tmp_path / "run") in ([], ["tensorboard"])
+    assert not (tmp_path / "run").exists()

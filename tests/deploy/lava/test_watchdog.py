@@ -118,10 +118,12 @@ def test_a_stopped_process_is_a_hang_and_the_watchdog_ends_it() -> None:
     assert "no step finished for 1 s in sample 0 after" in message
 
 
-def test_a_killed_lava_process_hangs_the_rest_and_is_counted() -> None:
-    message = run_disturbed(lambda pids: os.kill(lava_process(pids), signal.SIGKILL))
-    assert "no step finished for 1 s" in message
-    assert "1 of its processes had ended" in message
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_killed_lava_process_is_noticed_before_the_time_is_over(number: int) -> None:
+    kill = lambda pids: os.kill(lava_process(pids), number)  # noqa: E731
+    message = run_disturbed(kill, timeout=PATIENCE)
+    assert f"Lava: one of its processes was ended by signal {int(number)} in sample 0" in message
+    assert "\n" not in message
 
 
 def test_a_killed_worker_is_named() -> None:
