@@ -9,13 +9,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from ..export.errors import InputError
 from ..export.filekind import BOARDS, check_kind
 from ..export.network import NEURONS
 from ..export.plain import build, shown
+from ..export.reading.text import read_text
 from ..export.suggest import check_known, unknown
 from ..export.toml_files import read_toml
 
@@ -257,11 +257,7 @@ def read_boards(path: str | os.PathLike[str] | None = None) -> Boards:
     if path is None:
         return bundled
     check_kind(path, BOARDS)
-    try:
-        text = Path(path).read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{os.fspath(path)}: is not UTF-8 text ({error.reason})") from None
-    return _parse(text, os.fspath(path), bundled.chips)
+    return _parse(read_text(path), os.fspath(path), bundled.chips)
 
 
 def _parse(text: str, where: str, chips: Mapping[str, Chip]) -> Boards:

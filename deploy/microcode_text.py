@@ -12,6 +12,7 @@ import numpy as np
 from ..export.errors import InputError
 from ..export.grid import IntArray
 from ..export.network import NEURON_COUNT_MAX
+from ..export.reading.text import json_value
 from .microcode import KINDS, WIDEST, Bank, Listing, MicrocodeProgram, Operation, Width
 
 VERSION = 1
@@ -190,7 +191,7 @@ def _operations(lines: _Lines) -> Iterator[Operation]:
 def _bank(lines: _Lines) -> Bank:
     found = lines.take(_LAYER, "'layer \"NAME\" PROGRAM SIZE'")
     try:
-        layer = json.loads(found[1])
+        layer = json_value(found[1], "layer")
     except ValueError:
         raise lines.wrong(f"{found[1]} is not a quoted name") from None
     size = int(found[3])

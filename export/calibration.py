@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from .checkpoint import read_model
 from .errors import InputError
 from .filekind import ARRAYS, MODEL, check_kind
+from .reading.archives import read_npz
 from .suggest import check_known, unknown
 
 _ENTRIES = ("inputs", "lengths", "targets", "valid")
@@ -35,7 +35,7 @@ def read_calibration(path: Path, channels: int) -> dict[str, npt.NDArray[Any]]:
     if path.suffix == ".pt":
         found = {n: v for n, v in read_model(path).samples.items() if n in _ENTRIES}
     elif path.suffix == ".npz":
-        found = _read_npz(path)
+        found = read_npz(path, _ENTRIES)
     else:
         raise InputError(unknown("ending", path.suffix, (".npz", ".pt"), f"{path}"))
     return _checked(found, str(path), channels)
@@ -113,15 +113,3 @@ def message_bits(inputs: npt.NDArray[np.int32]) -> int:
     if inputs.min() >= 0 and inputs.max() <= 1:
         return 0
     return int(np.abs(inputs.astype(np.int64)).max()).bit_length()
-
-
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in _ENTRIES}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not a complete .npz file of plain arrays ({error})") from None
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: not a complete .npz file ({error})") from None

@@ -24,13 +24,8 @@ from __future__ import annotations
 import io
 import math
 import os
-import pickle
-import struct
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +49,7 @@ from .filekind import MODEL, check_kind
 from .files import naming, replacing
 from .grid import DELAY_MAX, MESSAGE_BITS_MAX
 from .plain import build, shown
+from .reading.torch_file import read_torch
 from .suggest import check_known
 
 __all__ = [
@@ -69,7 +65,6 @@ __all__ = [
     "check_samples",
     "check_weights",
     "expected_weights",
-    "load_plain",
     "read_model",
     "write_model",
 ]
@@ -247,52 +242,6 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
             raise InputError(f"{path}: not written, it could not be read again: {reason}") from None
 
 
-def load_plain(path: str | os.PathLike[str]) -> object:
-    """Read a file of plain values and tensors, whatever it holds.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it is damaged or contains Python objects.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    import torch
-
-    # Read first: torch raises OSError both for a damaged file and for an error of the disk.
-    content = io.BytesIO(path.read_bytes())
-    try:
-        with warnings.catch_warnings():
-            # torch's messages about other formats are replaced by the error below.
-            warnings.simplefilter("ignore")
-            return torch.load(content, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: damaged, or holds Python objects instead of plain values and tensors"
-        ) from None
-    except _DAMAGED as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise InputError(f"{path}: truncated or damaged ({reason})") from None
-
-
-_DAMAGED = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-    zipfile.BadZipFile,
-)
-"""Errors of torch's unpickler on bytes that ``torch.save`` did not write."""
-
-
 def read_model(path: str | os.PathLike[str]) -> FloatModel:
     """Read and check a ``model.pt``.
 
@@ -302,7 +251,7 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
         Not such a file, truncated, of a newer format version, or with wrong entries.
     """
     check_kind(path, MODEL)
-    content = load_plain(path)
+    content = read_torch(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
             f"{path}: not an srnn model; for weights of other code see "

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import pickletools
-import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO
+from zipfile import BadZipFile
 
 from .errors import InputError
+from .reading.archives import zip_members
 from .toml_files import read_toml
 
 
@@ -93,7 +94,7 @@ _PICKLES = 4
 """A file of an old torch is several pickles one after the other; the fourth is the object."""
 _UNREADABLE = (
     InputError, OSError, EOFError, LookupError, ValueError, RuntimeError, OverflowError,
-    MemoryError, zipfile.BadZipFile, zlib.error,
+    MemoryError, BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -207,8 +208,7 @@ def _hdf5(path: Path) -> FileKind | None:
 
 
 def _zip(file: IO[bytes]) -> FileKind | None:
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
+    with zip_members(file, "zip") as (archive, names):
         if any(name.endswith(".npy") for name in names):
             return ARRAYS
         pickles = [name for name in names if name.endswith("data.pkl")]

@@ -40,7 +40,7 @@ def root_entries(path: str | os.PathLike[str]) -> tuple[set[str], set[str], str]
         The file cannot be read.
     """
     with opened(path) as file:
-        form = file.attributes("/").get("format")
+        form = file.attributes("/", "format").get("format")
         text = form is not None and form.dtype.kind in "SUO" and form.size == 1
         return (
             set(file.groups()),

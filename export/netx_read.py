@@ -6,7 +6,6 @@ that was edited in only one part is refused.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from .netx_values import (
     whole,
 )
 from .netx_write import FORMAT, FORMAT_VERSION
+from .reading.text import json_value
 from .samples import Samples, check_samples
 from .suggest import check_known
 
@@ -289,18 +289,11 @@ def _readout(values: dict[str, Any]) -> Readout:
 
 def _json(contents: Contents, path: str, kind: type[Any]) -> Any:
     text = contents.text(path)
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not JSON ({error})") from None
+    value = json_value(text, path)
     if not isinstance(value, kind):
         wanted = "an object" if kind is dict else "a string"
         raise InputError(f"{path}: {text[:40]!r} is not {wanted} in JSON")
     return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
 
 
 def _finite(contents: Contents, path: str, shape: tuple[int, ...]) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from .netx_values import located
 from .nir_graph import Population, populations
 from .nir_neurons import DECAYS, Reading, UnfitNeuronError, float_layer
 from .nir_read import NodeGraph, Offence, read_graph, refuse
+from .reading.text import json_value
 
 OURS = "srnn"
 """Name of the metadata, JSON, for what NIR cannot represent."""
@@ -151,10 +151,7 @@ def _ours(metadata: dict[str, Any]) -> dict[str, Any]:
     text = metadata.get(OURS)
     if text is None:
         return {}
-    try:
-        content = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        raise InputError(f"metadata {OURS}: not JSON") from None
+    content = json_value(str(text), f"metadata {OURS}")
     if not isinstance(content, dict) or set(content) - set(_OURS_KNOWN):
         raise InputError(f"metadata {OURS}: not a table of {', '.join(_OURS_KNOWN)}")
     tables = [name for name in _OURS_KNOWN[2:] if not isinstance(content.get(name, {}), dict)]

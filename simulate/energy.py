@@ -10,12 +10,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from ..export.errors import InputError
 from ..export.filekind import ENERGY_MODELS, check_kind
 from ..export.plain import build, shown
+from ..export.reading.text import read_text
 from ..export.suggest import check_known
 from ..export.toml_files import read_toml
 from .operations import KINDS, Operations
@@ -244,11 +244,7 @@ def read_energy_models(paths: Sequence[str | os.PathLike[str]] = ()) -> EnergyMo
     found = _parse(bundled.read_text("utf-8"), "energy.toml")
     for path in paths:
         check_kind(path, ENERGY_MODELS)
-        try:
-            text = Path(path).read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{os.fspath(path)}: is not UTF-8 text ({error.reason})") from None
-        own = _parse(text, os.fspath(path))
+        own = _parse(read_text(path), os.fspath(path))
         found = EnergyModels({**found.models, **own.models}, (*found.references, *own.references))
     return found
 

@@ -14,8 +14,10 @@ from ..export.errors import InputError
 from ..export.filekind import ARRAYS, TABLE, check_kind
 from ..export.network import Network, check_inputs
 from ..export.netx_values import located
+from ..export.reading.archives import is_npy, read_npy, read_npz
 from ..export.reading.files import refusing
 from ..export.reading.hdf5 import Hdf5File, opened
+from ..export.reading.text import read_lines
 from ..export.suggest import check_known
 from .reference import check_lengths
 
@@ -78,10 +80,9 @@ def _chosen(arrays: Mapping[str, Any]) -> _Read:
 
 
 def _read_numpy(path: Path) -> _Read:
-    # Opened here, since np.load leaves a damaged archive open.
-    with path.open("rb") as file:
-        content = np.load(file, allow_pickle=False)
-        return (content, None) if isinstance(content, np.ndarray) else _chosen(content)
+    if is_npy(path):
+        return read_npy(path), None
+    return _chosen(read_npz(path))
 
 
 def _read_hdf5(path: Path) -> _Read:
@@ -103,13 +104,13 @@ def _read_dataset(file: Hdf5File, name: str) -> npt.NDArray[Any]:
 
 def _read_csv(path: Path) -> _Read:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         cells = [cell.strip() for cell in line.split(",")]
         if not any(cells):
             continue
         try:
-            rows.append([int(cell) for cell in cells])
-        except ValueError:
+            rows.append(np.array([int(cell) for cell in cells], dtype=np.int64))
+        except (ValueError, OverflowError):
             if number == 1 and not any(map(_is_number, cells)):
                 continue
             raise InputError(

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..export.errors import InputError
 from ..export.filekind import PILOT, check_kind
 from ..export.plain import build
+from ..export.reading.text import read_text
 from ..export.suggest import check_known
 from ..export.toml_files import read_toml
 from .energy import Cost, Range
@@ -180,10 +180,7 @@ def read_pilot(path: str | os.PathLike[str]) -> Pilot:
     """
     where = os.fspath(path)
     check_kind(path, PILOT)
-    try:
-        values = read_toml(Path(path).read_text("utf-8"), where)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where}: is not UTF-8 text ({error.reason})") from None
+    values = read_toml(read_text(path), where)
     idle = values.get("idle_watts", {})
     try:
         if not isinstance(idle, Mapping):

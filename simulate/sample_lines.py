@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from ..export.errors import InputError
 from ..export.plain import shown
+from ..export.reading.limits import LINE_BYTES_MAX
+from ..export.reading.text import decoded, json_value
 from ..export.suggest import unknown
 
-LINE_MAX = 1 << 20
-"""Largest number of bytes of a line: input without line ends is not such text."""
+LINE_MAX = LINE_BYTES_MAX
 
 
 def sample_lines(
@@ -48,15 +48,18 @@ def sample_lines(
         where = f"{name}, line {number}"
         if len(line) == LINE_MAX and not line.endswith(b"\n"):
             raise InputError(f"{where}: longer than {LINE_MAX:,} bytes; give one line per step")
-        text = _text(line, where).strip()
+        text = decoded(line, where, begins=number == 1).strip()
         if not text or text.startswith("#"):
             continue
         cells, names = _cells(text, where)
         if names is not None:
             header = header or names
-            if sorted(names) != sorted(header):
-                raise InputError(f"{where}: has {names}, the lines before {header}")
-            cells = [cells[names.index(column)] for column in header]
+            held = dict(zip(names, cells, strict=True))
+            if held.keys() != set(header):
+                raise InputError(
+                    f"{where}: has {shown(names, 200)}, the lines before {shown(header, 200)}"
+                )
+            cells = [held[column] for column in header]
         elif first and not any(_is_number(cell) for cell in cells):
             header, first = [str(cell) for cell in cells], False
             continue
@@ -68,13 +71,6 @@ def sample_lines(
         yield number, [_value(cell, f"{where}, column {at}") for at, cell in enumerate(cells, 1)]
 
 
-def _text(line: bytes, where: str) -> str:
-    try:
-        return line.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: is not UTF-8 text; give CSV or JSON lines") from None
-
-
 def _cells(text: str, where: str) -> tuple[list[Any], list[str] | None]:
     """Return a line's cells, and their names where it has them."""
     if text[0] not in "[{":
@@ -82,10 +78,7 @@ def _cells(text: str, where: str) -> tuple[list[Any], list[str] | None]:
             if separator in text:
                 return [cell.strip().strip('"') for cell in text.split(separator)], None
         return text.split(), None
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: is not JSON ({error})") from None
+    content = json_value(text, where)
     if isinstance(content, dict):
         return list(content.values()), list(content)
     return content, None

@@ -20,6 +20,7 @@ from ..export.errors import InputError
 from ..export.files import replace_file
 from ..export.grid import STATE_MAX, STATE_SHIFT
 from ..export.network import AdaptiveLIF, Connection, CubaLIF, LeakyIntegrator, Network
+from ..export.reading.text import json_value
 from ..export.synapses import largest_sum
 
 FORMAT, FORMAT_VERSION = "srnn-state", 1
@@ -215,7 +216,7 @@ def _state(network: Network, header: dict[str, Any], payload: bytes) -> StreamSt
 
 def _header(line: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(line.decode("ascii"))
+        header = json_value(line.decode("ascii"), "header")
     except ValueError:
         raise InputError("not a state file of srnn") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:

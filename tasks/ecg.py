@@ -7,13 +7,13 @@ QT Database (ODC-By).
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from ..export.reading.archives import read_mat
 from .base import Split, Task
 from .encoders import Slope
 from .errors import DataError
@@ -95,9 +95,7 @@ def load_ecg(
 
 
 def _read(name: str, data_dir: str | os.PathLike[str] | None, download: bool) -> Split:
-    from scipy.io import loadmat
-
-    content: dict[str, Any] = loadmat(io.BytesIO(read_file(SOURCE, name, data_dir, download)))
+    content: dict[str, Any] = read_mat(read_file(SOURCE, name, data_dir, download), name, DataError)
     x, y = content["x"][:, :STEPS], content["y"][:, :STEPS]
     if not np.isin(x, (0, 1)).all():
         raise DataError(f"{name}: events other than 0 and 1")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import http.client
 import os
 import tempfile
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..export.reading.archives import gunzip
 from .errors import DataError
 
 TIMEOUT_SECONDS = 30.0
@@ -150,10 +149,7 @@ def _read(path: Path) -> bytes:
 def _unpacked(content: bytes, gzipped: bool, where: str) -> bytes:
     if not gzipped:
         return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{where}: not a complete gzip file ({error}); replace the file") from error
+    return gunzip(content, where, DataError)
 
 
 def _checked(content: bytes, expected: str, where: str, fix: str) -> bytes:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,32 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.reading.archives import read_npz as read_archive
+from ..export.reading.files import refusing
 from ..export.reading.hdf5 import opened
+from ..export.reading.text import read_lines
 from ..export.suggest import check_known
 from .errors import DataError
 from .recordings import Recordings, code_labels, from_arrays
 
 KEYS = ("inputs", "labels", "lengths", "offsets")
 LABEL_FORMS = ("auto", "sample", "step")
-
-_DAMAGED = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    RuntimeError,
-    NotImplementedError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-    struct.error,
-    tokenize.TokenError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What NumPy, zipfile and h5py raise on files that are cut off or overwritten."""
 
 
 def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> Recordings:
@@ -73,21 +52,7 @@ def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> R
 def read_npz(path: Path, label_form: str = "auto") -> Recordings:
     """Read an ``.npz`` file; see ``recordings.from_arrays`` for the arrays in it."""
     del label_form
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            held = set(archive.namelist())
-            for key in KEYS:
-                if f"{key}.npy" in held:
-                    # Read as a whole first: zipfile checks the checksum only at the end of a
-                    # member.
-                    content = io.BytesIO(archive.read(f"{key}.npy"))
-                    arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
-    except _DAMAGED as error:
-        raise DataError(
-            f"{path}: not a complete .npz file of plain arrays ({_line(error)})"
-        ) from error
-    return from_arrays(arrays, str(path))
+    return from_arrays(read_archive(path, KEYS, DataError), str(path))
 
 
 def read_hdf5(path: Path, label_form: str = "auto") -> Recordings:
@@ -155,14 +120,11 @@ def read_csv(path: Path, label_form: str = "auto") -> Recordings:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if row:
-                    yield reader.line_num, [field.strip() for field in row]
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable CSV file ({_line(error)})") from error
+    with refusing(path, "a readable CSV file", DataError):
+        reader = csv.reader(read_lines(path, DataError))
+        for row in reader:
+            if row:
+                yield reader.line_num, [field.strip() for field in row]
 
 
 def _csv_channels(header: list[str], path: str) -> list[str]:
@@ -198,10 +160,7 @@ def _number(text: str, column: str, path: Path, line: int) -> float:
 def read_ts(path: Path, label_form: str = "auto") -> Recordings:
     """Read a file of the UEA archive: channels separated by ``:``, values by ``,``, label last."""
     del label_form
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable .ts file ({_line(error)})") from error
+    lines = [line.rstrip("\r\n") for line in read_lines(path, DataError)]
     marks = [n for n, line in enumerate(lines) if line.strip().lower() == "@data"]
     if not marks:
         raise DataError(f"{path}: no @data line; not a complete .ts file")
@@ -227,9 +186,10 @@ def read_ts(path: Path, label_form: str = "auto") -> Recordings:
     names, codes = code_labels(np.array(labels, dtype=str), str(path), per_step=False)
     recordings = Recordings(str(path), tuple(signals), names, codes)
     dimensions = header.get("dimensions", "")
-    if dimensions.isdecimal() and int(dimensions) != recordings.channels:
+    if dimensions.isdecimal() and dimensions.lstrip("0") != str(recordings.channels):
         raise DataError(
-            f"{path}: @dimensions says {dimensions}, sample 0 has {recordings.channels} channels"
+            f"{path}: @dimensions says {dimensions[:20]}, sample 0 has {recordings.channels} "
+            "channels"
         )
     return recordings
 
@@ -252,11 +212,6 @@ def _ts_signal(channels: list[str], path: Path, line: int) -> npt.NDArray[np.flo
     if len(counts) > 1:
         raise DataError(f"{path}, line {line}: channels of {min(counts)} to {max(counts)} values")
     return np.array(values, dtype=np.float64).T
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text[:160] or type(error).__name__
 
 
 READERS: dict[str, Callable[[Path, str], Recordings]] = {

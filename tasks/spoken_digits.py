@@ -12,9 +12,6 @@ import io
 import math
 import os
 import re
-import tarfile
-import wave
-import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..export.reading.archives import read_npz, read_wav, tar_files
 from ..export.suggest import check_known
 from .base import Split, Task
 from .encoders import MelLevels
@@ -249,15 +247,7 @@ def packed_from_archive(content: bytes, where: str, digest: str) -> bytes:
     DataError
         A damaged archive, or one with other recordings.
     """
-    files = []
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if _NAME.search(member.name) else None
-                if stream is not None:
-                    files.append((member.name, stream.read()))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{where}: not a complete archive ({error}); try again") from error
+    files = tar_files(content, _NAME, where, DataError)
     clips = _from_wavs(files, where)
     if clips.digest() != digest:
         raise DataError(
@@ -287,8 +277,7 @@ def read_packed(path: Path) -> Clips:
         A damaged file, another layout or sample rate.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            arrays = {name: np.asarray(held[name]) for name in held.files}
+        arrays = read_npz(path, None, DataError)
         if int(arrays["sample_rate"]) != SAMPLE_RATE:
             raise DataError(f"sample rate {arrays['sample_rate']}, needs {SAMPLE_RATE}")
         return Clips(
@@ -300,10 +289,11 @@ def read_packed(path: Path) -> Clips:
             tuple(arrays["speakers"].tolist()),
         )
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        line = str(error).removeprefix(f"{path}: ")
+        raise DataError(f"{path}: {line}; replace the file") from None
     except KeyError as error:
         raise DataError(f"{path}: holds no array {error}; see spoken_digits.Clips") from None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: damaged ({error}); replace the file") from error
 
 
@@ -343,12 +333,7 @@ def _from_wavs(files: Iterable[tuple[str, bytes]], where: str) -> Clips:
 
 
 def _samples(content: bytes, where: str) -> npt.NDArray[np.int16]:
-    try:
-        with wave.open(io.BytesIO(content)) as file:
-            form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
-            frames = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise DataError(f"{where} is not a complete WAV file ({error})") from error
+    form, frames = read_wav(content, where, DataError)
     if form != (1, 2, SAMPLE_RATE):
         raise DataError(
             f"{where} has {form[0]} channels of {8 * form[1]} bits at {form[2]} Hz; needs 1 of 16 "

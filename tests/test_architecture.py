@@ -115,7 +115,7 @@ def test_where_torch_is_imported_at_all() -> None:
         for name, _ in imports(path)
         if name.split(".")[0] == "torch"
     }
-    assert inside == {"export/checkpoint.py"}
+    assert inside == {"export/checkpoint.py", "export/reading/torch_file.py"}
 
 
 LIGHT = {
@@ -180,3 +180,38 @@ def test_every_integer_neuron_is_trained_or_says_why_not() -> None:
         made.add(INTEGER_NEURONS[name](layer, np.full(1, 0.01), False).record.TYPE)
     assert made | set(NOT_TRAINED) == set(INTEGER_RECORDS)
     assert not made & set(NOT_TRAINED)
+
+
+OPENERS = {
+    "h5py": {"File"}, "zipfile": {"ZipFile"}, "gzip": {"open", "decompress"}, "wave": {"open"},
+    "tarfile": {"open"}, "torch": {"load"}, "pickle": {"load", "loads"}, "json": {"load", "loads"},
+    "np": {"load", "loadtxt", "genfromtxt", "fromfile", "memmap"}, "numpy": {"load"},
+    "tomllib": {"load", "loads"}, "csv": set(), "scipy.io": {"loadmat"},
+}  # fmt: skip
+"""What opens or parses a file of some kind, by module."""
+
+INSIDE = {
+    "export/toml_files.py": "the reader of TOML",
+    "export/kernel.py": "its own cache of compiled kernels, checked",
+    "export/netx_hdf5.py": "writes",
+    "export/netx_write.py": "text that it has just made",
+    "simulate/tracefile.py": "writes",
+    "deploy/lava/rundir.py": "files of its own child",
+    "deploy/loihi2/job.py": "files of its own job",
+}
+"""Files that may, and why: none of what they open comes from outside."""
+
+
+def test_files_from_outside_come_through_the_gate() -> None:
+    found = {}
+    for path in (p for package in PACKAGES for p in files(package)):
+        name = str(path.relative_to(ROOT))
+        if name.startswith("export/reading/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called = (ast.unparse(node.func.value), node.func.attr)
+                if called[1] in OPENERS.get(called[0], ()):
+                    found.setdefault(name, set()).add(".".join(called))
+    assert {name: calls for name, calls in found.items() if name not in INSIDE} == {}
+    assert set(INSIDE) <= set(found), "what opens nothing any more needs no exception"

@@ -19,6 +19,7 @@ from ..export.errors import InputError
 from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
 from ..export.plain import build
+from ..export.reading.text import read_text
 from ..export.suggest import check_known, unknown
 from ..export.toml_files import read_toml
 
@@ -349,12 +350,7 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
     if name_or_path not in names and path.exists():
         check_kind(path, RECIPE)
     if name_or_path.endswith(".toml") or "/" in name_or_path:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not a text file in UTF-8") from None
+        text = read_text(path)
     elif name_or_path in names:
         text = (
             resources.files("srnn.train.recipes")

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..export.checkpoint import load_plain
 from ..export.errors import InputError
 from ..export.files import replace_file
+from ..export.reading.torch_file import read_torch
 from .network import SRNN
 from .recipe import ModelRecipe, Recipe, TaskConfig
 
@@ -138,7 +138,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such file, nothing to resume")
     try:
-        content = load_plain(path)
+        content = read_torch(path)
     except InputError as error:
         raise InputError(f"{error}; start again with --overwrite") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -55,6 +55,9 @@ def refusing(
         if str(found).startswith(f"{path}: "):
             raise
         raise error(f"{path}: {found}") from None
+    except ImportError:
+        # Of a library that is not installed; the command says which extra brings it.
+        raise
     except RecursionError:
         raise error(f"{path}: not {what}: nested too deeply") from None
     # Libraries document few of the exceptions that they raise on damaged bytes; Ctrl-C is none.

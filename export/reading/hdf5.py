@@ -8,7 +8,6 @@ plain data inside it can be read.
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import zlib
 from collections.abc import Iterator
@@ -30,11 +29,12 @@ if TYPE_CHECKING:
 _DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
 _DEFLATE_RATIO = 1032
 """Deflate inflates to at most so many times its size (zlib's technical details)."""
-_UNCHECKED = 1 << 28
-"""Chunks that cannot inflate beyond this are inflated by the library alone."""
 _PIECE = 1 << 20
-_ROWS = 64
-"""Elements of variable length that are read at a time: many may point to one large value."""
+_AT_ONCE = 1 << 24
+"""Bytes of variable length that are read at a time: many elements may point to one large value."""
+_UNSTORED = 1 << 24
+"""Bytes that may be declared and not stored; they read as zero."""
+_ATTRIBUTES_MAX = 1000
 _HEAP = b"GCOL\x01\x00\x00\x00"
 
 
@@ -76,6 +76,7 @@ class Hdf5File:
     _declared: int = 0
     _objects: int = 0
     _heaps_checked: bool = False
+    _largest: int = 0
     _checked: set[str] = field(default_factory=set)
 
     def groups(self, path: str = "/") -> list[str]:
@@ -131,19 +132,17 @@ class Hdf5File:
         self.check(dataset, path)
         if dataset.dtype.kind != "O" or not dataset.shape:
             return dataset[()]
-        values = np.empty(dataset.shape, dtype=object)
-        if 0 not in dataset.shape:
-            for start in range(0, dataset.shape[0], _ROWS):
-                values[start : start + _ROWS] = self.rows(dataset, path, start, start + _ROWS)
-        return values
+        return self.rows(dataset, path, 0, len(dataset))
 
     def rows(self, dataset: h5py.Dataset, path: str, start: int, stop: int) -> npt.NDArray[Any]:
         """Read rows of a checked dataset; what lists and strings hold counts when it is read."""
         if dataset.dtype.kind != "O":
             return np.asarray(dataset[start:stop])
-        parts = []
-        for at in range(start, min(stop, len(dataset)), _ROWS):
-            part = np.asarray(dataset[at : min(at + _ROWS, stop)], dtype=object)
+        row = math.prod(dataset.shape[1:]) * max(1, self._largest)
+        check_bytes(self._declared + row, self.size, path, self.error)
+        step, parts = max(1, _AT_ONCE // max(1, row)), []
+        for at in range(start, min(stop, len(dataset)), step):
+            part = np.asarray(dataset[at : min(at + step, stop)], dtype=object)
             self._declare(sum(getattr(one, "nbytes", len(one)) for one in part.flat), path)
             parts.append(part)
         return np.concatenate(parts) if parts else np.empty((0, *dataset.shape[1:]), dtype=object)
@@ -162,26 +161,31 @@ class Hdf5File:
         kind = dataset.id.get_type()
         self._check_type(kind, path)
         size = kind.get_size()
-        self._declare(math.prod(dataset.shape or (0,)) * size, path)
+        declared = math.prod(dataset.shape or (0,)) * size
+        self._declare(declared, path)
         if layout == h5py.h5d.CHUNKED:
             self._check_chunks(dataset, made, size, path)
+        if declared > dataset.id.get_storage_size() * _DEFLATE_RATIO + _UNSTORED:
+            raise self.error(f"{path}: declares {declared:,} bytes that the file does not hold")
 
-    def attributes(self, path: str) -> dict[str, npt.NDArray[Any]]:
-        """Return the attributes of a group: numbers and strings."""
+    def attributes(self, path: str, name: str | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Return the attributes of a group, or the one of that name: numbers and strings."""
         import h5py
 
         group = self.entry(path) if path != "/" else self.file
         if group is None:
             return {}
+        if len(group.attrs) > _ATTRIBUTES_MAX:
+            raise self.error(f"{path}: more than {_ATTRIBUTES_MAX} attributes")
         found = {}
-        for name in group.attrs:
-            where = f"{path} attribute {name}"
+        for one in group.attrs if name is None else {name} & set(group.attrs):
+            where = f"{path} attribute {one}"
             self.count_object(where)
-            attribute = h5py.h5a.open(group.id, name.encode())
+            attribute = h5py.h5a.open(group.id, one.encode())
             self._check_type(attribute.get_type(), where)
             count = math.prod(attribute.shape or (0,))
-            self._declare(count * attribute.get_type().get_size(), where)
-            found[name] = np.asarray(group.attrs[name])
+            self._declare(count * (attribute.get_type().get_size() + self._largest), where)
+            found[one] = np.asarray(group.attrs[one])
         return found
 
     def _members(self, path: str) -> Iterator[tuple[str, bool]]:
@@ -225,6 +229,8 @@ class Hdf5File:
             raise self.error(
                 f"{path}: has {said}; deflate, shuffle and Fletcher-32 are read, each once"
             )
+        if [one for one in filters if one != _FLETCHER32] == [_DEFLATE, _SHUFFLE]:
+            raise self.error(f"{path}: is compressed before it is shuffled; store it anew")
         chunk = made.get_chunk()
         count = math.prod(-(-n // m) for n, m in zip(dataset.shape, chunk, strict=True))
         if count > CHUNKS_MAX:
@@ -234,32 +240,40 @@ class Hdf5File:
             )
         held = math.prod(chunk) * size
         check_bytes(held, self.size, f"{path}: a chunk", self.error)
-        if _DEFLATE in filters:
-            large: list[tuple[int, ...]] = []
+        stored: list[tuple[tuple[int, ...], int, int]] = []
+        dataset.id.chunk_iter(
+            lambda one: stored.append((one.chunk_offset, one.filter_mask, one.size))
+        )
+        if sum(one[2] for one in stored) > self.size:
+            raise self.error(f"{path}: its chunks share bytes of the file")
+        for offset, skipped, length in stored:
+            self._check_chunk(dataset, filters, offset, skipped, length, held, path)
 
-            def note(stored: Any) -> None:
-                # The library inflates again, so only what could become large is inflated here.
-                if stored.size * _DEFLATE_RATIO > max(_UNCHECKED, held):
-                    large.append(stored.chunk_offset)
-
-            dataset.id.chunk_iter(note)
-            for offset in large:
-                self._check_inflated(dataset, offset, held, path)
-
-    def _check_inflated(
-        self, dataset: h5py.Dataset, offset: tuple[int, ...], held: int, path: str
+    def _check_chunk(  # noqa: PLR0917
+        self,
+        dataset: h5py.Dataset,
+        filters: list[int],
+        offset: tuple[int, ...],
+        skipped: int,
+        length: int,
+        held: int,
+        path: str,
     ) -> None:
-        skipped, raw = dataset.id.read_direct_chunk(offset)
-        if skipped:
-            # Of a chunk that was stored without some of its filters.
-            return
-        inflate, total, rest = zlib.decompressobj(), 0, raw
-        while rest and not inflate.eof:
-            total += len(inflate.decompress(rest, _PIECE))
-            rest = inflate.unconsumed_tail
-            # Four bytes of a checksum may be among them.
-            if total > held + 4:
-                raise self.error(f"{path}: a chunk inflates beyond its {held:,} bytes")
+        """Refuse a chunk that is not exactly as long as declared: the library trusts that it is.
+
+        It inflates again; of a chunk with too few bytes it reads beyond them.
+        """
+        used = [one for index, one in enumerate(filters) if not skipped >> index & 1]
+        checksum = 4 if _FLETCHER32 in used else 0
+        found = length - checksum
+        if _DEFLATE in used:
+            raw = dataset.id.read_direct_chunk(offset)[1]
+            inside = used.index(_FLETCHER32) < used.index(_DEFLATE) if checksum else False
+            found = _inflated(raw if inside or not checksum else raw[:-4], held + checksum)
+            found -= checksum if inside else 0
+        if found != held:
+            more = "inflates beyond" if found > held else f"holds {found:,} of"
+            raise self.error(f"{path}: a chunk {more} its {held:,} bytes")
 
     def _check_heaps(self) -> None:
         """Refuse a damaged global heap, which holds strings and lists of variable length.
@@ -271,18 +285,30 @@ class Hdf5File:
         if self._heaps_checked:
             return
         self._heaps_checked = True
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as raw:
-            # Heaps that overlap would make this quadratic.
-            left = len(raw) // 16 + 1
-            start = raw.find(_HEAP)
-            while start >= 0:
-                end = start + int.from_bytes(raw[start + 8 : start + 16], "little")
-                at = start + 16
-                while at + 16 <= end <= len(raw):
-                    index = int.from_bytes(raw[at : at + 2], "little")
-                    size = int.from_bytes(raw[at + 8 : at + 16], "little")
-                    left -= 1
-                    if (index == 0 and size == 0) or at + size > end or left < 0:
-                        raise self.error(f"damaged string heap at byte {start}")
-                    at += size if index == 0 else 16 + (size + 7) // 8 * 8
-                start = raw.find(_HEAP, start + 1)
+        # Not mapped: a file that another program cuts off would end this process.
+        raw = self.path.read_bytes()
+        # Heaps that overlap would make this quadratic.
+        left = len(raw) // 16 + 1
+        start = raw.find(_HEAP)
+        while start >= 0:
+            end = start + int.from_bytes(raw[start + 8 : start + 16], "little")
+            at = start + 16
+            while at + 16 <= end <= len(raw):
+                index = int.from_bytes(raw[at : at + 2], "little")
+                size = int.from_bytes(raw[at + 8 : at + 16], "little")
+                left -= 1
+                if (index == 0 and size == 0) or at + size > end or left < 0:
+                    raise self.error(f"damaged string heap at byte {start}")
+                if index:
+                    self._largest = max(self._largest, size)
+                at += size if index == 0 else 16 + (size + 7) // 8 * 8
+            start = raw.find(_HEAP, start + 1)
+
+
+def _inflated(raw: bytes, limit: int) -> int:
+    """Return how many bytes a chunk inflates to, counted up to above ``limit``."""
+    inflate, total = zlib.decompressobj(), 0
+    while raw and not inflate.eof and total <= limit:
+        total += len(inflate.decompress(raw, _PIECE))
+        raw = inflate.unconsumed_tail
+    return total

@@ -16,12 +16,14 @@ TEXT_BYTES_MAX = 1 << 24
 LINE_BYTES_MAX = 1 << 20
 """Bytes of a line of CSV or of a stream."""
 OBJECTS_MAX = 100_000
-"""Groups and datasets of an HDF5 file, members of an archive, values of a pickle."""
+"""Groups and datasets of an HDF5 file, members of an archive."""
+VALUES_MAX = 1_000_000
+"""Values of a file of torch, those that are shared counted every time."""
 DEPTH_MAX = 32
 """Levels of tables and lists."""
 GROUPS_DEEP_MAX = 8
 """Levels of groups of an HDF5 file."""
-CHUNKS_MAX = 200_000
+CHUNKS_MAX = 50_000
 """Chunks of a dataset of HDF5."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from ...export.errors import InputError
 from ...export.network import Network
+from ...export.reading.text import json_value, read_text
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 
 
@@ -38,9 +38,9 @@ def read_placement(path: Path, network: Network) -> Placement:
     InputError
         Not such a file, or of another network.
     """
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    text = sys.stdin.read() if str(path) == "-" else read_text(path)
     try:
-        content = json.loads(text)
+        content = json_value(text, str(path))
         placement = _placement(content)
         placed = [(str(layer["layer"]), int(layer["neurons"])) for layer in content["layers"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -6,10 +6,10 @@ import csv
 import io
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from ...export.errors import InputError
+from ...export.reading.text import json_value, read_text
 from ..figures.series import Series, Variable
 from .document import (
     FORMAT,
@@ -102,7 +102,7 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         Not such a file, of a newer version, or with entries missing or of another form.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json_value(read_text(path), "report")
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError("not a report of srnn-simulate")
         version = content.get("format_version")

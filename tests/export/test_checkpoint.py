@@ -194,11 +194,11 @@ CHANGES: dict[str, tuple[Any, str]] = {
     ),
     "sparse": (
         lambda c: c["weights"].update({"layers.0.bias": torch.zeros(5).to_sparse()}),
-        "layers.0.bias is not a dense tensor",
+        "is not a dense tensor",
     ),
     "number": (
         lambda c: c["weights"].update({"layers.0.bias": 3.0}),
-        "layers.0.bias is not a dense tensor",
+        "is not a dense tensor",
     ),
     "nan": (
         lambda c: weight(c, "layers.0.weight", 7, float("nan")),

@@ -118,7 +118,7 @@ def test_files_of_another_shape(tmp_path: Path, text: str, message: str) -> None
     with pytest.raises(InputError, match=message):
         read_energy_models([file])
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="is not UTF-8"):
+    with pytest.raises(InputError, match="save it as UTF-8"):
         read_energy_models([file])
 
 

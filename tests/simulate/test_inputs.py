@@ -52,12 +52,12 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.txt", b"1", "unknown ending '.txt' .known: [.]npz"),
-        ("a.npy", b"\x93NUMPY", "not a file of inputs"),
-        ("a.npy", b"", "not a file of inputs"),
+        ("a.npy", b"\x93NUMPY", "not a complete .npy"),
+        ("a.npy", b"", "not a complete .npz"),
         (
             "a.npz",
             b"PK\x03\x04 and no more",
-            "not a file of inputs",
+            "not a complete .npz",
         ),
         ("a.h5", b"\x89HDF\r\n\x1a\n", "not a readable HDF5 file"),
         ("a.csv", b"", "no row"),
@@ -67,7 +67,7 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
         ("a.csv", b"1,0,0,1\n1,0,x,1\n", "line 2: .* not a row of integers"),
         ("a.csv", b"1,0,0\n", "needs \\(batch, time, 4\\)"),
         ("a.csv", b"1,0,0,3\n", "3 is outside 0..1"),
-        ("a.csv", b"\xff\xfe", "not a file of inputs"),
+        ("a.csv", b"\xff\xfe", "UTF-16 text; save it as UTF-8"),
         ("a.csv", b"1,0,0," + b"9" * 30, "a.csv"),
     ],
 )
@@ -85,5 +85,5 @@ def test_an_archive_must_say_which_array(tmp_path: Path) -> None:
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="not a file of inputs"):
+    with pytest.raises(InputError, match=r"holds Python objects|not a complete"):
         read_inputs(tmp_path / "a.npy", NETWORK)

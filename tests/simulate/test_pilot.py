@@ -109,7 +109,7 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="idle_watts: is not a table"):
         read_pilot(write(tmp_path, "inferences_per_day = 1\nidle_watts = 3"))
     (tmp_path / "pilot.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="is not UTF-8"):
+    with pytest.raises(InputError, match="save it as UTF-8"):
         read_pilot(tmp_path / "pilot.toml")
     pilot = read_pilot(write(tmp_path, PILOT.replace("loihi1", "loihi")))
     with pytest.raises(InputError, match=r"unknown energy model 'loihi'; did you mean 'loihi1'\?"):

@@ -97,7 +97,7 @@ def test_archive_folder_and_packed_file_are_the_same(tmp_path: Path) -> None:
         assert np.array_equal(np.sort(np.diff(found.offsets)), np.sort(np.diff(clips.offsets)))
     with pytest.raises(DataError, match="other recordings than those of this commit"):
         packed_from_archive(buffer.getvalue(), "there", CONTENT)
-    with pytest.raises(DataError, match="not a complete archive"):
+    with pytest.raises(DataError, match="not a complete gzip file"):
         packed_from_archive(buffer.getvalue()[:500], "there", CONTENT)
 
 
@@ -149,4 +149,4 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
     (folder / "0_anna_1.wav").write_bytes(wav(np.zeros(9), rate=16000))
     assert "16 bits at 16000 Hz" in refused(tmp_path)
     (folder / "0_anna_1.wav").write_bytes(wav(np.zeros(9))[:20])
-    assert "0_anna_1.wav is not a complete WAV file" in refused(tmp_path)
+    assert "0_anna_1.wav: not a complete WAV file" in refused(tmp_path)

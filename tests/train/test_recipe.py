@@ -201,7 +201,7 @@ def test_files(tmp_path: Path) -> None:
     assert read_plain(str(good)) == {"task": {"name": "digits"}}
     for name, said in (
         (str(bad), "not TOML"),
-        (str(binary), "not a text file"),
+        (str(binary), "save it as UTF-8"),
         (str(tmp_path / "none.toml"), "no such file"),
         (str(tmp_path), "is a folder, not a recipe"),
         ("digts", "did you mean 'digits'?"),

@@ -86,6 +86,32 @@ def inflates_beyond(file: h5py.File, name: str, folder: Path) -> None:
     of.id.write_direct_chunk((0, 0, 0), raw)
 
 
+def holds_less(file: h5py.File, name: str, folder: Path) -> None:
+    del folder
+    of = file.create_dataset(name, SECRET.shape, np.int32, chunks=SECRET.shape, compression="gzip")
+    # The library read beyond its memory here, and ended with a segmentation fault.
+    of.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(8)))
+
+
+def without_shuffle(file: h5py.File, name: str, folder: Path) -> None:
+    del folder
+    of = file.create_dataset(
+        name, SECRET.shape, np.int32, chunks=SECRET.shape, compression="gzip", shuffle=True
+    )
+    of.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(1 << 22)), filter_mask=1)
+
+
+def without_deflate(file: h5py.File, name: str, folder: Path) -> None:
+    del folder
+    of = file.create_dataset(name, SECRET.shape, np.int32, chunks=SECRET.shape, compression="gzip")
+    of.id.write_direct_chunk((0, 0, 0), bytes(8), filter_mask=1)
+
+
+def unstored(file: h5py.File, name: str, folder: Path) -> None:
+    del folder
+    file.create_dataset(name, (960, 1000, 250), np.int32, chunks=(960, 1000, 1))
+
+
 def compound(file: h5py.File, name: str, folder: Path) -> None:
     del folder
     file[name] = np.zeros(3, [("a", "i4"), ("b", "f8")])
@@ -101,7 +127,11 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, str, Path], None], str]] = {
     "lzf": (lzf, "filter 32000"),
     "deflate twice": (deflate_twice, "a filter twice"),
     "inflates": (inflates_beyond, "a chunk inflates beyond its 192 bytes"),
-    "compound": (compound, "numbers"),
+    "holds less": (holds_less, "a chunk holds 8 of its 192 bytes"),
+    "without shuffle": (without_shuffle, "a chunk inflates beyond its 192 bytes"),
+    "without deflate": (without_deflate, "a chunk holds 8 of its 192 bytes"),
+    "unstored": (unstored, "that the file does not hold"),
+    "compound": (compound, "numbers|needs int32"),
 }
 
 
@@ -188,7 +218,7 @@ def test_many_references_to_one_value_are_counted(
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("x", (4096,), h5py.string_dtype())
-        file["x"][:] = "text" * 1000
+        file["x"][:] = "text" * 1000  # type: ignore[index]
     monkeypatch.setenv(READ_BYTES, "1000000")
     with opened(path) as file:
         found = file.dataset("x")
@@ -197,6 +227,27 @@ def test_many_references_to_one_value_are_counted(
         file.size = 1000
         with pytest.raises(InputError, match=READ_BYTES):
             file.read(found, "x")
+
+
+def test_attributes_that_share_one_value_are_counted(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = SECRET
+        text = h5py.string_dtype()
+        file.create_dataset("long", data="a" * 1_000_000, dtype=text)
+        file.attrs.create("format", ["b"] * 3000, dtype=text)
+    with pytest.raises(InputError, match=READ_BYTES), opened(tmp_path / "a.h5") as file:
+        file.attributes("/", "format")
+
+
+def test_attributes_are_few(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", track_order=False, libver="latest") as file:
+        for index in range(1001):
+            file.attrs[f"a{index}"] = 1
+    with (
+        pytest.raises(InputError, match="more than 1000 attributes"),
+        opened(tmp_path / "a.h5") as file,
+    ):
+        file.attributes("/")
 
 
 def test_a_locked_file_is_said_to_be_locked(tmp_path: Path) -> None:
