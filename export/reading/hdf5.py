@@ -230,7 +230,7 @@ class Hdf5File:
                 f"{path}: has {said}; deflate, shuffle and Fletcher-32 are read, each once"
             )
         if [one for one in filters if one != _FLETCHER32] == [_DEFLATE, _SHUFFLE]:
-            raise self.error(f"{path}: is compressed before it is shuffled; store it anew")
+            raise self.error(f"{path}: is compressed before it is shuffled; store it again")
         chunk = made.get_chunk()
         count = math.prod(-(-n // m) for n, m in zip(dataset.shape, chunk, strict=True))
         if count > CHUNKS_MAX:

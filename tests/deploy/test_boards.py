@@ -134,7 +134,7 @@ def test_a_wrong_file_is_named_with_setting_value_and_limit(
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError, match="save it as UTF-8"):
         read_boards(path)
     with pytest.raises(InputError, match=r"none\.toml: no such file"):
         read_boards(tmp_path / "none.toml")
