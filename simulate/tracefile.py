@@ -34,6 +34,7 @@ from .trace_storage import TraceStorage
 FORMAT = "srnn-trace"
 FORMAT_VERSION = 1
 
+_CHUNK_BYTES = 1 << 16
 _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -69,7 +70,9 @@ class TraceWriter:
     def _extend(self, path: str, values: npt.NDArray[Any]) -> None:
         self._storage.check()
         if path not in self._file:
-            chunk = (1, *values.shape[1:]) if values.ndim > 1 else (1024,)
+            row = max(1, values.nbytes // max(1, len(values)))
+            # Readers refuse many small chunks, which take more memory than what they hold.
+            chunk = (max(1, _CHUNK_BYTES // row), *values.shape[1:])
             self._file.create_dataset(
                 path,
                 data=values,

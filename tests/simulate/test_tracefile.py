@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulate_networks import random_inputs, random_network
 from srnn.export.errors import InputError
-from srnn.export.trace import Trace, compare
+from srnn.export.reading.limits import CHUNKS_MAX
+from srnn.export.trace import LayerTrace, Trace, compare
 from srnn.simulate.simulator import run
 from srnn.simulate.tracefile import read_trace, writing_trace
 
@@ -137,3 +138,16 @@ def test_damage_is_named(tmp_path: Path, name: str, message: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.h5: no such file"):
         read_trace(tmp_path / "none.h5")
+
+
+def test_a_trace_of_more_samples_than_a_file_may_have_chunks(tmp_path: Path) -> None:
+    network = random_network(3, ["SRNN_ALIF", "SRNN_LI"], [4, 2], 2)
+    samples = CHUNKS_MAX + 1000
+    trace = Trace(
+        (LayerTrace(np.zeros((samples, 1, 4), np.uint8)), LayerTrace(None)),
+        np.zeros((samples, 1, 2), np.int32),
+        np.ones(samples, np.int64),
+    )
+    with writing_trace(tmp_path / "a.h5", network) as writer:
+        writer.append(trace)
+    assert len(read_trace(tmp_path / "a.h5").lengths) == samples
