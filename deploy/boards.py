@@ -15,9 +15,8 @@ from ..export.errors import InputError
 from ..export.filekind import BOARDS, check_kind
 from ..export.network import NEURONS
 from ..export.plain import build, shown
-from ..export.reading.text import read_text
+from ..export.reading.text import read_toml, read_toml_file
 from ..export.suggest import check_known, unknown
-from ..export.toml_files import read_toml
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -253,15 +252,14 @@ def read_boards(path: str | os.PathLike[str] | None = None) -> Boards:
         message names the file and the setting.
     """
     file = resources.files(_PACKAGE).joinpath("boards.toml")
-    bundled = _parse(file.read_text("utf-8"), "boards.toml", {})
+    bundled = _parse(read_toml(file.read_text("utf-8"), "boards.toml"), "boards.toml", {})
     if path is None:
         return bundled
     check_kind(path, BOARDS)
-    return _parse(read_text(path), os.fspath(path), bundled.chips)
+    return _parse(read_toml_file(path), os.fspath(path), bundled.chips)
 
 
-def _parse(text: str, where: str, chips: Mapping[str, Chip]) -> Boards:
-    values = read_toml(text, where)
+def _parse(values: dict[str, Any], where: str, chips: Mapping[str, Chip]) -> Boards:
     try:
         return _boards(values, chips)
     except InputError as error:

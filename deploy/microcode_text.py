@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..export.errors import InputError
+from ..export.errors import InputError, shown
 from ..export.grid import IntArray
 from ..export.network import NEURON_COUNT_MAX
 from ..export.reading.text import json_value
@@ -19,12 +19,12 @@ VERSION = 1
 VALUES_PER_LINE = 16
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_WIDTH = r"[suw][0-9]+"
-_INTEGER = r"-?[0-9]+"
-_OPERATION = re.compile(rf"([0-9]+): ({_NAME})(?: ({_WIDTH}))? = ({_NAME})((?: \S+)*)")
+_WIDTH = r"[suw][0-9]{1,3}"
+_INTEGER = r"-?[0-9]{1,20}"
+_OPERATION = re.compile(rf"([0-9]{{1,9}}): ({_NAME})(?: ({_WIDTH}))? = ({_NAME})((?: \S+)*)")
 _DECLARED = re.compile(rf"(input|register|constant) ({_NAME}) ({_WIDTH})")
-_LAYER = re.compile(r'layer ("(?:[^"\\]|\\.)*") (\S+) ([0-9]+)')
-_VALUES = re.compile(rf"({_NAME}) (all|[0-9]+\.\.[0-9]+)((?: {_INTEGER})+)")
+_LAYER = re.compile(r'layer ("(?:[^"\\]|\\.)*") (\S+) ([0-9]{1,9})')
+_VALUES = re.compile(rf"({_NAME}) (all|[0-9]{{1,9}}\.\.[0-9]{{1,9}})((?: {_INTEGER})+)")
 
 
 def write(listing: Listing, notes: dict[str, tuple[str, ...]] | None = None) -> str:
@@ -118,7 +118,7 @@ def parse(text: str, source: str = "listing") -> Listing:
         A line that the grammar does not allow, with its number; or a listing that does not verify.
     """
     lines = _Lines(text, source)
-    version = lines.take(r"listing ([0-9]+)", "'listing VERSION'")
+    version = lines.take(r"listing ([0-9]{1,9})", "'listing VERSION'")
     if int(version[1]) != VERSION:
         raise InputError(f"{source}: listing version {version[1]}, this reads {VERSION}")
     programs: dict[str, MicrocodeProgram] = {}
@@ -152,7 +152,7 @@ def _program(lines: _Lines) -> MicrocodeProgram:
     spike = lines.take(rf"spike ({_NAME})", "an operation 'N: NAME [WIDTH] = KIND ...' or 'spike'")[
         1
     ]
-    counts = lines.take(r"counts((?: [a-z0-9]+ [0-9]+)+)", "'counts KIND N ...'")[1].split()
+    counts = lines.take(r"counts((?: [a-z0-9]+ [0-9]{1,9})+)", "'counts KIND N ...'")[1].split()
     ((input_name, input_width),) = declared["input"].items()
     program = MicrocodeProgram(
         name,
@@ -191,9 +191,9 @@ def _operations(lines: _Lines) -> Iterator[Operation]:
 def _bank(lines: _Lines) -> Bank:
     found = lines.take(_LAYER, "'layer \"NAME\" PROGRAM SIZE'")
     try:
-        layer = json_value(found[1], "layer")
-    except ValueError:
-        raise lines.wrong(f"{found[1]} is not a quoted name") from None
+        layer = json_value(found[1], "", str)
+    except InputError:
+        raise lines.wrong(f"{shown(found[1])} is not a quoted name") from None
     size = int(found[3])
     if not 1 <= size <= NEURON_COUNT_MAX:
         raise lines.wrong(f"layer {layer}: size {size} is outside 1..{NEURON_COUNT_MAX}")

@@ -24,9 +24,9 @@ from .filekind import check_network_name
 from .float_run import with_answers
 from .freeze import Quantization
 from .netx import write_net
-from .netx_values import located
 from .quantize import LayerReport, dead_neurons, lost_weights, quantize
 from .ranges import KEY, calibration_of
+from .reading.files import located
 from .samples import Samples
 from .verify import Parity, compare_with_float
 

@@ -1,4 +1,4 @@
-"""The ``model.pt`` format: a trained float model, self-describing, read with ``weights_only=True``.
+"""The ``model.pt`` format: a trained float model, self-describing, of plain values and tensors.
 
 A file is one dictionary of plain values and tensors::
 

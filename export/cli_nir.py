@@ -11,7 +11,7 @@ from .checkpoint import FloatModel, read_model
 from .console import EXIT_OK, Output
 from .errors import InputError
 from .float_run import with_answers
-from .netx_values import located
+from .reading.files import located
 
 SUFFIX = ".nir"
 READING = ("reset", "synapse", "settled_bias", "decay")

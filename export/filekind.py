@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 
 from .errors import InputError
 from .reading.archives import zip_members
-from .toml_files import read_toml
+from .reading.text import read_toml_file
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _kind(path: Path, file: IO[bytes]) -> FileKind | None:
     if head.startswith(_PICKLE):
         return _pickle(file.read(_PICKLE_BYTES))
     if path.suffix.lower() == ".toml":
-        tables = read_toml(file.read().decode("utf-8"), str(path))
+        tables = read_toml_file(path)
         return next((kind for name, kind in _BY_TABLE.items() if name in tables), None)
     return TABLE if path.suffix.lower() in _TABLES and head else None
 

@@ -14,7 +14,8 @@ from .network import Connection, Convolution, Layer, Network
 from .netx import read_net, read_samples
 from .netx_hdf5 import read_attributes, read_contents
 from .netx_stock import stock_lava_dl_obstacles, weights
-from .netx_values import Contents, located
+from .netx_values import Contents
+from .reading.files import located
 
 SRNN, LAVA_DL = "srnn", "NetX of lava-dl"
 

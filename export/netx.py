@@ -16,8 +16,8 @@ from .netx_hdf5 import file_bytes, read_attributes, read_contents
 from .netx_lava_dl import network_of_lava_dl
 from .netx_read import check_version, network_of, samples_of
 from .netx_stock import stock_lava_dl_obstacles
-from .netx_values import located
 from .netx_write import FORMAT_VERSION, file_attributes, file_values
+from .reading.files import located
 from .samples import Samples
 
 __all__ = [

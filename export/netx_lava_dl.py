@@ -19,7 +19,8 @@ from .grid import IntArray
 from .network import Convolution, CubaLIF, Layer, Network, Readout, Synapses
 from .netx_lava_dl_neurons import Block, read_bias, read_neuron
 from .netx_stock import NEVER_SPIKES
-from .netx_values import Contents, layer_indices, located, whole
+from .netx_values import Contents, layer_indices, whole
+from .reading.files import located
 
 INPUT_BITS = 8
 """Message bits of a network that begins with an input block: a pixel of a byte."""

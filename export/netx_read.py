@@ -6,7 +6,7 @@ that was edited in only one part is refused.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +34,16 @@ from .netx_values import (
     index_text,
     integer,
     layer_indices,
-    located,
     shown,
     whole,
 )
 from .netx_write import FORMAT, FORMAT_VERSION
+from .reading.files import located
 from .reading.text import json_value
 from .samples import Samples, check_samples
 from .suggest import check_known
+
+T = TypeVar("T")
 
 LAYER_TYPES = ("dense", "dense_rec", "conv")
 _SAMPLES = ("inputs", "lengths", "output", "targets", "valid")
@@ -287,13 +289,8 @@ def _readout(values: dict[str, Any]) -> Readout:
         return Readout(kind, skip, tuple(classes), populations)
 
 
-def _json(contents: Contents, path: str, kind: type[Any]) -> Any:
-    text = contents.text(path)
-    value = json_value(text, path)
-    if not isinstance(value, kind):
-        wanted = "an object" if kind is dict else "a string"
-        raise InputError(f"{path}: {text[:40]!r} is not {wanted} in JSON")
-    return value
+def _json(contents: Contents, path: str, kind: type[T]) -> T:
+    return json_value(contents.text(path), path, kind)
 
 
 def _finite(contents: Contents, path: str, shape: tuple[int, ...]) -> FloatArray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,17 +12,6 @@ from .errors import InputError
 from .grid import IntArray
 
 Value = npt.NDArray[Any] | str
-
-
-@contextmanager
-def located(where: object) -> Iterator[None]:
-    """Put ``where`` before the message of an InputError raised inside that has it not yet."""
-    try:
-        yield
-    except InputError as error:
-        if str(error).startswith(f"{where}: "):
-            raise
-        raise InputError(f"{where}: {error}") from None
 
 
 @dataclass

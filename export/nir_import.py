@@ -11,10 +11,10 @@ import numpy as np
 from .checkpoint import FloatModel, ModelConfig
 from .errors import InputError
 from .filekind import NIR, check_kind
-from .netx_values import located
 from .nir_graph import Population, populations
 from .nir_neurons import DECAYS, Reading, UnfitNeuronError, float_layer
 from .nir_read import NodeGraph, Offence, read_graph, refuse
+from .reading.files import located
 from .reading.text import json_value
 
 OURS = "srnn"
@@ -151,7 +151,9 @@ def _ours(metadata: dict[str, Any]) -> dict[str, Any]:
     text = metadata.get(OURS)
     if text is None:
         return {}
-    content = json_value(str(text), f"metadata {OURS}")
+    if not isinstance(text, str):
+        raise InputError(f"metadata {OURS}: not JSON")
+    content: object = json_value(text, f"metadata {OURS}", object)
     if not isinstance(content, dict) or set(content) - set(_OURS_KNOWN):
         raise InputError(f"metadata {OURS}: not a table of {', '.join(_OURS_KNOWN)}")
     tables = [name for name in _OURS_KNOWN[2:] if not isinstance(content.get(name, {}), dict)]

@@ -15,8 +15,8 @@ import numpy as np
 
 from .errors import InputError
 from .netx_hdf5 import read_contents
-from .netx_values import located
 from .plain import shown
+from .reading.files import located
 
 _REFUSED_BY_NIR = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """Errors of the classes of ``nir`` for missing, unexpected or misshapen entries."""

@@ -15,9 +15,8 @@ from typing import Any
 from ..export.errors import InputError
 from ..export.filekind import ENERGY_MODELS, check_kind
 from ..export.plain import build, shown
-from ..export.reading.text import read_text
+from ..export.reading.text import read_toml, read_toml_file
 from ..export.suggest import check_known
-from ..export.toml_files import read_toml
 from .operations import KINDS, Operations
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -241,16 +240,15 @@ def read_energy_models(paths: Sequence[str | os.PathLike[str]] = ()) -> EnergyMo
         message names the file and the setting.
     """
     bundled = resources.files(_PACKAGE).joinpath("energy.toml")
-    found = _parse(bundled.read_text("utf-8"), "energy.toml")
+    found = _parse(read_toml(bundled.read_text("utf-8"), "energy.toml"), "energy.toml")
     for path in paths:
         check_kind(path, ENERGY_MODELS)
-        own = _parse(read_text(path), os.fspath(path))
+        own = _parse(read_toml_file(path), os.fspath(path))
         found = EnergyModels({**found.models, **own.models}, (*found.references, *own.references))
     return found
 
 
-def _parse(text: str, where: str) -> EnergyModels:
-    values = read_toml(text, where)
+def _parse(values: dict[str, Any], where: str) -> EnergyModels:
     known = ("models", "references")
     for name in values:
         check_known("table", name, known, where)

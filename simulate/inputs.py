@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,10 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.filekind import ARRAYS, TABLE, check_kind
 from ..export.network import Network, check_inputs
-from ..export.netx_values import located
 from ..export.reading.archives import is_npy, read_npy, read_npz
-from ..export.reading.files import refusing
+from ..export.reading.files import located, refusing
 from ..export.reading.hdf5 import Hdf5File, opened
-from ..export.reading.text import read_lines
+from ..export.reading.text import lines
 from ..export.suggest import check_known
 from .reference import check_lengths
 
@@ -82,7 +82,9 @@ def _chosen(arrays: Mapping[str, Any]) -> _Read:
 def _read_numpy(path: Path) -> _Read:
     if is_npy(path):
         return read_npy(path), None
-    return _chosen(read_npz(path))
+    # What else the file holds, perhaps Python objects, is not read where the name is known.
+    named = read_npz(path, (INPUTS, LENGTHS))
+    return _chosen(named if INPUTS in named else read_npz(path))
 
 
 def _read_hdf5(path: Path) -> _Read:
@@ -103,25 +105,28 @@ def _read_dataset(file: Hdf5File, name: str) -> npt.NDArray[Any]:
 
 
 def _read_csv(path: Path) -> _Read:
-    rows = []
-    for number, line in enumerate(read_lines(path), start=1):
+    values, columns = array("q"), 0
+    for number, line in lines(path):
         cells = [cell.strip() for cell in line.split(",")]
         if not any(cells):
             continue
         try:
-            rows.append(np.array([int(cell) for cell in cells], dtype=np.int64))
-        except (ValueError, OverflowError):
+            values.extend([int(cell) for cell in cells])
+        except OverflowError:
+            raise InputError(f"line {number}: holds an integer beyond 64 bits") from None
+        except ValueError:
             if number == 1 and not any(map(_is_number, cells)):
                 continue
             raise InputError(
                 f"line {number}: {line.strip()[:40]!r} is not a row of integers; "
                 "--input takes what the encoder makes, --stream takes raw readings"
             ) from None
-        if len(rows[-1]) != len(rows[0]):
-            raise InputError(f"line {number}: {len(rows[-1])} columns after {len(rows[0])}")
-    if not rows:
+        columns = columns or len(cells)
+        if len(cells) != columns:
+            raise InputError(f"line {number}: {len(cells)} columns after {columns}")
+    if not columns:
         raise InputError("holds no row of integers")
-    return np.array(rows), None
+    return np.array(values).reshape(-1, columns), None
 
 
 def _is_number(cell: str) -> bool:

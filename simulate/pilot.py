@@ -16,9 +16,8 @@ from typing import Any
 from ..export.errors import InputError
 from ..export.filekind import PILOT, check_kind
 from ..export.plain import build
-from ..export.reading.text import read_text
+from ..export.reading.text import read_toml_file
 from ..export.suggest import check_known
-from ..export.toml_files import read_toml
 from .energy import Cost, Range
 from .estimates import EnergyReport, Estimate
 
@@ -180,7 +179,7 @@ def read_pilot(path: str | os.PathLike[str]) -> Pilot:
     """
     where = os.fspath(path)
     check_kind(path, PILOT)
-    values = read_toml(read_text(path), where)
+    values = read_toml_file(path)
     idle = values.get("idle_watts", {})
     try:
         if not isinstance(idle, Mapping):

@@ -8,11 +8,8 @@ from typing import Any, BinaryIO
 
 from ..export.errors import InputError
 from ..export.plain import shown
-from ..export.reading.limits import LINE_BYTES_MAX
-from ..export.reading.text import decoded, json_value
+from ..export.reading.text import json_value, stream_lines
 from ..export.suggest import unknown
-
-LINE_MAX = LINE_BYTES_MAX
 
 
 def sample_lines(
@@ -42,30 +39,34 @@ def sample_lines(
         A line that is not a sample; the samples before it have been yielded.
     """
     header: list[str] | None = None
-    first, number = True, 0
-    while line := file.readline(LINE_MAX):
-        number += 1
+    places: list[int] | None = None
+    first = True
+    for number, line in stream_lines(file, name):
         where = f"{name}, line {number}"
-        if len(line) == LINE_MAX and not line.endswith(b"\n"):
-            raise InputError(f"{where}: longer than {LINE_MAX:,} bytes; give one line per step")
-        text = decoded(line, where, begins=number == 1).strip()
+        text = line.strip()
         if not text or text.startswith("#"):
             continue
         cells, names = _cells(text, where)
         if names is not None:
             header = header or names
-            held = dict(zip(names, cells, strict=True))
-            if held.keys() != set(header):
-                raise InputError(
-                    f"{where}: has {shown(names, 200)}, the lines before {shown(header, 200)}"
-                )
-            cells = [held[column] for column in header]
+            if names != header:
+                if sorted(names) != sorted(header):
+                    raise InputError(
+                        f"{where}: has {shown(names)}, the lines before {shown(header)}"
+                    )
+                by_name = dict(zip(names, cells, strict=True))
+                cells = [by_name[column] for column in header]
         elif first and not any(_is_number(cell) for cell in cells):
             header, first = [str(cell) for cell in cells], False
             continue
         first = False
         if chosen:
-            cells = [cells[at] for at in _places(chosen, header, len(cells), where)]
+            places = places or _places(chosen, header, len(cells), where)
+            if max(places) >= len(cells):
+                raise InputError(
+                    f"{where}: {len(cells)} columns, but column {max(places) + 1} was chosen"
+                )
+            cells = [cells[at] for at in places]
         if len(cells) != columns:
             raise InputError(f"{where}: {len(cells)} columns, needs {columns}{hint}")
         yield number, [_value(cell, f"{where}, column {at}") for at, cell in enumerate(cells, 1)]
@@ -78,24 +79,26 @@ def _cells(text: str, where: str) -> tuple[list[Any], list[str] | None]:
             if separator in text:
                 return [cell.strip().strip('"') for cell in text.split(separator)], None
         return text.split(), None
-    content = json_value(text, where)
+    content = json_value(text, where, object)
     if isinstance(content, dict):
         return list(content.values()), list(content)
+    assert isinstance(content, list)
     return content, None
 
 
 def _places(chosen: Sequence[str], header: list[str] | None, count: int, where: str) -> list[int]:
     places = []
+    by_name: dict[str, int] = {}
+    for at, column in enumerate(header or ()):
+        by_name.setdefault(column, at)
     for column in chosen:
-        if header is not None and column in header:
-            places.append(header.index(column))
-        elif column.isdecimal() and 1 <= int(column) <= count:
-            places.append(int(column) - 1)
+        if column in by_name:
+            places.append(by_name[column])
+        elif column.isdecimal() and 1 <= int(column[:20]) <= count:
+            places.append(int(column[:20]) - 1)
         else:
             known = (f"1..{count}", *(header or ()))
             raise InputError(unknown("column", column, known, f"{where}: --columns"))
-    if max(places) >= count:
-        raise InputError(f"{where}: {count} columns, but column {max(places) + 1} was chosen")
     return places
 
 

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..export.errors import InputError
 from ..export.files import replace_file
 from ..export.grid import STATE_MAX, STATE_SHIFT
 from ..export.network import AdaptiveLIF, Connection, CubaLIF, LeakyIntegrator, Network
+from ..export.reading.files import existing
 from ..export.reading.text import json_value
 from ..export.synapses import largest_sum
 
@@ -165,7 +165,7 @@ def read_state(path: str | os.PathLike[str], network: Network, digest: str) -> S
         Not such a file, damaged, of a newer format version, or the state of another network.
     """
     try:
-        with Path(path).open("rb") as file:
+        with existing(path).open("rb") as file:
             header = _header(file.readline(_HEADER_MAX))
             # Checked first: the sizes of what follows are those of this network.
             if header["network"] != digest:
@@ -216,10 +216,10 @@ def _state(network: Network, header: dict[str, Any], payload: bytes) -> StreamSt
 
 def _header(line: bytes) -> dict[str, Any]:
     try:
-        header = json_value(line.decode("ascii"), "header")
+        header = json_value(line.decode("ascii"), "header", dict)
     except ValueError:
         raise InputError("not a state file of srnn") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise InputError("not a state file of srnn")
     version = header.get("format_version")
     if version != FORMAT_VERSION:

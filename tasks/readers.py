@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.errors import shown
 from ..export.reading.archives import read_npz as read_archive
-from ..export.reading.files import refusing
+from ..export.reading.files import existing
 from ..export.reading.hdf5 import opened
-from ..export.reading.text import read_lines
+from ..export.reading.limits import SAMPLE_BYTES_MAX
+from ..export.reading.text import lines
 from ..export.suggest import check_known
 from .errors import DataError
 from .recordings import Recordings, code_labels, from_arrays
@@ -38,9 +42,7 @@ def read_recordings(path: str | os.PathLike[str], label_form: str = "auto") -> R
     check_known("labels", label_form, LABEL_FORMS, error=DataError)
     check_known("ending", file.suffix.lower(), READERS, f"{file}", DataError)
     reader = READERS[file.suffix.lower()]
-    if not file.is_file():
-        raise DataError(f"{file}: no such file")
-    recordings = reader(file, label_form)
+    recordings = reader(existing(file, DataError), label_form)
     if label_form != "auto" and recordings.per_step != (label_form == "step"):
         has = "step" if recordings.per_step else "sample"
         raise DataError(
@@ -84,59 +86,66 @@ def read_csv(path: Path, label_form: str = "auto") -> Recordings:
     rows = _csv_rows(path)
     header = next(rows, (0, []))[1]
     channels = _csv_channels(header, str(path))
-    place = {name: header.index(name) for name in ("sample", "label")}
-    columns = [header.index(name) for name in channels]
-    samples: dict[str, list[list[float]]] = {}
+    place = {name: at for at, name in enumerate(header)}
+    columns = [place[name] for name in channels]
+    # A number takes 8 bytes, and a label that is repeated is kept once.
+    samples: dict[str, array[float]] = {}
     labels: dict[str, list[str]] = {}
+    known: dict[str, str] = {}
     last = None
     for line, row in rows:
         if len(row) != len(header):
             raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {len(header)}")
-        sample = row[place["sample"]].strip()
+        sample = row[place["sample"]]
         if sample != last and sample in samples:
             raise DataError(
-                f"{path}, line {line}: sample {sample!r} continues after another one; sort the "
-                "rows by sample"
+                f"{path}, line {line}: sample {shown(sample)} continues after another one; "
+                "sort the rows by sample"
             )
         last = sample
         values = [_number(row[c], header[c], path, line) for c in columns]
-        samples.setdefault(sample, []).append(values)
-        labels.setdefault(sample, []).append(row[place["label"]].strip())
+        samples.setdefault(sample, array("d")).extend(values)
+        label = row[place["label"]]
+        labels.setdefault(sample, []).append(known.setdefault(label, label))
     if not samples:
         raise DataError(f"{path}: has a header and no rows")
-    signals = tuple(np.array(rows_of, dtype=np.float64) for rows_of in samples.values())
+    signals = tuple(np.array(of).reshape(-1, len(columns)) for of in samples.values())
     constant = all(len(set(of)) == 1 for of in labels.values())
     if label_form == "sample" and not constant:
         sample = next(name for name, of in labels.items() if len(set(of)) > 1)
-        raise DataError(f"{path}: sample {sample!r} has several labels, but labels = 'sample'")
+        raise DataError(f"{path}: sample {shown(sample)} has several labels, but labels = 'sample'")
     if constant and label_form != "step":
-        values = np.array([of[0] for of in labels.values()])
+        values = np.array([of[0] for of in labels.values()], dtype=object)
         return Recordings(str(path), signals, *code_labels(values, str(path), per_step=False))
     names, codes = code_labels(
-        np.array([one for of in labels.values() for one in of]), str(path), per_step=True
+        np.array([one for of in labels.values() for one in of], dtype=object),
+        str(path),
+        per_step=True,
     )
     stops = np.cumsum([len(of) for of in labels.values()])[:-1]
     return Recordings(str(path), signals, names, tuple(np.split(codes, stops)))
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with refusing(path, "a readable CSV file", DataError):
-        reader = csv.reader(read_lines(path, DataError))
+    reader = csv.reader(line for _, line in lines(path, DataError))
+    try:
         for row in reader:
             if row:
                 yield reader.line_num, [field.strip() for field in row]
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
 
 
 def _csv_channels(header: list[str], path: str) -> list[str]:
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(header).items() if count > 1)
     if repeated:
-        raise DataError(f"{path}: column {repeated[0]!r} occurs twice in the header")
+        raise DataError(f"{path}: column {shown(repeated[0])} occurs twice in the header")
     for name in ("sample", "label"):
         if name not in header:
-            shown = ", ".join(header[:8]) or "nothing"
+            found = ", ".join(header[:8])[:200] or "nothing"
             raise DataError(
                 f"{path}: no column {name!r} in the header; needs sample, label and one column per "
-                f"channel, separated by commas (found {shown})"
+                f"channel, separated by commas (found {found})"
             )
     channels = [name for name in header if name not in {"sample", "label", "time"}]
     if not channels:
@@ -151,8 +160,8 @@ def _number(text: str, column: str, path: Path, line: int) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise DataError(
-            f"{path}, line {line}, column {column!r}: {text!r} is not a number; fill the gap or "
-            "drop the sample"
+            f"{path}, line {line}, column {shown(column)}: {shown(text)} is not a number; "
+            "fill the gap or drop the sample"
         )
     return value
 
@@ -160,33 +169,25 @@ def _number(text: str, column: str, path: Path, line: int) -> float:
 def read_ts(path: Path, label_form: str = "auto") -> Recordings:
     """Read a file of the UEA archive: channels separated by ``:``, values by ``,``, label last."""
     del label_form
-    lines = [line.rstrip("\r\n") for line in read_lines(path, DataError)]
-    marks = [n for n, line in enumerate(lines) if line.strip().lower() == "@data"]
-    if not marks:
-        raise DataError(f"{path}: no @data line; not a complete .ts file")
-    body = marks[0] + 1
-    header: dict[str, str] = {}
-    for line in lines[:body]:
-        if line.startswith("@"):
-            key, _, value = line[1:].partition(" ")
-            header[key.lower()] = value.strip()
-    _check_ts_header(header, path)
+    numbered = lines(path, DataError, SAMPLE_BYTES_MAX)
+    header = _ts_header(numbered, path)
+    known = dict.fromkeys(header["classlabel"].split()[1:])
     signals, labels = [], []
-    for number, line in enumerate(lines[body:], start=body + 1):
+    for number, line in numbered:
         if line.strip() and not line.startswith("#"):
             *channels, label = line.strip().split(":")
             signals.append(_ts_signal(channels, path, number))
             labels.append(label.strip())
-    known = header["classlabel"].split()[1:]
-    for number, label in enumerate(labels):
-        if known and label not in known:
-            raise DataError(
-                f"{path}: sample {number} has label {label!r}; @classLabel lists {', '.join(known)}"
-            )
-    names, codes = code_labels(np.array(labels, dtype=str), str(path), per_step=False)
+            if known and labels[-1] not in known:
+                raise DataError(
+                    f"{path}: sample {len(labels) - 1} has label {shown(labels[-1])}; @classLabel "
+                    f"lists {', '.join(known)[:200]}"
+                )
+    names, codes = code_labels(np.array(labels, dtype=object), str(path), per_step=False)
     recordings = Recordings(str(path), tuple(signals), names, codes)
     dimensions = header.get("dimensions", "")
-    if dimensions.isdecimal() and dimensions.lstrip("0") != str(recordings.channels):
+    # Compared as text: such a number may have thousands of digits.
+    if dimensions.isdecimal() and (dimensions.lstrip("0") or "0") != str(recordings.channels):
         raise DataError(
             f"{path}: @dimensions says {dimensions[:20]}, sample 0 has {recordings.channels} "
             "channels"
@@ -194,24 +195,36 @@ def read_ts(path: Path, label_form: str = "auto") -> Recordings:
     return recordings
 
 
-def _check_ts_header(header: dict[str, str], path: Path) -> None:
+def _ts_header(numbered: Iterator[tuple[int, str]], path: Path) -> dict[str, str]:
+    """Read up to the line @data."""
+    header: dict[str, str] = {}
+    for _, line in numbered:
+        if line.strip().lower() == "@data":
+            break
+        if line.startswith("@"):
+            key, _, value = line[1:].strip().partition(" ")
+            header[key.lower()] = value.strip()
+    else:
+        raise DataError(f"{path}: no @data line; not a complete .ts file")
     if header.get("timestamps", "false").lower() != "false":
         raise DataError(f"{path}: @timestamps true is not read; resample to even steps first")
     if not header.get("classlabel", "false").lower().startswith("true"):
         raise DataError(f"{path}: @classLabel is not true; needs one class label per sample")
+    return header
 
 
 def _ts_signal(channels: list[str], path: Path, line: int) -> npt.NDArray[np.float64]:
     if not channels:
         raise DataError(f"{path}, line {line}: no ':'; needs channels and a label separated by ':'")
-    values = [
-        [_number(value.strip(), f"channel {c}", path, line) for value in channel.split(",")]
-        for c, channel in enumerate(channels)
-    ]
-    counts = {len(channel) for channel in values}
+    # In one array: a line may have millions of channels.
+    values, counts = array("d"), set()
+    for index, channel in enumerate(channels):
+        given = channel.split(",")
+        counts.add(len(given))
+        values.extend(_number(one.strip(), f"channel {index}", path, line) for one in given)
     if len(counts) > 1:
         raise DataError(f"{path}, line {line}: channels of {min(counts)} to {max(counts)} values")
-    return np.array(values, dtype=np.float64).T
+    return np.array(values).reshape(len(channels), -1).T
 
 
 READERS: dict[str, Callable[[Path, str], Recordings]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..export.errors import shown
 from .errors import DataError
 
 Signal = npt.NDArray[np.float64]
@@ -17,6 +18,8 @@ Codes = npt.NDArray[np.int64]
 
 UNLABELLED = -1
 
+LABEL_MAX = 1000
+"""Characters of a label."""
 _NUMBER = re.compile(r"-?[0-9]{1,40}")
 """Labels of this form are put in order by their value."""
 
@@ -153,7 +156,11 @@ def code_labels(
         if not all(isinstance(one, (str, bytes)) for one in values.reshape(-1)):
             raise DataError(f"{where}: labels must be whole numbers or text")
         texts = [_decoded(one, where) for one in values.reshape(-1)]
-        values = np.array(texts).reshape(values.shape)
+        # As an array, all take the space of the longest.
+        long = next((one for one in texts if len(one) > LABEL_MAX), None)
+        if long is not None:
+            raise DataError(f"{where}: label {shown(long)} of more than {LABEL_MAX} characters")
+        values = np.array(texts, dtype=str).reshape(values.shape)
     if values.dtype.kind == "S":
         texts = [_decoded(one, where) for one in values.reshape(-1).tolist()]
         values = np.array(texts, dtype=str).reshape(values.shape)
@@ -163,7 +170,11 @@ def code_labels(
     unique, codes = np.unique(values, return_inverse=True)
     texts = [str(one) for one in unique]
     absent = {i for i, one in enumerate(unique) if one == missing and (per_step or missing == "")}
-    order = sorted((i for i in range(len(texts)) if i not in absent), key=lambda i: _key(texts, i))
+    numbers = all(_NUMBER.fullmatch(text) for text in texts if text)
+    order = sorted(
+        (i for i in range(len(texts)) if i not in absent),
+        key=lambda i: (int(texts[i]) if numbers else 0, texts[i]),
+    )
     table = np.full(len(texts), UNLABELLED, dtype=np.int64)
     table[order] = np.arange(len(order))
     return tuple(texts[i] for i in order), table[codes.reshape(values.shape)]
@@ -174,11 +185,6 @@ def _decoded(label: str | bytes, where: str) -> str:
         return label.decode("utf-8") if isinstance(label, bytes) else label
     except UnicodeDecodeError:
         raise DataError(f"{where}: label {label!r} is not UTF-8 text; save it as UTF-8") from None
-
-
-def _key(texts: Sequence[str], index: int) -> tuple[int, str]:
-    numbers = all(_NUMBER.fullmatch(text) for text in texts if text)
-    return (int(texts[index]) if numbers else 0, texts[index])
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: str) -> Recordings:

@@ -191,7 +191,6 @@ OPENERS = {
 """What opens or parses a file of some kind, by module."""
 
 INSIDE = {
-    "export/toml_files.py": "the reader of TOML",
     "export/kernel.py": "its own cache of compiled kernels, checked",
     "export/netx_hdf5.py": "writes",
     "export/netx_write.py": "text that it has just made",

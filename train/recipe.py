@@ -19,9 +19,8 @@ from ..export.errors import InputError
 from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
 from ..export.plain import build
-from ..export.reading.text import read_text
+from ..export.reading.text import read_toml, read_toml_file
 from ..export.suggest import check_known, unknown
-from ..export.toml_files import read_toml
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
@@ -350,19 +349,14 @@ def read_plain(name_or_path: str) -> dict[str, Any]:
     if name_or_path not in names and path.exists():
         check_kind(path, RECIPE)
     if name_or_path.endswith(".toml") or "/" in name_or_path:
-        text = read_text(path)
-    elif name_or_path in names:
-        text = (
-            resources.files("srnn.train.recipes")
-            .joinpath(f"{name_or_path}.toml")
-            .read_text("utf-8")
-        )
-    else:
-        raise InputError(
-            f"{unknown('recipe', name_or_path, names)}; a file of your own is given by its path, "
-            "my.toml"
-        )
-    return read_toml(text, str(name_or_path))
+        return read_toml_file(path)
+    if name_or_path in names:
+        bundled = resources.files("srnn.train.recipes").joinpath(f"{name_or_path}.toml")
+        return read_toml(bundled.read_text("utf-8"), name_or_path)
+    raise InputError(
+        f"{unknown('recipe', name_or_path, names)}; a file of your own is given by its path, "
+        "my.toml"
+    )
 
 
 def make_recipe(

@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 from ..export.checkpoint import LayerConfig
 from ..export.errors import InputError
 from ..export.freeze import Quantization
+from ..export.reading.text import read_toml
 from ..export.suggest import closest, unknown
-from ..export.toml_files import read_toml
 from ..export.toml_text import is_table
 from .recipe import ModelRecipe, TaskConfig, TrainingConfig
 

@@ -6,14 +6,15 @@ anything is allocated.
 
 from __future__ import annotations
 
+import gzip
 import io
 import math
 import os
 import re
 import tarfile
+import warnings
 import wave
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +31,14 @@ _PIECE = 1 << 20
 _NPY = b"\x93NUMPY"
 _ENCRYPTED = 1
 """Bit of the flags of a member of a zip."""
+_ENTRY = b"PK\x01\x02"
+_DIRECTORY_BYTES = 1 << 25
+"""Where the entries of a zip's directory are counted before zipfile makes an object of each."""
 
 
 @contextmanager
 def zip_members(
-    file: str | os.PathLike[str] | IO[bytes], where: object, error: type[InputError] = InputError
+    file: IO[bytes], where: object, error: type[InputError] = InputError
 ) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
     """Yield an archive and its members by name; nothing is inflated.
 
@@ -43,12 +47,10 @@ def zip_members(
     InputError
         Too many members, two of one name, an encrypted one, or one of a foreign compression.
     """
+    _check_directory(file, where, error)
     with zipfile.ZipFile(file) as archive:
-        found = archive.infolist()
-        if len(found) > OBJECTS_MAX:
-            raise error(f"{where}: {len(found):,} members, at most {OBJECTS_MAX:,}")
         members: dict[str, zipfile.ZipInfo] = {}
-        for one in found:
+        for one in archive.infolist():
             if one.filename in members:
                 raise error(f"{where}: has two members {one.filename!r}")
             if one.flag_bits & _ENCRYPTED:
@@ -57,6 +59,49 @@ def zip_members(
                 raise error(f"{where}: {one.filename!r} is compressed by other than deflate")
             members[one.filename] = one
         yield archive, members
+
+
+def _check_directory(file: IO[bytes], where: object, error: type[InputError]) -> None:
+    size = file.seek(0, os.SEEK_END)
+    tail = min(size, _DIRECTORY_BYTES)
+    file.seek(size - tail)
+    count = file.read(tail).count(_ENTRY)
+    file.seek(0)
+    if count > OBJECTS_MAX:
+        raise error(f"{where}: {count:,} members, at most {OBJECTS_MAX:,}")
+
+
+def is_zip(file: IO[bytes]) -> bool:
+    """Return whether a file begins as a zip does; it is left at its beginning."""
+    found = file.read(4) == b"PK\x03\x04"
+    file.seek(0)
+    return found
+
+
+def member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
+    """Return a member of a zip; never more is inflated than it declares.
+
+    Raises
+    ------
+    InputError
+        It holds less.
+    zipfile.BadZipFile, zlib.error, ...
+        It is damaged.
+    """
+    content = bytearray(member.file_size)
+    with archive.open(member) as stream:
+        # Piece by piece: read() without a size inflates all that is there, whatever is declared.
+        _fill(content, stream, member.filename)
+    return content
+
+
+def _fill(content: bytearray, stream: IO[bytes], where: str) -> None:
+    view = memoryview(content)
+    for start in range(0, len(content), _PIECE):
+        part = stream.read(min(_PIECE, len(content) - start))
+        view[start : start + len(part)] = part
+        if len(part) < min(_PIECE, len(content) - start):
+            raise InputError(f"{where}: holds {start + len(part):,} bytes, not {len(content):,}")
 
 
 def read_npz(
@@ -75,7 +120,8 @@ def read_npz(
     arrays: dict[str, npt.NDArray[Any]] = {}
     with (
         refusing(path, "a complete .npz file of plain arrays", error),
-        zip_members(file, path, error) as (archive, members),
+        file.open("rb") as opened,
+        zip_members(opened, path, error) as (archive, members),
     ):
         chosen = {
             name.removesuffix(".npy"): one
@@ -85,10 +131,8 @@ def read_npz(
         total = sum(one.file_size for one in chosen.values())
         check_bytes(total, file.stat().st_size, str(path), error)
         for name, one in chosen.items():
-            # As a whole: zipfile checks the checksum only at the end of a member, and stops there
-            # at the declared size.
-            raw = bytearray(archive.read(one))
-            arrays[name] = array_from(raw, f"{path}: {name}", error)
+            # As a whole: zipfile checks the checksum only at the end of a member.
+            arrays[name] = array_from(member_bytes(archive, one), f"{path}: {name}", error)
     return arrays
 
 
@@ -106,7 +150,7 @@ def read_npy(
     with refusing(path, "a complete .npy file of a plain array", error):
         raw = bytearray(file.stat().st_size)
         with file.open("rb") as opened:
-            opened.readinto(raw)
+            _fill(raw, opened, "array")
         return array_from(raw, str(path), error)
 
 
@@ -122,7 +166,10 @@ def array_from(
     }.get(version)
     if header is None:
         raise error(f"{where}: an .npy file of version {version}; save it with np.save")
-    shape, fortran, dtype = header(stream)
+    with warnings.catch_warnings():
+        # Of headers that Python 2 wrote, and of what Python's parser finds odd in damaged ones.
+        warnings.simplefilter("ignore")
+        shape, fortran, dtype = header(stream)
     if dtype.hasobject:
         raise error(f"{where}: holds Python objects, which are not loaded; save plain arrays")
     if dtype.itemsize == 0 or any(n < 0 for n in shape):
@@ -151,20 +198,15 @@ def gunzip(content: bytes, where: str, error: type[InputError] = InputError) -> 
     InputError
         Not a complete gzip file, or one that inflates beyond the limit.
     """
-    parts, total, rest = [], 0, content
-    with refusing(where, "a complete gzip file", error):
-        while rest:
-            inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            while not inflate.eof:
-                part = inflate.decompress(rest, _PIECE)
-                total += len(part)
-                check_bytes(total, len(content), where, error)
-                parts.append(part)
-                if not part and not inflate.eof and not inflate.unconsumed_tail:
-                    raise error(f"{where}: not a complete gzip file, it is cut off")
-                rest = inflate.unconsumed_tail
-            rest = inflate.unused_data.lstrip(b"\0")
-    return b"".join(parts)
+    plain = bytearray()
+    with (
+        refusing(where, "a complete gzip file", error),
+        gzip.GzipFile(fileobj=io.BytesIO(content)) as file,
+    ):
+        while part := file.read(_PIECE):
+            check_bytes(len(plain) + len(part), len(content), where, error)
+            plain += part
+    return bytes(plain)
 
 
 def tar_files(
@@ -183,9 +225,13 @@ def tar_files(
         refusing(where, "a complete archive", error),
         tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive,
     ):
-        for member in archive:
-            stream = archive.extractfile(member) if named.search(member.name) else None
-            if stream is not None:
+        for count, member in enumerate(archive):
+            if count >= OBJECTS_MAX:
+                raise error(f"{where}: more than {OBJECTS_MAX:,} members")
+            # Links, and files with holes, take more than the archive holds.
+            if named.search(member.name) and member.isreg() and not member.issparse():
+                stream = archive.extractfile(member)
+                assert stream is not None
                 files.append((member.name, stream.read()))
     return files
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
+from .limits import READ_BYTES
 
 
 def existing(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Path:
@@ -26,6 +27,17 @@ def existing(path: str | os.PathLike[str], error: type[InputError] = InputError)
     if not found.is_file():
         raise error(f"{path}: no such file")
     return found
+
+
+@contextmanager
+def located(where: object, error: type[InputError] = InputError) -> Iterator[None]:
+    """Put ``where`` before the message of an InputError raised inside that has it not yet."""
+    try:
+        yield
+    except InputError as found:
+        if str(found).startswith((f"{where}: ", f"{where}, ")):
+            raise
+        raise error(f"{where}: {found}") from None
 
 
 @contextmanager
@@ -50,13 +62,10 @@ def refusing(
         other exception.
     """
     try:
-        yield
-    except InputError as found:
-        if str(found).startswith(f"{path}: "):
-            raise
-        raise error(f"{path}: {found}") from None
-    except ImportError:
-        # Of a library that is not installed; the command says which extra brings it.
+        with located(path, error):
+            yield
+    except (InputError, ImportError):
+        # A library that is not installed is no fault of the file: the command names its extra.
         raise
     except RecursionError:
         raise error(f"{path}: not {what}: nested too deeply") from None
@@ -77,9 +86,12 @@ def content(
     """
     file = existing(path, error)
     with refusing(path, "a readable file", error), file.open("rb") as opened:
-        found = opened.read(limit + 1)
+        found = opened.read(min(limit, file.stat().st_size) + 1)
     if len(found) > limit:
-        raise error(f"{path}: more than {limit:,} bytes, too large for such a file")
+        raise error(
+            f"{path}: more than {limit:,} bytes, too large for such a file; if that is right, set "
+            f"{READ_BYTES} in the environment to a number of bytes"
+        )
     return found
 
 

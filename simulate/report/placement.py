@@ -9,7 +9,7 @@ from typing import Any
 
 from ...export.errors import InputError
 from ...export.network import Network
-from ...export.reading.text import json_value, read_text
+from ...export.reading.text import json_value, stream_text, text
 from .document import Column, Fact, Facts, Item, Section, Table, Text
 
 
@@ -38,15 +38,14 @@ def read_placement(path: Path, network: Network) -> Placement:
     InputError
         Not such a file, or of another network.
     """
-    text = sys.stdin.read() if str(path) == "-" else read_text(path)
+    name = f"--placement: {path}"
+    given = stream_text(sys.stdin.buffer, name) if str(path) == "-" else text(path)
+    content: Any = json_value(given, name, object)
     try:
-        content = json_value(text, str(path))
         placement = _placement(content)
         placed = [(str(layer["layer"]), int(layer["neurons"])) for layer in content["layers"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError(
-            f"--placement: {path} is not what srnn-deploy --dry-run --json prints"
-        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{name} is not what srnn-deploy --dry-run --json prints") from None
     if placed != [(layer.name, layer.size) for layer in network.layers]:
         raise InputError(
             f"--placement: {path} places another network: the layers differ; place this one"

@@ -9,7 +9,8 @@ import os
 from typing import Any
 
 from ...export.errors import InputError
-from ...export.reading.text import json_value, read_text
+from ...export.reading.files import refusing
+from ...export.reading.text import json_value, text
 from ..figures.series import Series, Variable
 from .document import (
     FORMAT,
@@ -101,19 +102,14 @@ def read_report(path: str | os.PathLike[str]) -> Report:
     InputError
         Not such a file, of a newer version, or with entries missing or of another form.
     """
-    try:
-        content = json_value(read_text(path), "report")
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+    with refusing(path, "a complete report"):
+        content = json_value(text(path), f"{path}", dict)
+        if content.get("format") != FORMAT:
             raise InputError("not a report of srnn-simulate")
         version = content.get("format_version")
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
             raise InputError(f"report format {version!r}, this srnn reads 1 to {FORMAT_VERSION}")
         return _report(content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise InputError(f"{path}: {error}") from None
-        reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: not a complete report ({reason})") from None
 
 
 def _report(content: dict[str, Any]) -> Report:

@@ -67,7 +67,7 @@ def test_lengths_travel_along(tmp_path: Path) -> None:
         ("a.csv", b"1,0,0,1\n1,0,x,1\n", "line 2: .* not a row of integers"),
         ("a.csv", b"1,0,0\n", "needs \\(batch, time, 4\\)"),
         ("a.csv", b"1,0,0,3\n", "3 is outside 0..1"),
-        ("a.csv", b"\xff\xfe", "UTF-16 text; save it as UTF-8"),
+        ("a.csv", b"\xff\xfe", "not UTF-8 text but UTF-16"),
         ("a.csv", b"1,0,0," + b"9" * 30, "a.csv"),
     ],
 )
@@ -87,3 +87,9 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"holds Python objects|not a complete"):
         read_inputs(tmp_path / "a.npy", NETWORK)
+
+
+def test_what_else_an_archive_holds_is_not_read(tmp_path: Path) -> None:
+    notes = np.array([{"a": 1}], dtype=object)
+    np.savez(tmp_path / "a.npz", inputs=np.ones((2, 3, 4), int), notes=notes)
+    assert read_inputs(tmp_path / "a.npz", NETWORK).inputs.shape == (2, 3, 4)

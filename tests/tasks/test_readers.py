@@ -167,7 +167,7 @@ def test_unfit_csv(tmp_path: Path, content: str, said: str) -> None:
 
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"sample,label,x\n1,a,\xff\xfe\n")
-    with pytest.raises(DataError, match="is not UTF-8 text"):
+    with pytest.raises(DataError, match="line 2: is not UTF-8 text"):
         read_recordings(tmp_path / "a.csv")
 
 

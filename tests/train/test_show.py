@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from srnn.export.toml_files import read_toml
+from srnn.export.reading.text import read_toml
 from srnn.tasks import TASKS
 from srnn.train.cli import main
 from srnn.train.recipe import make_recipe, read_plain, recipe_names

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -14,7 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from srnn.export.errors import InputError
-from srnn.export.reading.archives import gunzip, read_mat, read_npy, read_npz, read_wav
+from srnn.export.reading.archives import (
+    gunzip,
+    read_mat,
+    read_npy,
+    read_npz,
+    read_wav,
+    tar_files,
+)
 from srnn.export.reading.limits import READ_BYTES
 
 
@@ -102,6 +111,35 @@ def test_members_that_are_encrypted_doubled_or_foreign(tmp_path: Path) -> None:
         archive.writestr("inputs.npy", npy(GOOD, bytes(8)))
     with pytest.raises(InputError, match="other than deflate"):
         read_npz(tmp_path / "b.npz")
+
+
+def test_a_member_that_inflates_beyond_what_it_declares(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inputs.npy", bytes(64 << 20))
+    raw = bytearray(buffer.getvalue())
+    for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<I", raw, raw.find(signature) + at, 200)
+    (tmp_path / "a.npz").write_bytes(raw)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"not a complete \.npz"):
+        read_npz(tmp_path / "a.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_links_and_holes_of_an_archive_are_not_files() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        whole = tarfile.TarInfo("0.wav")
+        whole.size = 3
+        archive.addfile(whole, io.BytesIO(b"abc"))
+        for name, kind in (("1.wav", tarfile.LNKTYPE), ("2.wav", tarfile.SYMTYPE)):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, "0.wav"
+            archive.addfile(link)
+    assert tar_files(buffer.getvalue(), re.compile("wav$"), "a") == [("0.wav", b"abc")]
 
 
 def test_gzip_is_bounded_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 from srnn.export.errors import InputError
-from srnn.export.toml_files import read_toml
+from srnn.export.reading.text import read_toml
 
 BAD = {
     "digits": f"a = {'1' * 5000}",
@@ -52,4 +52,4 @@ def test_nothing_else_reads_toml() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import) and any("toml" in name.name for name in node.names)
     }
-    assert readers == {"export/toml_files.py"}
+    assert readers == {"export/reading/text.py"}
