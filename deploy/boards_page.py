@@ -188,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the page."""
     parser = argparse.ArgumentParser(description="Write docs/BOARDS.md from code.")
     parser.add_argument("file", type=Path)
-    replace_file(parser.parse_args(argv).file, page(read_boards()).encode())
+    replace_file(parser.parse_args(argv).file, page(read_boards()))
     return 0
 
 

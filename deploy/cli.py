@@ -166,7 +166,8 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     try:
         checked, reason = _run(arguments, output, network, inputs)
     except RunError as error:
-        output.note(f"srnn-deploy: {error}")
+        for line in f"srnn-deploy: {error}".split("\n"):
+            output.note(line)
         output.result({**head, "match": None, "error": str(error)})
         return EXIT_FAULT
     wrong = _wrong_outputs(checked, inputs)

@@ -11,6 +11,7 @@ from ..export.console import EXIT_NO, EXIT_OK, Output
 from ..export.errors import InputError
 from ..export.files import replace_file
 from ..export.network import Network, Neuron, check_inputs
+from ..export.terminal import put
 from ..export.trace import LayerTrace, Mismatch, Trace, compare
 from ..simulate import reference
 from . import microcode, microcode_text
@@ -124,9 +125,9 @@ def emit(network: Network, chip: Chip, inputs: Inputs | None, target: str, outpu
     different = sum(row.different for row in rows)
     to_file = target != STANDARD_OUTPUT
     if to_file and not different:
-        replace_file(Path(target), text.encode())
+        replace_file(Path(target), text)
     elif not different and not output.as_json:
-        sys.stdout.write(text)
+        put(sys.stdout, text)
     said = f"{compared:,} spikes and states on {used.source}"
     verdict = (
         f"NOT EQUAL: the listing and the reference differ in {different:,} of {said}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .suggest import unknown
+from .terminal import put, visible
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,7 +16,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line, without the usage, and exit with 2."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own hides that a disk is full.
+        put(sys.stderr if file is None else file, message)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         """Refuse an unknown option before argparse finds what else is missing without it."""

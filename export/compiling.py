@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .terminal import on_terminal
+from .terminal import on_terminal, say
 
 _LOCK, _SAYING = threading.RLock(), threading.Lock()
 _SPENT = [0.0]
@@ -42,12 +42,11 @@ def untimed() -> Iterator[None]:
             _SPENT[0] = spent + time.perf_counter() - before
 
 
-def say(topic: str, line: str) -> None:
+def say_once(topic: str, line: str) -> None:
     """Print a line on standard error, one of a topic in a process."""
     with _SAYING:
-        if topic not in _SAID and sys.stderr is not None:
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        if topic not in _SAID:
+            say(sys.stderr, line)
         _SAID.add(topic)
 
 
@@ -74,7 +73,7 @@ def compiling(names: Sequence[str], *, kept: bool = True) -> Iterator[Callable[[
             "compiling kernels, in every run: there is no folder to keep them in; set "
             "NUMBA_CACHE_DIR to one that can be written"
         )
-    say("compiling", line)
+    say_once("compiling", line)
     if not on_terminal(sys.stderr):
         yield lambda _name: None
         return
@@ -106,7 +105,7 @@ def late_report(name: str, seconds: float = 0.5) -> Iterator[None]:
     For compilers that do not tell beforehand whether they keep what is asked for: to load it takes
     milliseconds.
     """
-    timer = threading.Timer(seconds, say, ["compiling", _ONCE + name])
+    timer = threading.Timer(seconds, say_once, ["compiling", _ONCE + name])
     timer.daemon = True
     with untimed():
         timer.start()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import Parser
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
-from .terminal import on_terminal
+from .terminal import on_terminal, put, say, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -78,7 +78,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        sys.stdout.write(f"{parser.prog} {version('srnn')}\n")
+        say(sys.stdout, f"{parser.prog} {version('srnn')}")
         parser.exit()
 
 
@@ -108,43 +108,34 @@ class Output:
         """Print a line for people; silent with ``--json``."""
         if not self.as_json:
             wrap = on_terminal(sys.stdout) or "COLUMNS" in os.environ
-            for part in text.split("\n"):
-                self._write(wrapped(part, _width()) if wrap else [part])
+            say(sys.stdout, *(wrapped(visible(text), _width()) if wrap else [text]))
             self._after_table = False
 
     def note(self, text: str) -> None:
         """Print a remark to standard error."""
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        say(sys.stderr, text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table for people; columns of numbers are right-aligned."""
         if self.as_json:
             return
         width = _width()
-        bold = on_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.name != "nt"
-        start, end = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        encoding = getattr(sys.stdout, "encoding", None) or ""
         lines = table_lines(
             columns,
             [[_cell(value) for value in row] for row in rows],
             width,
-            "─" if unicode else "-",
+            "─" if encoding.lower().startswith("utf") else "-",
         )
-        titles = [f"{start}{part}{end}" for part in wrapped(title, width)]
-        self._write([*([] if self._after_table else [""]), *titles, *lines, ""])
+        say(sys.stdout, *([] if self._after_table else [""]))
+        say(sys.stdout, *wrapped(visible(title), width), bold=True)
+        say(sys.stdout, *lines, "")
         self._after_table = True
-
-    @staticmethod
-    def _write(lines: Iterable[str]) -> None:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
 
     def result(self, content: dict[str, Any]) -> None:
         """Print the JSON object; silent without ``--json``."""
         if self.as_json:
-            sys.stdout.write(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            put(sys.stdout, json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
 
     def progress(self) -> Progress:
         """Return a progress bar on standard error, hidden where that is no terminal."""
@@ -160,7 +151,7 @@ def _width() -> int:
 
 def _cell(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return "-" if value is None else str(value)
+        return "-" if value is None else visible(str(value))
     if isinstance(value, numbers.Integral):
         return f"{int(value):,}"
     return f"{value:.4g}" if math.isfinite(value) else str(value)

@@ -10,6 +10,8 @@ import sys
 import warnings
 from collections.abc import Callable
 
+from .terminal import give_up, put, say
+
 EXIT_OK, EXIT_NO, EXIT_BAD_INPUT, EXIT_FAULT, EXIT_STOPPED = 0, 1, 2, 70, 130
 """``EXIT_NO``: it ran and the answer is no. ``EXIT_FAULT`` is EX_SOFTWARE of sysexits.h."""
 
@@ -30,30 +32,22 @@ def guarded(prog: str, work: Callable[[], int], debug: bool = False) -> int:
     """
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: sys.stderr.write(f"{prog}: {message}\n")
+            warnings.showwarning = lambda message, *_: say(sys.stderr, f"{prog}: {message}")
             _check_environment()
             code = work()
-        sys.stdout.flush()
+        put(sys.stdout, "")
         return code
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
-        _give_up_printing()
+        give_up(sys.stdout)
         return EXIT_OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 the last net
         code, line = _expected(error) or (EXIT_FAULT, _unexpected(prog, error, debug))
         if debug:
-            sys.stderr.write(_traceback(error))
-        sys.stderr.write(f"{prog}: {line}\n")
-        _give_up_printing()
+            say(sys.stderr, *_traceback(error).splitlines())
+        say(sys.stderr, f"{prog}: {line}")
+        give_up(sys.stdout)
         return code
-
-
-def _give_up_printing() -> None:
-    """Where standard output takes nothing more, keep Python from failing on the rest at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_environment() -> None:

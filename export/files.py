@@ -60,13 +60,15 @@ def replacing(path: PathLike) -> Iterator[Path]:
     _sync_folder(target.parent)
 
 
-def replace_file(path: PathLike, content: bytes) -> None:
-    """Write bytes to ``path``, atomically."""
+def replace_file(path: PathLike, content: bytes | str) -> None:
+    """Write ``path``, atomically; as ``replace_files``."""
     replace_files({path: content})
 
 
-def replace_files(contents: Mapping[PathLike, bytes]) -> None:
+def replace_files(contents: Mapping[PathLike, bytes | str]) -> None:
     """Write several files: all bytes are on the disk before the first file gets its name.
+
+    Text is written as ``utf8``.
 
     Raises
     ------
@@ -77,8 +79,13 @@ def replace_files(contents: Mapping[PathLike, bytes]) -> None:
         for path, content in contents.items():
             temporary = stack.enter_context(replacing(path))
             with naming(path, temporary, len(content)):
-                temporary.write_bytes(content)
+                temporary.write_bytes(utf8(content) if isinstance(content, str) else content)
                 _sync(temporary)
+
+
+def utf8(text: str) -> bytes:
+    r"""Return text as UTF-8; bytes of a file's name that are no text become ``\udcff``."""
+    return text.encode(errors="backslashreplace")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-from .compiling import compiling, say, stoppable, untimed
+from .compiling import compiling, say_once, stoppable, untimed
 
 _DIGEST_BYTES = 16
 
@@ -136,7 +136,7 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            say(
+            say_once(
                 "unwritable",
                 f"compiled kernels are not kept, {self.cache_path}: {error.strerror or error}; set "
                 "NUMBA_CACHE_DIR to a folder that can be written",

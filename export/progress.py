@@ -9,12 +9,21 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
-from .terminal import on_terminal
+from .terminal import on_terminal, visible
+
+
+class _Description(ProgressColumn):
+    """What a bar counts; names of files in it are no markup."""
+
+    def render(self, task: Task) -> Text:
+        return Text(visible(task.description))
 
 
 class Bar(Progress):
@@ -27,7 +36,7 @@ class Bar(Progress):
     def __init__(self) -> None:
         console = Console(stderr=True)
         super().__init__(
-            TextColumn("{task.description}"),
+            _Description(),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

@@ -15,6 +15,7 @@ from ..export.checkpoint import read_model
 from ..export.console import Output
 from ..export.errors import InputError
 from ..export.network import Network
+from ..export.terminal import put
 from ..export.trace import Trace
 from .activity import Activity
 from .baselines import read_baselines
@@ -89,7 +90,7 @@ class _PilotExample(argparse.Action):
     """Prints a pilot's file and stops, as ``--version`` does: no network is needed."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        sys.stdout.write(example_text())
+        put(sys.stdout, example_text())
         parser.exit()
 
 

@@ -19,6 +19,7 @@ from ..export.files import Appended
 from ..export.network import Network
 from ..export.netx import read_samples
 from ..export.ranges import Calibration, calibration_of, stored_calibration
+from ..export.terminal import put, visible
 from .sample_lines import sample_lines
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class _Printer:
             score = None if scores is None or label is None else float(scores[label])
             line = json.dumps({"step": step, "label": name, "class": label, "score": score})
         else:
-            line = f"{step}\t{NO_LABEL if name is None else name}"
+            line = f"{step}\t{NO_LABEL if name is None else visible(name)}"
         _print(line + "\n")
 
 
@@ -238,8 +239,7 @@ def _watch(
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line)
-    sys.stdout.flush()
+    put(sys.stdout, line)
 
 
 def calibration_for(path: Path, network: Network) -> Calibration | None:

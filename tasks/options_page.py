@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     page = parser.parse_args(argv).page
-    replace_file(page, with_options(page.read_text("utf-8")).encode())
+    replace_file(page, with_options(page.read_text("utf-8")))
     return 0
 
 

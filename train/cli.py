@@ -23,6 +23,7 @@ from ..export.console import (
 )
 from ..export.errors import InputError
 from ..export.filekind import MODEL, check_kind
+from ..export.terminal import say
 from .recipe import Recipe, make_recipe, read_plain, recipe_names
 from .settings import override
 
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _quiet_beside_the_first():
         code = run_parsed(parser, lambda a, output: _train(a, settings, output, lost), arguments)
     for line in lost:
-        sys.stderr.write(f"{parser.prog}: {line}\n")
+        say(sys.stderr, f"{parser.prog}: {line}")
     return code
 
 
@@ -326,7 +327,7 @@ def _show(recipe: Recipe, output: Output) -> int:
 
     if not output.as_json:
         # Past the console, which would break lines where the terminal ends.
-        sys.stdout.write(as_toml(recipe))
+        say(sys.stdout, *as_toml(recipe).removesuffix("\n").split("\n"))
     output.result(_without_none(complete(recipe)))
     return EXIT_OK
 

@@ -123,7 +123,7 @@ def write_metrics(path: Path, history: list[dict[str, float]]) -> None:
         writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue())
 
 
 def read_run(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from ...export.terminal import say
 from . import compat
 from .rundir import RunDirectory
 from .session import end_others, is_orphan
@@ -27,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str]) -> int:
     """Run the job in a run directory; 0 where every sample ran."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m srnn.deploy.lava.worker RUNDIR\n")
+        say(sys.stderr, "usage: python -m srnn.deploy.lava.worker RUNDIR")
         return 2
     run = RunDirectory(Path(arguments[0]))
     _end_with_parent(run)

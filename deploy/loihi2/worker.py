@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ...export.terminal import say
 from ...simulate.measurement import Measurement
 from ..lava import compat
 from ..lava.rundir import RunDirectory
@@ -70,7 +71,7 @@ class Ending:
 def main(arguments: list[str]) -> int:
     """Run the job in a run directory; 0 where every sample ran and was measured."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m srnn.deploy.loihi2.worker RUNDIR\n")
+        say(sys.stderr, "usage: python -m srnn.deploy.loihi2.worker RUNDIR")
         return 2
     run, parent, ending = RunDirectory(Path(arguments[0])), os.getppid(), Ending()
     ending.take_signals()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ...export.errors import InputError
-from ...export.files import replace_files
+from ...export.files import PathLike, replace_files
 from .document import Report
 from .html import to_html
 from .records import read_report, to_csv, to_json
@@ -61,13 +61,13 @@ def write_report(report: Report, target: Path, overwrite: bool = False) -> list[
     """
     check_target(target, overwrite)
     json, folder = companions(target)
-    contents = {target: to_html(report), json: to_json(report)}
+    contents: dict[PathLike, bytes | str] = {target: to_html(report), json: to_json(report)}
     contents.update({folder / f"{table.id}.csv": to_csv(table) for table in report.tables()})
-    stale = {folder / f"{name}.csv" for name in _tables(json)} - set(contents)
-    replace_files({path: text.encode() for path, text in contents.items()})
+    stale = {folder / f"{name}.csv" for name in _tables(json)} - contents.keys()
+    replace_files(contents)
     for path in stale:
         path.unlink(missing_ok=True)
-    return list(contents)
+    return [Path(path) for path in contents]
 
 
 def _tables(json: Path) -> list[str]:
