@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow lint format docs wheel bench peers clean
+.PHONY: help setup demo test test-slow fuzz lint format docs wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -58,6 +58,10 @@ test: $(READY)  ## run the tests (a few minutes)
 
 test-slow: $(READY)  ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
+
+SECONDS ?= 600
+fuzz: $(READY)  ## try every reader of files with changed inputs: make fuzz SECONDS=600
+	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS)
 
 lint: $(READY)  ## ruff and pyright, as CI runs them
 	@$(BIN)/ruff check .

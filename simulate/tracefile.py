@@ -31,7 +31,7 @@ from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
 from .trace_storage import TraceStorage
 
-FORMAT = "srnn-trace"
+FORMAT = np.bytes_("srnn-trace")
 FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 1 << 16
@@ -48,7 +48,8 @@ class TraceWriter:
         self._states = tuple(states)
         for index, layer in enumerate(network.layers):
             group = file.create_group(f"layer/{index}")
-            group.attrs["name"], group.attrs["neuron"] = layer.name, layer.neuron.TYPE
+            group.attrs["name"] = np.bytes_(layer.name.encode())
+            group.attrs["neuron"] = np.bytes_(layer.neuron.TYPE)
 
     def append(self, trace: Trace) -> None:
         """Append a batch to those already written.
@@ -123,7 +124,8 @@ def writing_trace(
     with replacing(path) as temporary, TraceStorage(temporary, path) as storage:
         with h5py.File(storage, "w") as file:
             file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-            file.attrs["network_sha256"] = network_sha256
+            if network_sha256:
+                file.attrs["network_sha256"] = np.bytes_(network_sha256)
             yield TraceWriter(file, storage, network, states)
         storage.check()
 
@@ -142,7 +144,7 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
 
 def _read(file: Hdf5File) -> Trace:
     attributes = file.attributes("/")
-    if str(attributes.get("format")) != FORMAT:
+    if attributes.get("format") != FORMAT:
         raise InputError("not a trace file of srnn-simulate")
     version = int(attributes["format_version"])
     if version > FORMAT_VERSION:

@@ -44,6 +44,7 @@ SOURCE = Source(
 
 STEPS = 784
 _IDX_UBYTE = 0x08
+_IDX_AXES = 4
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,10 @@ def read_idx(content: bytes, where: str) -> npt.NDArray[np.uint8]:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _IDX_UBYTE:
         raise DataError(f"{where}: not an IDX file of unsigned bytes")
     axes = content[3]
+    if not 1 <= axes <= _IDX_AXES:
+        raise DataError(
+            f"{where}: {axes} axes, an IDX file of images or labels has 1 to {_IDX_AXES}"
+        )
     start = 4 + 4 * axes
     if len(content) < start:
         raise DataError(f"{where}: ends within its header")

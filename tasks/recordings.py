@@ -206,6 +206,9 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: str) -> Recordin
     inputs, labels = arrays["inputs"], arrays["labels"]
     if inputs.dtype.kind not in "biuf":
         raise DataError(f"{source}: inputs of type {inputs.dtype}, needs numbers")
+    if inputs.ndim == 3 and len(inputs) and not inputs.size:
+        # A shape may claim billions of samples of nothing.
+        raise DataError(f"{source}: inputs of shape {inputs.shape} hold no values")
     if "offsets" in arrays:
         starts, stops = _bounds(arrays["offsets"], inputs, source)
         signals = tuple(inputs[a:b].astype(np.float64) for a, b in zip(starts, stops, strict=True))

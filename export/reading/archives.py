@@ -11,6 +11,7 @@ import io
 import math
 import os
 import re
+import sys
 import tarfile
 import warnings
 import wave
@@ -88,20 +89,15 @@ def member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray
     zipfile.BadZipFile, zlib.error, ...
         It is damaged.
     """
-    content = bytearray(member.file_size)
+    content, size = bytearray(), member.file_size
     with archive.open(member) as stream:
-        # Piece by piece: read() without a size inflates all that is there, whatever is declared.
-        _fill(content, stream, member.filename)
+        # Piece by piece: read() without a size inflates all that is there, whatever is declared,
+        # and what is declared and not there takes no memory.
+        while part := stream.read(min(_PIECE, size - len(content))):
+            content += part
+    if len(content) < size:
+        raise InputError(f"{member.filename}: holds {len(content):,} bytes, not {size:,}")
     return content
-
-
-def _fill(content: bytearray, stream: IO[bytes], where: str) -> None:
-    view = memoryview(content)
-    for start in range(0, len(content), _PIECE):
-        part = stream.read(min(_PIECE, len(content) - start))
-        view[start : start + len(part)] = part
-        if len(part) < min(_PIECE, len(content) - start):
-            raise InputError(f"{where}: holds {start + len(part):,} bytes, not {len(content):,}")
 
 
 def read_npz(
@@ -148,10 +144,7 @@ def read_npy(
     """
     file = existing(path, error)
     with refusing(path, "a complete .npy file of a plain array", error):
-        raw = bytearray(file.stat().st_size)
-        with file.open("rb") as opened:
-            _fill(raw, opened, "array")
-        return array_from(raw, str(path), error)
+        return array_from(bytearray(file.read_bytes()), str(path), error)
 
 
 def array_from(
@@ -181,6 +174,10 @@ def array_from(
             f"{len(raw) - at:,}; it is cut off or damaged"
         )
     flat = np.frombuffer(raw, dtype, count, at) if count else np.empty(0, dtype)
+    if dtype.kind == "U" and count:
+        codes = flat.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if codes.max() > sys.maxunicode:
+            raise error(f"{where}: holds text of characters that do not exist; it is damaged")
     return flat.reshape(shape, order="F" if fortran else "C")
 
 

@@ -35,6 +35,8 @@ _AT_ONCE = 1 << 24
 _UNSTORED = 1 << 24
 """Bytes that may be declared and not stored; they read as zero."""
 _ATTRIBUTES_MAX = 1000
+_ENTRY = 16
+"""Bytes of an entry of text or a list of variable length: what stands for it in a dataset."""
 _HEAP = b"GCOL\x01\x00\x00\x00"
 
 
@@ -160,16 +162,22 @@ class Hdf5File:
             raise self.error(f"{path}: its data are in other files; they must be in this one")
         kind = dataset.id.get_type()
         self._check_type(kind, path)
-        size = kind.get_size()
+        # In memory, text of variable length is a pointer.
+        size = _ENTRY if _listed(kind) else kind.get_size()
         declared = math.prod(dataset.shape or (0,)) * size
         self._declare(declared, path)
         if layout == h5py.h5d.CHUNKED:
             self._check_chunks(dataset, made, size, path)
+        elif _listed(kind):
+            self._check_entries(self._contiguous(dataset, declared, path), kind, path)
         if declared > dataset.id.get_storage_size() * _DEFLATE_RATIO + _UNSTORED:
             raise self.error(f"{path}: declares {declared:,} bytes that the file does not hold")
 
     def attributes(self, path: str, name: str | None = None) -> dict[str, npt.NDArray[Any]]:
-        """Return the attributes of a group, or the one of that name: numbers and strings."""
+        """Return the attributes of a group, or the one of that name: numbers and text.
+
+        Text of variable length is refused; it is as if it were not there where one is asked for.
+        """
         import h5py
 
         group = self.entry(path) if path != "/" else self.file
@@ -182,9 +190,14 @@ class Hdf5File:
             where = f"{path} attribute {one}"
             self.count_object(where)
             attribute = h5py.h5a.open(group.id, one.encode())
-            self._check_type(attribute.get_type(), where)
-            count = math.prod(attribute.shape or (0,))
-            self._declare(count * (attribute.get_type().get_size() + self._largest), where)
+            kind = attribute.get_type()
+            if _listed(kind):
+                # The library takes memory for whatever length such text claims to have.
+                if name is not None:
+                    continue
+                raise self.error(f"{where}: text of variable length; store it at a fixed length")
+            self._check_type(kind, where)
+            self._declare(math.prod(attribute.shape or (0,)) * kind.get_size(), where)
             found[one] = np.asarray(group.attrs[one])
         return found
 
@@ -218,7 +231,7 @@ class Hdf5File:
                 raise self.error(f"{path}: holds lists of no numbers")
         elif of not in plain:
             raise self.error(f"{path}: holds neither numbers nor strings; needs numbers")
-        if of == h5py.h5t.VLEN or (of == h5py.h5t.STRING and kind.is_variable_str()):
+        if _listed(kind):
             self._check_heaps()
 
     def _check_chunks(self, dataset: h5py.Dataset, made: Any, size: int, path: str) -> None:
@@ -271,9 +284,40 @@ class Hdf5File:
             inside = used.index(_FLETCHER32) < used.index(_DEFLATE) if checksum else False
             found = _inflated(raw if inside or not checksum else raw[:-4], held + checksum)
             found -= checksum if inside else 0
+        if _listed(dataset.id.get_type()):
+            raw = dataset.id.read_direct_chunk(offset)[1]
+            plain = zlib.decompress(raw) if _DEFLATE in used and found == held else raw
+            if _SHUFFLE in used:
+                plain = np.frombuffer(plain[:held], np.uint8).reshape(_ENTRY, -1).T.tobytes()
+            self._check_entries(plain[:held], dataset.id.get_type(), path)
         if found != held:
             more = "inflates beyond" if found > held else f"holds {found:,} of"
             raise self.error(f"{path}: a chunk {more} its {held:,} bytes")
+
+    def _contiguous(self, dataset: h5py.Dataset, declared: int, path: str) -> bytes:
+        start = dataset.id.get_offset()
+        if start is None:
+            if dataset.id.get_storage_size():
+                raise self.error(f"{path}: text or lists in an object's header; store it again")
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(declared)
+
+    def _check_entries(self, raw: bytes, kind: Any, path: str) -> None:
+        """Refuse an entry that claims to be longer than all that the heaps hold.
+
+        The library takes memory for the length that stands in the entry, before it looks where the
+        entry points: length in 4 bytes, address in 8, index in 4 (HDF5 file format, IV.A.2.d).
+        """
+        import h5py
+
+        if self.file.id.get_create_plist().get_sizes() != (8, 8):
+            raise self.error(f"{path}: text or lists at addresses that are not of 8 bytes")
+        item = kind.get_super().get_size() if kind.get_class() == h5py.h5t.VLEN else 1
+        lengths = np.frombuffer(raw[: len(raw) // _ENTRY * _ENTRY], "<u4")[:: _ENTRY // 4]
+        if lengths.size and int(lengths.max()) * item > self._largest:
+            raise self.error(f"{path}: an entry of more bytes than the file holds of text or lists")
 
     def _check_heaps(self) -> None:
         """Refuse a damaged global heap, which holds strings and lists of variable length.
@@ -303,6 +347,14 @@ class Hdf5File:
                     self._largest = max(self._largest, size)
                 at += size if index == 0 else 16 + (size + 7) // 8 * 8
             start = raw.find(_HEAP, start + 1)
+
+
+def _listed(kind: Any) -> bool:
+    """Whether what has this type is of variable length."""
+    import h5py
+
+    of = kind.get_class()
+    return of == h5py.h5t.VLEN or (of == h5py.h5t.STRING and kind.is_variable_str())
 
 
 def _inflated(raw: bytes, limit: int) -> int:

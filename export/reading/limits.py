@@ -8,7 +8,7 @@ from ..errors import InputError
 
 READ_BYTES = "SRNN_READ_BYTES"
 """The variable of the environment that raises ``BYTES_MAX``."""
-BYTES_MAX = 1 << 30
+BYTES_MAX = 1 << 28
 """Bytes that a file may declare, or inflate to, in all; or ``INFLATION`` times its own size."""
 INFLATION = 4
 TEXT_BYTES_MAX = 1 << 22

@@ -37,7 +37,7 @@ def hdf5(path: Path, *entries: str, form: str | None = None) -> Path:
             else:
                 file[entry] = np.zeros(2)
         if form:
-            file.attrs["format"] = form
+            file.attrs["format"] = np.bytes_(form)
     return path
 
 

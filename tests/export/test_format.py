@@ -114,8 +114,8 @@ def test_limits_are_those_of_the_code():
     for kind in READOUTS:
         assert f"`{kind}`" in rows["/srnn/readout"][4]
     assert f"`format_version`, an integer scalar, {FORMAT_VERSION}." in TEXT
-    assert BYTES_MAX == 1 << 30
-    assert "at most 1 GiB" in TEXT
+    assert BYTES_MAX == 1 << 28
+    assert "at most 256 MiB" in TEXT
 
 
 def test_model_pt_is_described():

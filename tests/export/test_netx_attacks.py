@@ -202,7 +202,7 @@ def test_header_is_checked_first(original, name, value, match):
     with h5py.File(path, "r+") as file:
         del file["srnn"].attrs[name]
         if value is not None:
-            file["srnn"].attrs[name] = value
+            file["srnn"].attrs[name] = np.bytes_(value) if isinstance(value, str) else value
         file["srnn/of_the_future"] = "x" * 10
     with pytest.raises(InputError, match=match):
         read_net(path)

@@ -118,7 +118,7 @@ def test_a_file_of_inputs_gives_predictions(
             np.testing.assert_array_equal(one.states[name], values)
     np.testing.assert_array_equal(read.output, expected.output)
     with h5py.File(trace) as file:
-        assert len(str(file.attrs["network_sha256"])) == 64
+        assert len(file.attrs["network_sha256"]) == 64
     assert main([str(net), "--input", str(tmp_path / "in.npz")]) == 0
     out = capsys.readouterr().out
     assert any(line.startswith("sample 4: ") for line in out.splitlines())

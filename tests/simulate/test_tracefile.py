@@ -37,8 +37,8 @@ def test_a_trace_written_in_batches_reads_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.lengths, whole.lengths)
     assert read.layers[2].spikes is None
     with h5py.File(tmp_path / "run.h5") as file:
-        assert file.attrs["network_sha256"] == "abc"
-        assert file["layer/1"].attrs["neuron"] == "CUBA"
+        assert file.attrs["network_sha256"] == b"abc"
+        assert file["layer/1"].attrs["neuron"] == b"CUBA"
 
 
 def test_only_chosen_states_are_kept(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def damage(path: Path, name: str) -> None:
         if name == "newer":
             file.attrs["format_version"] = 99
         elif name == "other":
-            file.attrs["format"] = "something"
+            file.attrs["format"] = np.bytes_("something")
         elif name == "missing":
             del file["output"]
         elif name == "type":

@@ -175,6 +175,8 @@ def test_mnist_options_out_of_range(data_dir: Path) -> None:
         (struct.pack(">HBB", 0, 8, 3) + b"\0\0", "ends within its header"),
         (struct.pack(">HBBI", 0, 8, 1, 5) + b"abcd", "4 bytes of data, its header says 5"),
         (struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 2**31) + b"a", "its header says"),
+        (struct.pack(">HBB", 0, 8, 5) + bytes(20), "5 axes"),
+        (struct.pack(">HBB", 0, 8, 60) + b"\x7f" * 236 + bytes(4), "60 axes"),
     ],
 )
 def test_damaged_idx(content: bytes, said: str) -> None:

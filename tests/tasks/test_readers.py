@@ -102,6 +102,7 @@ def test_labels_per_step(tmp_path: Path, ending: str) -> None:
             {"inputs": np.zeros((3, 4, 2)), "offsets": None, "lengths": [4, 4]},
             "needs integers (3,)",
         ),
+        ({"inputs": np.zeros((1 << 40, 0, 0)), "offsets": None}, "hold no values"),
         ({"inputs": np.zeros((0, 4, 2)), "offsets": None, "labels": np.zeros(0, int)}, "no sample"),
     ],
 )

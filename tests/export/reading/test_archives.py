@@ -45,6 +45,8 @@ GOOD = "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }"
         (npy(GOOD.replace("<i4", "|O"), bytes(8)), "holds Python objects"),
         (npy(GOOD.replace("<i4", "|V0"), bytes(8)), "is no array|not a complete"),
         (npy("[" * 5000), "not a complete .npy"),
+        (npy(GOOD.replace("<i4", "<U1"), b"\xff" * 8), "characters that do not exist"),
+        (npy(GOOD.replace("<i4", ">U1"), b"\x00\x11\x00\x00" * 2), "characters that do not exist"),
         (
             npy("{'descr': '<i4', 'fortran_order': False, 'shape': (" + "9" * 5000 + ",), }"),
             "not a",
