@@ -44,7 +44,7 @@ def read_placement(path: Path, network: Network) -> Placement:
     try:
         placement = _placement(content)
         placed = [(str(layer["layer"]), int(layer["neurons"])) for layer in content["layers"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InputError(f"{name} is not what srnn-deploy --dry-run --json prints") from None
     if placed != [(layer.name, layer.size) for layer in network.layers]:
         raise InputError(

@@ -206,6 +206,8 @@ def _object(rng: random.Random, file: h5py.File, name: str) -> None:
 
 def _values(rng: random.Random, file: h5py.File, name: str, found: h5py.Dataset) -> None:
     shape, kind = found.shape or (), found.dtype
+    # A change before this one may have declared billions.
+    near = tuple(min(size, 64) for size in shape)
     attributes = dict(found.attrs)
     del file[name]
     change = rng.randrange(6)
@@ -216,15 +218,14 @@ def _values(rng: random.Random, file: h5py.File, name: str, found: h5py.Dataset)
         except (ValueError, TypeError, OSError):
             file[name] = 0
     elif change == 1:
-        file[name] = np.full(shape, rng.choice((0, 1, -1, 2**62, -(2**62))), np.int64)
+        file[name] = np.full(near, rng.choice((0, 1, -1, 2**62, -(2**62))), np.int64)
     elif change == 2:
-        file[name] = np.full(shape, rng.choice((0.5, np.nan, np.inf, -1e300)), np.float64)
+        file[name] = np.full(near, rng.choice((0.5, np.nan, np.inf, -1e300)), np.float64)
     elif change == 3:
         file[name] = rng.choice(("text", b"bytes", np.bool_(True), np.complex64(1j)))
     elif change == 4:
-        file[name] = np.zeros(
-            tuple(size + rng.randrange(-1, 2) for size in shape if size), np.int32
-        )
+        sizes = tuple(size + rng.randrange(-1, 2) for size in near if size)
+        file[name] = np.zeros(sizes, np.int32)
     else:
         data = zlib.compress(rng.randbytes(rng.randrange(1, 400)))
         one = file.create_dataset(name, (64,), np.int32, chunks=(16,), compression="gzip")
