@@ -149,6 +149,9 @@ def test_imports_are_light(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     found = set(json.loads(result.stdout)) & set(packages_distributions())
+    if "numba" in found:
+        # Taken where another package has brought them.
+        found -= {"yaml", "colorama"}
     assert found <= {"srnn", "lazy_loader", *LIGHT[module].split()}
 
 

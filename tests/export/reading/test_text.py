@@ -184,6 +184,11 @@ def test_a_sample_a_line_may_be_long(tmp_path: Path) -> None:
         ("report", "[]", "'[]' is not an object in JSON"),
         ("placement", "[" * 5000, "nested too deeply"),
         ("placement", "[3]", "is not what srnn-deploy --dry-run --json prints"),
+        (
+            "placement",
+            '{"layers": [{"layer": "a", "neurons": 1e999}]}',
+            "is not what srnn-deploy",
+        ),
         ("stream", f"[{'1' * 5000}, 1]", "an integer of more than 1,000 digits"),
         ("stream", "[" * 5000, "nested too deeply"),
         ("stream", "[-Infinity, 1]", "-Infinity is not a number"),
