@@ -188,7 +188,11 @@ def _through(name: str, kind: str, node: Any, signal: _Signal) -> _Signal:
     late = {source: _mixed(name, kind, factor, late) for source, late in signal.late.items()}
     constant = factor @ np.broadcast_to(signal.constant, (wanted,))
     if kind == "Affine":
-        constant = _same_length(constant, np.asarray(node.bias, dtype=np.float64).reshape(-1))
+        bias = np.asarray(node.bias, dtype=np.float64).reshape(-1)
+        if len(bias) not in {1, len(factor)}:
+            reason = f"bias of {len(bias)} values, its weight has {len(factor)} rows"
+            raise _MisfitError(Offence(name, kind, reason))
+        constant = constant + bias
     made = signal.mapped(lambda term: factor * term if term.ndim == 1 else factor @ term, constant)
     return replace(made, late=late)
 

@@ -344,3 +344,13 @@ def test_foreign_hdf5(content: str, tmp_path: Path) -> None:
             file["node"] = h5py.SoftLink("/elsewhere")
     line = offences(path)
     assert ("link" if content == "soft link" else "not a NIR graph") in line
+
+
+@pytest.mark.parametrize("size", [0, 3, 5])
+def test_a_bias_of_another_length_is_an_offence(size: int, tmp_path: Path) -> None:
+    nodes = chain(3, nir.Affine(matrix(4, 3), np.zeros(4)), lif(4), m=4)
+    path = write(tmp_path, nodes, dt=DT)
+    with h5py.File(path, "r+") as file:
+        del file["node/nodes/n0/bias"]
+        file["node/nodes/n0/bias"] = np.zeros(size)
+    assert f"n0 (Affine): bias of {size} values, its weight has 4 rows" in offences(path)
