@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 DEMO   := runs/demo
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
-PARTS  := train export simulate deploy tasks
+PARTS  := neurons train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
 .PHONY: help setup demo test test-slow fuzz lint format docs wheel bench peers clean

@@ -152,7 +152,7 @@ def draw_grid(axes: Any) -> None:
 
 def _draw_truncation(axis: Any) -> None:
     from srnn.export.network import LeakyIntegrator
-    from srnn.simulate.reference import step_leaky_integrator
+    from srnn.neurons.neuron import take_step
 
     code = 20
     neuron = LeakyIntegrator(1, v_decay=np.array([code]))
@@ -163,7 +163,7 @@ def _draw_truncation(axis: Any) -> None:
         state, seen = {"v": np.full((1, 1), start)}, []
         for _ in steps:
             seen.append(int(state["v"][0, 0]) / start)
-            state, _ = step_leaky_integrator(neuron, state, none, none)
+            state, _ = take_step(neuron, state, none, none)
         axis.plot(steps, seen, color=colour, ls=style, label=f"from v = {start:,}")
     axis.set(xlabel="step", ylabel="share left", title=f"truncation, code {code} (tau 204)")
     axis.legend(fontsize=8, frameon=False)

@@ -13,6 +13,7 @@ from ..export.files import replace_file
 from ..export.network import Network, Neuron, check_inputs
 from ..export.terminal import put
 from ..export.trace import LayerTrace, Mismatch, Trace, compare
+from ..neurons.neuron import initial_state, take_step
 from ..simulate import reference
 from . import microcode, microcode_text
 from .boards import Chip
@@ -68,7 +69,7 @@ class _Machine:
         self._bank = listed.bank(layer)
         self._spiked = np.zeros((batch, neuron.size), dtype=np.int64)
         if self._bank is None:
-            self._state = reference.initial_state(neuron, batch)
+            self._state = initial_state(neuron, batch)
             return
         said = (self._bank.size, self._bank.program)
         if said != (neuron.size, neuron.TYPE):
@@ -81,9 +82,7 @@ class _Machine:
 
     def step(self, total: reference.IntArray) -> tuple[reference.IntArray, Registers]:
         if self._bank is None:
-            stepped = reference.STEPS[type(self._neuron)]
-            self._state, spiking = stepped(self._neuron, self._state, total, self._spiked)
-            self._spiked = spiking.astype(np.int64)
+            self._state, self._spiked = take_step(self._neuron, self._state, total, self._spiked)
             return self._spiked, self._state
         self._state = microcode.step(self._program, self._bank, self._state, total)
         return self._state[self._program.spike], {n: self._state[n] for n in self._program.states}

@@ -1,31 +1,65 @@
 """The integer grid of docs/FIXED_POINT.md: ranges, rounding and decay codes.
 
-Everything that rounds a real number to a chip integer, or truncates one, is defined here once;
-training on the grid, the exporter, the simulator and the tests import it.
+What concerns states is defined in ``neurons/grid.py``, what concerns weights here; training on the
+grid, the exporter, the simulator and the tests import it.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from ..neurons.grid import (
+    ADAPTATION_EXP_MAX,
+    DECAY_BITS,
+    DECAY_ONE,
+    STATE_BITS,
+    STATE_MAX,
+    STATE_ONE,
+    STATE_SHIFT,
+    THRESHOLD_MANTISSA_NEVER,
+    FloatArray,
+    IntArray,
+    decay_code,
+    decay_factor,
+    round_int,
+    rtz,
+    sat,
+    wrap24,
+)
 
-DECAY_BITS = 12
-DECAY_ONE = 1 << DECAY_BITS
-"""The decay code that clears the whole state in one step."""
-
-STATE_BITS = 24
-STATE_MAX = (1 << (STATE_BITS - 1)) - 1
-"""Largest magnitude of a saturating state: 2^23 - 1."""
-
-STATE_SHIFT = 6
-"""Synaptic sums and threshold mantissas enter the state shifted left by this many bits."""
-
-STATE_ONE = 1 << STATE_SHIFT
+__all__ = [
+    "ADAPTATION_EXP_MAX",
+    "DECAY_BITS",
+    "DECAY_ONE",
+    "DELAY_MAX",
+    "MESSAGE_BITS_MAX",
+    "STATE_BITS",
+    "STATE_MAX",
+    "STATE_ONE",
+    "STATE_SHIFT",
+    "SUM_MAX",
+    "THRESHOLD_MANTISSA_NEVER",
+    "WEIGHT_BITS_MAX",
+    "WEIGHT_BITS_MIN",
+    "WEIGHT_EXP_MAX",
+    "WEIGHT_EXP_MIN",
+    "WEIGHT_MAX",
+    "WEIGHT_MAX_ONE_SIGN",
+    "WEIGHT_MIN",
+    "FloatArray",
+    "IntArray",
+    "decay_code",
+    "decay_factor",
+    "even_weights",
+    "hardware_weights",
+    "round_int",
+    "rtz",
+    "sat",
+    "weight_max",
+    "weight_step",
+    "wrap24",
+]
 
 WEIGHT_MIN, WEIGHT_MAX = -256, 254
 """Range of the even weights of a matrix with both signs (8 bits with the sign)."""
@@ -35,53 +69,11 @@ WEIGHT_BITS_MIN, WEIGHT_BITS_MAX = 3, 8
 
 WEIGHT_MAX_ONE_SIGN = 255
 WEIGHT_EXP_MIN, WEIGHT_EXP_MAX = -8, 7
-ADAPTATION_EXP_MAX = 15
 DELAY_MAX = 62
-THRESHOLD_MANTISSA_NEVER = (1 << 18) - 1
-"""Threshold mantissa that no 24-bit membrane reaches: a CUBA neuron that never spikes."""
-
 MESSAGE_BITS_MAX = 24
 
 SUM_MAX = 1 << 56
 """Largest magnitude that synapses may deliver: shifted by 6 and added to states it fits 64 bits."""
-
-
-def rtz(x: Any, bits: int = DECAY_BITS) -> Any:
-    """Shift right by ``bits`` and truncate toward zero: ``sign(x) * (|x| >> bits)``."""
-    return np.sign(x) * (np.abs(x) >> bits)
-
-
-def sat(x: Any) -> Any:
-    """Saturate to 24 bits: clip to [-(2^23 - 1), 2^23 - 1]."""
-    return np.clip(x, -STATE_MAX, STATE_MAX)
-
-
-def wrap24(x: Any) -> Any:
-    """Wrap once at 24 bits as Lava does: +2^23 stays, -2^23 becomes +2^23.
-
-    Source: ``PyLifModelBitAcc.subthr_dynamics`` of lava-nc 0.10.0.
-    """
-    half, full = 1 << (STATE_BITS - 1), 1 << STATE_BITS
-    return np.where(x > half, x - full, np.where(x <= -half, x + full, x))
-
-
-def decay_code(factor: npt.ArrayLike) -> IntArray:
-    """Return the 12-bit code of a decay factor in [0, 1): ``round(4096 (1 - factor))``, 1 to 4096.
-
-    Ties round to even. The smallest code is 1, since code 0 would not decay.
-    """
-    code = np.rint(DECAY_ONE * (1.0 - np.asarray(factor, dtype=np.float64)))
-    return np.clip(code, 1, DECAY_ONE).astype(np.int64)
-
-
-def decay_factor(code: npt.ArrayLike) -> FloatArray:
-    """Return the factor of a code: ``1 - code / 4096``."""
-    return 1.0 - np.asarray(code, dtype=np.float64) / DECAY_ONE
-
-
-def round_int(x: npt.ArrayLike) -> IntArray:
-    """Round to the nearest integer, ties to even."""
-    return np.rint(np.asarray(x, dtype=np.float64)).astype(np.int64)
 
 
 def weight_step(bits: int) -> int:

@@ -2,7 +2,7 @@
 
 Every other package builds on this module. A ``Network`` is what ``model.net`` holds and what the
 simulator, the Lava processes and a chip compute, by the equations of docs/FIXED_POINT.md. Its
-neurons are defined in ``neurons.py``, its connections in ``synapses.py``; this module re-exports
+neurons are defined in ``srnn.neurons``, its connections in ``synapses.py``; this module re-exports
 both.
 """
 
@@ -14,20 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.alif import AdaptiveLIF
+from ..neurons.atrlif import ThresholdRefractoryLIF
+from ..neurons.checks import frozen, whole
+from ..neurons.cuba_lif import CubaLIF
+from ..neurons.li import LeakyIntegrator
+from ..neurons.neuron import NEURON_COUNT_MAX, Neuron, Parameter
+from ..neurons.registry import NEURONS
 from . import grid
-from .checks import frozen, whole
 from .errors import InputError
 from .grid import FloatArray
-from .neurons import (
-    NEURON_COUNT_MAX,
-    NEURONS,
-    AdaptiveLIF,
-    CubaLIF,
-    LeakyIntegrator,
-    Neuron,
-    Parameter,
-    ThresholdRefractoryLIF,
-)
 from .suggest import check_known
 from .synapses import Connection, Convolution, Synapses, dense, largest_sum
 

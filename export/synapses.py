@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.checks import frozen, in_range, whole
+from ..neurons.neuron import NEURON_COUNT_MAX
 from . import grid
-from .checks import frozen, in_range, whole
 from .errors import InputError
 from .grid import IntArray
-from .neurons import NEURON_COUNT_MAX
 
 GEOMETRY_MAX = (1 << 15) - 1
 """Largest stride, padding and dilation of a convolution."""

@@ -24,9 +24,9 @@ from ..export.network import (
     Neuron,
     ThresholdRefractoryLIF,
 )
+from ..neurons.neuron import initial_state
 from . import kernels, programs
 from .matrices import matrix, padded
-from .reference import initial_state
 from .rows import BLOCK
 
 CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
@@ -54,7 +54,7 @@ NEURON_UPDATES: dict[type[Neuron], NeuronUpdate] = {
         ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
     ),
 }
-"""The updates by neuron record, like ``reference.STEPS``."""
+"""The updates by neuron record."""
 
 
 @dataclass(frozen=True, eq=False)

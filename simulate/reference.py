@@ -1,34 +1,20 @@
-"""The executable specification: docs/FIXED_POINT.md in NumPy int64, one function per neuron model.
+"""The executable specification: synapses and time of docs/FIXED_POINT.md in NumPy int64.
 
-It is written to be read, not to be fast. The kernels, the Lava processes and training on the grid
-are tested against it, state by state and bit by bit.
+A neuron's step comes from its file in ``neurons/``. It is written to be read, not to be fast. The
+kernels, the Lava processes and training on the grid are tested against it, state by state and bit
+by bit.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..export.errors import InputError
-from ..export.grid import DECAY_ONE, STATE_SHIFT, IntArray, rtz, sat, wrap24
-from ..export.network import (
-    AdaptiveLIF,
-    Connection,
-    Convolution,
-    CubaLIF,
-    LeakyIntegrator,
-    Network,
-    Neuron,
-    ThresholdRefractoryLIF,
-    check_inputs,
-)
+from ..export.grid import IntArray
+from ..export.network import Connection, Convolution, Network, Neuron, check_inputs
 from ..export.trace import LayerTrace, Trace
-
-State = dict[str, IntArray]
-"""States of one layer by name, int64 (batch, n)."""
+from ..neurons.neuron import State, initial_state, take_step
 
 
 def delivered(connection: Connection, history: IntArray, step: int) -> IntArray:
@@ -87,66 +73,6 @@ def _shift(x: IntArray, exponent: int) -> IntArray:
     return x << exponent if exponent >= 0 else x >> -exponent
 
 
-def step_cuba_lif(
-    p: CubaLIF, state: State, a: IntArray, _spiked: IntArray
-) -> tuple[State, IntArray]:
-    """One step of ``CubaLIF``."""
-    u = wrap24(rtz(state["u"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
-    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + u + p.bias)
-    spikes = v > (p.v_threshold << STATE_SHIFT)
-    return {"u": u, "v": np.where(spikes, 0, v)}, spikes
-
-
-def step_adaptive_lif(
-    p: AdaptiveLIF, state: State, a: IntArray, spiked: IntArray
-) -> tuple[State, IntArray]:
-    """One step of ``AdaptiveLIF``; ``spiked`` are the spikes of the step before."""
-    d = sat(rtz(state["d"] * (DECAY_ONE - p.b_decay)) + p.b_step * spiked)
-    threshold = p.v_threshold + (d >> p.b_exp)
-    leaked = rtz(state["v"] * (DECAY_ONE - p.v_decay))
-    v = sat(leaked + (a << STATE_SHIFT) + p.bias - threshold * spiked)
-    return {"d": d, "v": v}, v > threshold
-
-
-def step_leaky_integrator(
-    p: LeakyIntegrator, state: State, a: IntArray, _spiked: IntArray
-) -> tuple[State, IntArray]:
-    """One step of ``LeakyIntegrator``; it never spikes."""
-    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + (a << STATE_SHIFT) + p.bias)
-    return {"v": v}, np.zeros_like(v)
-
-
-def step_threshold_refractory_lif(
-    p: ThresholdRefractoryLIF, state: State, a: IntArray, _spiked: IntArray
-) -> tuple[State, IntArray]:
-    """One step of ``ThresholdRefractoryLIF``."""
-    i = wrap24(rtz(state["i"] * (DECAY_ONE - p.i_decay)) + (a << STATE_SHIFT))
-    v = sat(rtz(state["v"] * (DECAY_ONE - p.v_decay)) + i + p.bias)
-    th = rtz((state["th"] - p.th_init) * (DECAY_ONE - p.th_decay)) + p.th_init
-    r = rtz(state["r"] * (DECAY_ONE - p.r_decay))
-    spikes = v - r >= th
-    state = {"i": i, "v": v, "th": th + p.th_step * spikes, "r": r + 2 * th * spikes}
-    return state, spikes
-
-
-STEPS: dict[type[Neuron], Callable[[Any, State, IntArray, IntArray], tuple[State, IntArray]]] = {
-    CubaLIF: step_cuba_lif,
-    AdaptiveLIF: step_adaptive_lif,
-    LeakyIntegrator: step_leaky_integrator,
-    ThresholdRefractoryLIF: step_threshold_refractory_lif,
-}
-
-
-def initial_state(neuron: Neuron, batch: int) -> State:
-    """Return the states before the first step: the record's ``<name>_init``, or zero."""
-    return {
-        name: np.tile(
-            getattr(neuron, f"{name}_init", np.zeros(neuron.size, dtype=np.int64)), (batch, 1)
-        )
-        for name in neuron.STATES
-    }
-
-
 def run(network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Trace:
     """Run the network on every sample from its initial state and record everything.
 
@@ -170,7 +96,6 @@ def run(network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None =
     running = np.arange(steps) < ran[:, None]
     layers = []
     for layer in network.layers:
-        step_neuron = STEPS[type(layer.neuron)]
         state = initial_state(layer.neuron, batch)
         spikes = np.zeros((batch, steps, layer.size), dtype=np.int64)
         states = {name: np.zeros_like(spikes) for name in layer.neuron.STATES}
@@ -179,8 +104,7 @@ def run(network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None =
             a = delivered(layer.synapses, messages, t)
             if layer.recurrent is not None and t > 0:
                 a = a + delivered(layer.recurrent, spikes, t - 1)
-            state, spiking = step_neuron(layer.neuron, state, a, previous)
-            previous = spiking.astype(np.int64)
+            state, previous = take_step(layer.neuron, state, a, previous)
             spikes[:, t] = previous
             for name, values in state.items():
                 states[name][:, t] = values

@@ -22,7 +22,7 @@ from numba import float32, float64, int32, int64, types, uint8
 
 from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
 from ..export.kernel import Kernel, ready
-from ..export.neurons import AdaptiveLIF, CubaLIF, Neuron
+from ..export.network import AdaptiveLIF, CubaLIF, Neuron
 from .engine.memory import aligned
 from .engine.simd import LANES, floor, from_int32, load, load_part, splat, stream
 from .engine.sources import source_digest

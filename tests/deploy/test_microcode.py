@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import second_reading
 from deploy_networks import adaptive, cuba, integrator, spikes, stack, threshold_refractory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from srnn.deploy.microcode import Listing, Width, narrowest
 from srnn.deploy.microcode_programs import SOURCES, listing, notes, program
 from srnn.deploy.programs import MICROCODE, support
 from srnn.export.errors import InputError
-from srnn.export.network import AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
+from srnn.export.network import NEURONS, AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
 from srnn.export.netx import read_net, write_net
 from srnn.export.samples import Samples
 from srnn.simulate import reference
@@ -32,7 +33,7 @@ LARGEST_SUM = {AdaptiveLIF: 1 << 25, ThresholdRefractoryLIF: (1 << 17) - 1}
 def test_every_neuron_that_a_chip_needs_in_microcode_has_a_program() -> None:
     chips = read_boards().chips.values()
     records = {
-        kind for chip in chips for kind in reference.STEPS if support(chip, kind).kind == MICROCODE
+        kind for chip in chips for kind in NEURONS.values() if support(chip, kind).kind == MICROCODE
     }
     assert set(SOURCES) == records
 
@@ -98,7 +99,7 @@ def compare_with_the_reference(kind: type[Neuron], seed: int, reach: int) -> Non
     for _ in range(25):
         a = rng.integers(-bound, bound + 1, (2, 17))
         registers = microcode.step(made, bank, registers, a)
-        state, spiking = reference.STEPS[kind](neuron, state, a, spiked)
+        state, spiking = second_reading.STEPS[kind.TYPE](neuron, state, a, spiked)
         spiked = np.asarray(spiking).astype(np.int64)
         assert made.states == kind.STATES
         for name in kind.STATES:

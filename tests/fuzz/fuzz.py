@@ -23,7 +23,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -150,12 +150,18 @@ def _work(  # noqa: PLR0917
     name: str, seed: int, first: int, folder: Path, seconds: float, keep: Path
 ) -> None:
     """Make tries until the time is over; where it is stands in ``folder``/status."""
-    from fuzz_readers import reader_of
+    from fuzz_readers import reader_of, seeds_of
+    from srnn.export.errors import InputError
 
     warnings.simplefilter("ignore")
     reader = reader_of(name)
     read = reader.read()
     path = folder / f"input{reader.suffix}"
+    # What is imported or compiled at the first use is no part of a try.
+    for seed_input in seeds_of(name):
+        path.write_bytes(seed_input)
+        with suppress(InputError):
+            read(path)
     tally = Tally()
     with (folder / "status").open("r+b") as file, mmap.mmap(file.fileno(), _FORM.size) as status:
         end = time.monotonic() + seconds

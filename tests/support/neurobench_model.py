@@ -14,7 +14,7 @@ from neurobench.models import NeuroBenchModel
 from snntorch import SpikingNeuron
 from srnn.export.grid import DECAY_ONE
 from srnn.export.network import Connection, Convolution, Layer, Network
-from srnn.simulate.reference import STEPS, initial_state
+from srnn.neurons.neuron import initial_state, take_step
 from torch import Tensor, nn
 
 
@@ -31,9 +31,7 @@ class IntegerNeurons(SpikingNeuron):
         self.mem = torch.from_numpy(self.state["v"].copy())
 
     def forward(self, drive: Tensor) -> Tensor:
-        step = STEPS[type(self.record)]
-        self.state, spiking = step(self.record, self.state, drive.numpy(), self.spiked)
-        self.spiked = spiking.astype(np.int64)
+        self.state, self.spiked = take_step(self.record, self.state, drive.numpy(), self.spiked)
         self.mem = torch.from_numpy(self.state["v"].copy())
         return torch.from_numpy(self.spiked.astype(np.float64))
 

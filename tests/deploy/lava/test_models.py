@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from second_reading import STEPS
 from srnn.export.network import NEURONS, AdaptiveLIF, CubaLIF, Neuron, ThresholdRefractoryLIF
-from srnn.simulate.reference import STEPS, initial_state
+from srnn.neurons.neuron import initial_state
 
 pytestmark = [
     pytest.mark.lava,
@@ -86,7 +87,7 @@ def test_every_model_equals_the_reference_step_by_step(
         model.time_step = step
         model.run_spk()
         if step >= start:
-            state, spiked = STEPS[type(neuron)](
+            state, spiked = STEPS[neuron.TYPE](
                 neuron, state, ports.a[None].astype(np.int64), spiked.astype(np.int64)
             )
         if any(np.abs(values).max() > np.iinfo(np.int32).max for values in state.values()):

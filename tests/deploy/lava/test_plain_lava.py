@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from paths import SUPPORT
+from second_reading import STEPS as REFERENCE
 from srnn.export.network import NEURONS
-from srnn.simulate.reference import STEPS as REFERENCE
-from srnn.simulate.reference import initial_state
+from srnn.neurons.neuron import initial_state
 
 pytestmark = [
     pytest.mark.lava,
@@ -58,7 +58,7 @@ def test_fixed_point_models_are_found_and_read_back(tmp_path: Path) -> None:
         spiked = np.zeros((1, script.N), dtype=np.int64)
         for t in range(script.STEPS):
             a = (weights @ spikes[:, t])[None]
-            state, spiking = REFERENCE[kind](neuron, state, a, spiked)
+            state, spiking = REFERENCE[kind.TYPE](neuron, state, a, spiked)
             spiked = spiking.astype(np.int64)
         for state_name, expected in state.items():
             np.testing.assert_array_equal(found[f"{name}.{state_name}"], expected[0])

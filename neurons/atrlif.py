@@ -1,0 +1,50 @@
+"""Lava's LIF with adaptive threshold and refractory variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .grid import DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray, decayed, sat, where, wrap24
+from .neuron import Neuron, decay, parameter, state
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdRefractoryLIF(Neuron):
+    """Lava's ``ATRLIF``: threshold and refractory variable jump at a spike; v is never reset.
+
+    ::
+
+        i  = wrap24(rtz(i (4096 - i_decay), 12) + (a << 6))
+        v  = sat(rtz(v (4096 - v_decay), 12) + i + bias)
+        th = rtz((th - th_init) (4096 - th_decay), 12) + th_init
+        r  = rtz(r (4096 - r_decay), 12)
+        s  = v - r >= th;   r += 2 th where s;   th += th_step where s
+
+    ``i_decay`` includes the 1 that Lava adds (1 + 4096 delta_i); ``th_init`` is 64 theta_0 and
+    ``th_step`` 64 theta_step. Lava does not limit th and r; here states beyond 32 bits are refused.
+    Source: ``PyATRLIFModelFixed`` of lava-nc 0.10.0.
+    """
+
+    i_decay: IntArray = decay("iDecay", low=1, high=DECAY_ONE + 1)
+    v_decay: IntArray = decay("vDecay")
+    th_decay: IntArray = decay("thDecay")
+    r_decay: IntArray = decay("refDecay")
+    th_init: IntArray = parameter("thInit", 0, STATE_MAX, "state")
+    th_step: IntArray = parameter("thStep", 0, STATE_MAX, "state")
+    bias: IntArray = state("bias")
+
+    TYPE: ClassVar[str] = "ATRLIF"
+    STATES: ClassVar[tuple[str, ...]] = ("i", "v", "th", "r")
+
+    @staticmethod
+    def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
+        """Current, membrane, threshold, refractory variable, spike and its jumps."""
+        i = wrap24(decayed(s.i, p.i_decay) + (a << STATE_SHIFT))
+        v = sat(decayed(s.v, p.v_decay) + i + p.bias)
+        th = decayed(s.th - p.th_init, p.th_decay) + p.th_init
+        r = decayed(s.r, p.r_decay)
+        spiked = v - r >= th
+        r = r + where(spiked, th << 1, 0)
+        th = th + where(spiked, p.th_step, 0)
+        return {"i": i, "v": v, "th": th, "r": r, "spiked": spiked}

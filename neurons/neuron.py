@@ -1,0 +1,231 @@
+"""What a neuron of integers is: parameters and states that it declares, and its step.
+
+A neuron is one file beside this one; docs/FIXED_POINT.md defines those that are built in.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import grid
+from .checks import frozen, in_range, whole
+from .errors import InputError
+from .expression import SPIKED, Expression, StepError
+from .grid import IntArray
+
+NEURON_COUNT_MAX = 1 << 24
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One integer parameter of a neuron record, stored per neuron.
+
+    ``name`` is the record's field, ``key`` the dataset in a ``.net`` file; ``low`` and ``high``
+    are inclusive; ``default`` None means that the parameter must be given.
+    """
+
+    name: str
+    key: str
+    low: int
+    high: int
+    unit: str
+    default: int | None = None
+
+
+def parameter(key: str, low: int, high: int, unit: str, default: int | None = None) -> Any:
+    """Declare a parameter of a record, as ``dataclasses.field`` does; see ``Parameter``."""
+    made = {"parameter": (key, low, high, unit, default)}
+    if default is None:
+        return field(metadata=made)
+    return field(default=default, metadata=made)
+
+
+def decay(key: str, low: int = 0, high: int = grid.DECAY_ONE) -> Any:
+    """Declare a decay code: 4096 clears the state in one step."""
+    return parameter(key, low, high, "1/4096 of the state per step")
+
+
+def state(key: str, default: int | None = 0) -> Any:
+    """Declare a parameter with the range and unit of a saturating state."""
+    return parameter(key, -grid.STATE_MAX, grid.STATE_MAX, "state", default)
+
+
+class _Parameters:
+    """The parameters that a record's fields declare, in their order."""
+
+    def __get__(self, _record: Neuron | None, owner: type[Neuron]) -> tuple[Parameter, ...]:
+        # The dataclass decorator looks at it before there are fields.
+        return _parameters_of(owner) if "__dataclass_fields__" in vars(owner) else ()
+
+
+@cache
+def _parameters_of(record: type[Neuron]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(entry.name, *entry.metadata["parameter"])
+        for entry in fields(record)
+        if "parameter" in entry.metadata
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron:
+    """A population of ``size`` neurons of one neuron model.
+
+    Every parameter is an int64 array (size,); a scalar applies to all neurons.
+
+    Raises
+    ------
+    InputError
+        A parameter has another length, is not whole, or leaves its range.
+    """
+
+    size: int
+
+    TYPE: ClassVar[str] = ""
+    """The neuron's name in a ``.net`` file."""
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = _Parameters()  # type: ignore[assignment]
+    STATES: ClassVar[tuple[str, ...]] = ()
+    """Names of the states, as a trace records them after each step; one of them is ``v``."""
+    SPIKING: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= NEURON_COUNT_MAX:
+            raise InputError(f"{self.TYPE}: size {self.size} is outside 1..{NEURON_COUNT_MAX}")
+        for entry in self.PARAMETERS:
+            where = f"{self.TYPE} neuron, {entry.key}"
+            values = whole(getattr(self, entry.name), where)
+            if values.shape not in {(), (1,), (self.size,)}:
+                raise InputError(f"{where}: shape {values.shape}, needs a scalar or ({self.size},)")
+            values = np.broadcast_to(values.reshape(-1), (self.size,))
+            in_range(values, entry.low, entry.high, where)
+            object.__setattr__(self, entry.name, frozen(values))
+
+    @staticmethod
+    def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
+        """Return the states after one step, and under ``spiked`` whether the neuron spikes.
+
+        Written in the vocabulary of ``expression.py``; it runs on int64 arrays and on expressions.
+
+        Parameters
+        ----------
+        p
+            The parameters by name, int64 (n,).
+        s
+            The states by name before the step, int64 (batch, n); ``s.spiked``, a condition:
+            whether the neuron spiked at the step before.
+        a
+            The sum of what the synapses deliver, int64 (batch, n).
+        """
+        raise NotImplementedError
+
+
+State = dict[str, IntArray]
+"""States of one layer by name, int64 (batch, n)."""
+
+
+def initial_state(neuron: Neuron, batch: int) -> State:
+    """Return the states before the first step: the record's ``<name>_init``, or zero."""
+    return {
+        name: np.tile(
+            getattr(neuron, f"{name}_init", np.zeros(neuron.size, dtype=np.int64)), (batch, 1)
+        )
+        for name in neuron.STATES
+    }
+
+
+def take_step(
+    neuron: Neuron, states: State, a: IntArray, spiked: IntArray
+) -> tuple[State, IntArray]:
+    """Run a neuron's step on NumPy's integers: the executable specification.
+
+    Parameters
+    ----------
+    neuron
+        The record.
+    states
+        Before the step.
+    a
+        Synaptic sums, int64 (batch, n).
+    spiked
+        Spikes of the step before, (batch, n), not 0 where there was one.
+
+    Returns
+    -------
+    states, spikes
+        After the step; spikes are 0 or 1, int64 (batch, n).
+    """
+    before = SimpleNamespace(**states, **{SPIKED: spiked != 0})
+    after = type(neuron).step(neuron, before, a)
+    spikes = after.pop(SPIKED, None)
+    if spikes is None:
+        return after, np.zeros_like(a)
+    return after, spikes.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A neuron's step as expressions.
+
+    ``states``: each state after the step, in the order of the record's ``STATES``; ``spiked``: the
+    condition of a spike, None where the neuron has none.
+    """
+
+    record: type[Neuron]
+    states: Mapping[str, Any]
+    spiked: Expression | None
+
+    @property
+    def results(self) -> tuple[Any, ...]:
+        """All that the step computes: the states, then the spike."""
+        return (*self.states.values(), *([] if self.spiked is None else [self.spiked]))
+
+
+@cache
+def program(record: type[Neuron]) -> Program:
+    """Return the expressions of a neuron's step.
+
+    Raises
+    ------
+    InputError
+        The step uses what a step may not, or does not return the states that the record declares;
+        the message names the file and the line.
+    """
+    p = SimpleNamespace(
+        **{entry.name: Expression.of("parameter", entry.name) for entry in record.PARAMETERS}
+    )
+    s = SimpleNamespace(**{name: Expression.of("state", name) for name in (*record.STATES, SPIKED)})
+    try:
+        after = record.step(p, s, Expression.of("input", "a"))
+    except (StepError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{_place(record, error)}: neuron {record.TYPE}: {error}") from None
+    wanted = {*record.STATES, *([SPIKED] if record.SPIKING else [])}
+    if not isinstance(after, dict) or set(after) != wanted:
+        found = ", ".join(map(str, after)) if isinstance(after, dict) else type(after).__name__
+        raise InputError(
+            f"{_place(record)}: neuron {record.TYPE}: step returns {found}, needs a dictionary of "
+            f"{', '.join(sorted(wanted))}"
+        )
+    spiked = after.get(SPIKED)
+    if spiked is not None and not (isinstance(spiked, Expression) and spiked.is_condition):
+        raise InputError(
+            f"{_place(record)}: neuron {record.TYPE}: spiked is {spiked!r}, needs a condition"
+        )
+    return Program(record, {name: after[name] for name in record.STATES}, spiked)
+
+
+def _place(record: type[Neuron], error: BaseException | None = None) -> str:
+    """Return the file and line of a record's step, where it fails if an error is given."""
+    file = inspect.getsourcefile(record.step) or "?"
+    line = record.step.__code__.co_firstlineno
+    for frame in traceback.extract_tb(error.__traceback__ if error else None):
+        if frame.filename == record.step.__code__.co_filename:
+            line = frame.lineno or line
+    return f"{file}, line {line}"
