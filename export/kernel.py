@@ -58,6 +58,12 @@ class Kernel:
         """Whether its code is kept for other processes."""
         return self._cache is not None
 
+    @property
+    def address(self) -> int:
+        """Address of the compiled function, after ``ready``, for calls from compiled code."""
+        (made,) = self.call.overloads.values()
+        return made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+
     def load(self) -> bool:
         """Make it ready from what is kept; return whether that was there."""
         if self._cache is not None and self._cache.holds(self.types, self.call.targetctx):

@@ -1,7 +1,7 @@
 """From the events of a step to drives: what connections deliver to a layer, as its record says.
 
 ``lists`` are the addresses of the events' sources and, where they are graded, values, else 0; a
-step's events are ``lo`` to ``hi``. ``layer`` is a record of ``kernels.LAYER``.
+step's events are ``lo`` to ``hi``. ``layer`` is a record of ``loops.LAYER``.
 """
 
 # Compiled functions take their arguments by position.
@@ -49,7 +49,7 @@ def _add(drive, other, width):
         store_drive(drive, i, load_drive(kind, drive, i) + load_drive(kind, other, i))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
     """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
     sources, values = lists

@@ -1,6 +1,6 @@
 """From connections to what the kernels read: packed weights, delays, the geometry of a convolution.
 
-A layer is narrow or wide (``kernels.py``), and so are its matrices. A convolution has one form.
+A layer is narrow or wide (``loops.py``), and so are its matrices. A convolution has one form.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Matrix:
 
 
 def matrix(connection: Connection, wide: bool) -> Matrix:
-    """Return a connection as the kernels read it: fields of ``kernels.LAYER``."""
+    """Return a connection as the kernels read it: fields of ``loops.LAYER``."""
     if isinstance(connection, Convolution):
         return _convolution(connection)
     return _wide_matrix(connection) if wide else _packed_matrix(connection)

@@ -14,18 +14,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ..export.grid import DECAY_ONE, STATE_SHIFT
-from ..export.network import (
-    AdaptiveLIF,
-    CubaLIF,
-    Layer,
-    LeakyIntegrator,
-    Network,
-    Neuron,
-    ThresholdRefractoryLIF,
-)
+from ..export.grid import STATE_SHIFT
+from ..export.kernel import Kernel, ready
+from ..export.network import Layer, Network
 from ..neurons.neuron import initial_state
-from . import kernels, programs
+from . import programs
+from .loops import LAYER, loop_of
 from .matrices import matrix, padded
 from .rows import BLOCK
 
@@ -35,33 +29,11 @@ CHUNK_STEPS, CHUNK_EVENTS = 256, 1 << 22
 _ALIGN = 64
 
 
-@dataclass(frozen=True)
-class NeuronUpdate:
-    """The compiled update of a neuron model: its code and the fields with its parameters."""
-
-    code: int
-    parameters: tuple[str, ...]
-
-
-NEURON_UPDATES: dict[type[Neuron], NeuronUpdate] = {
-    CubaLIF: NeuronUpdate(programs.CUBA_LIF, ("i_decay", "v_decay", "v_threshold", "bias")),
-    AdaptiveLIF: NeuronUpdate(
-        programs.ADAPTIVE_LIF, ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp", "bias")
-    ),
-    LeakyIntegrator: NeuronUpdate(programs.LEAKY_INTEGRATOR, ("v_decay", "bias")),
-    ThresholdRefractoryLIF: NeuronUpdate(
-        programs.THRESHOLD_REFRACTORY_LIF,
-        ("i_decay", "v_decay", "th_decay", "r_decay", "th_init", "th_step", "bias"),
-    ),
-}
-"""The updates by neuron record."""
-
-
 @dataclass(frozen=True, eq=False)
 class PreparedLayer:
     """A layer as the kernels read it, narrow or wide.
 
-    ``record``: its fields of ``kernels.LAYER`` without the offsets; ``kept``: the arrays that
+    ``record``: its fields of ``loops.LAYER`` without the offsets; ``kept``: the arrays that
     addresses in the record point to.
     """
 
@@ -73,10 +45,10 @@ class PreparedLayer:
 class PreparedNetwork:
     """A network as the kernels read it.
 
-    ``layers``: records of ``kernels.LAYER``; ``prepared``: what they point to; ``counts``: length
+    ``layers``: records of ``loops.LAYER``; ``prepared``: what they point to; ``counts``: length
     of the kernel's counts; ``spikes``, ``last_spikes``: where each layer's spikes, and those of
-    last steps, are in them; ``scratch_bytes``: scratch memory per thread; ``scratch``: buffers that
-    no run is using.
+    last steps, are in them; ``scratch_bytes``: scratch
+    memory per thread; ``scratch``: buffers that no run is using.
     """
 
     layers: npt.NDArray[Any]
@@ -152,12 +124,12 @@ def widened(network: Network, prepared: PreparedNetwork, index: int) -> Prepared
 
 def prepare(layer: Layer, wide: bool) -> PreparedLayer:
     """Return a layer as the kernels read it."""
-    ready = _layers.get(layer)
-    if ready is None:
-        ready = _layers[layer] = {}
-    if wide not in ready:
-        ready[wide] = _prepare(layer, wide)
-    return ready[wide]
+    known = _layers.get(layer)
+    if known is None:
+        known = _layers[layer] = {}
+    if wide not in known:
+        known[wide] = _prepare(layer, wide)
+    return known[wide]
 
 
 def _bounds_of(layer: Layer) -> _Bounds:
@@ -168,23 +140,18 @@ def _bounds_of(layer: Layer) -> _Bounds:
         delayed = any(
             c is not None and c.delay is not None and c.neuron_delay is None for c in connections
         )
-        # Lava's 1 + 4096 can make a decay negative; the narrow decay does not do that.
-        negative = isinstance(layer.neuron, ThresholdRefractoryLIF) and bool(
-            (layer.neuron.i_decay > DECAY_ONE).any()
-        )
-        bounds = _bounds[layer] = _Bounds(sums[0], sums[1], delayed or negative)
+        wide = delayed or programs.needs_wide(layer.neuron)
+        bounds = _bounds[layer] = _Bounds(sums[0], sums[1], wide)
     return bounds
 
 
 def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
-    update = NEURON_UPDATES[type(layer.neuron)]
-    parameters = padded(np.stack([_parameter(layer.neuron, name) for name in update.parameters]))
+    parameters = padded(programs.packed(layer.neuron))
     states = initial_state(layer.neuron, 1)
     initial = padded(np.stack([states[name][0] for name in layer.neuron.STATES]))
     below = matrix(layer.synapses, wide)
     recurrent = None if layer.recurrent is None else matrix(layer.recurrent, wide)
     record = {
-        "program": update.code,
         "n": layer.size,
         "n_in": layer.synapses.n_in,
         "blocks": parameters.shape[1] // BLOCK,
@@ -201,15 +168,6 @@ def _prepare(layer: Layer, wide: bool) -> PreparedLayer:
         record,
         (parameters, initial, below.kept, () if recurrent is None else recurrent.kept),
     )
-
-
-def _parameter(neuron: Neuron, name: str) -> npt.NDArray[np.int64]:
-    values = getattr(neuron, name)
-    if name.endswith("_decay"):
-        return DECAY_ONE - values
-    if isinstance(neuron, CubaLIF) and name == "v_threshold":
-        return values << STATE_SHIFT
-    return values
 
 
 def _prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
@@ -233,6 +191,18 @@ class _Offsets:
         return place
 
 
+def _loops(network: Network, wide: tuple[bool, ...]) -> tuple[Kernel, ...]:
+    """Return the loops of a network's layers, ready to be called."""
+    loops = []
+    for index, layer in enumerate(network.layers):
+        record = prepare(layer, wide[index]).record
+        late = any(record.get(name) for name in ("geometry", "late", "recurrent_late"))
+        form = "wide" if wide[index] else "late" if late else "narrow"
+        loops.append(loop_of(type(layer.neuron), form))
+    ready(*loops)
+    return tuple(loops)
+
+
 def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
     channels = network.input_size
     longest = max([channels, *(layer.size for layer in network.layers)])
@@ -242,18 +212,19 @@ def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
     offsets.take(room, 4)
     values_offset = offsets.take(room if network.message_bits else 0, 4)
     starts_offset = offsets.take(chunk + 2, 8)
+    loops = _loops(network, wide)
     sent, counts = 0, channels
     prepared, spikes, last_spikes = [], [], []
-    layers = np.zeros(len(network.layers), kernels.LAYER)
+    layers = np.zeros(len(network.layers), LAYER)
     for index, layer in enumerate(network.layers):
-        ready = prepare(layer, wide[index])
-        record = dict(ready.record)
+        prepared_layer = prepare(layer, wide[index])
+        record = {"loop": loops[index].address, **prepared_layer.record}
         width, size = record["blocks"] * BLOCK, 8 if wide[index] else 4
         record["state"] = offsets.take(record["states"] * width, 4)
         record["drive"] = offsets.take(width, size)
         record["recurrent_drive"] = offsets.take(width, size)
         record["fired"] = offsets.take(width, 8)
-        record["alarm"] = offsets.take(kernels.STATES_MAX * BLOCK, 8)
+        record["alarm"] = offsets.take(programs.STATES_MAX * BLOCK, 8)
         record["changed"] = offsets.take(1, 8)
         record["total"] = offsets.take(width if record.get("geometry") else 0, 8)
         record["future"] = offsets.take(record.get("slots", 0) * width, 8)
@@ -268,7 +239,7 @@ def _make_prepared(network: Network, wide: tuple[bool, ...]) -> PreparedNetwork:
         sent, counts = counts, counts + 2 * layer.size
         for name, value in record.items():
             layers[index][name] = value
-        prepared.append(ready)
+        prepared.append(prepared_layer)
     return PreparedNetwork(
         layers,
         tuple(prepared),

@@ -1,56 +1,50 @@
-"""The kernels of the neuron models: each takes one step of one sample's layer, on vectors.
+"""The compiled updates of neurons, printed from their steps: one step of one sample's layer.
 
-Each computes the equations of its record (``export/network.py``) as ``reference.py`` does. It is
-written once and compiled for the widths of ``vectors.py``: with narrow vectors it is exact while
-drives and states stay below ``NARROW_MAX`` in magnitude, with wide ones always.
+``printed`` writes a neuron's step (``neurons/``) as a function of vectors, once for both widths of
+``vectors.py``: with narrow vectors it is exact while drives and unlimited states stay below
+``NARROW_MAX`` in magnitude, with wide ones always. What depends on parameters alone is computed
+once per neuron and packed (``packed``).
 
-Arguments, after ``kind``: ``n`` neurons, ``width`` of the padded rows; addresses of the parameters
-int32 (P, width) and states int32 (S, width), in the orders of ``plan.NEURON_UPDATES`` and of the
-record's ``STATES``; of ``drive``, the sums of all synapses shifted left by 6; of ``fired``, one
-int64 per vector, which neurons spiked; of ``alarm``, one vector per state, which collects the bits
-of the magnitudes of unlimited states. Neurons that spike are listed in int32 ``sources`` from
-``at`` on; the end of the list is returned, and the number of neurons whose v changed. The states of
-padding lanes stay 0.
+Arguments, after ``kind``: ``n`` neurons, ``width`` of the padded rows; addresses of the packed
+constants int32 (P, width) and states int32 (S, width), in the order of the record's ``STATES``; of
+``drive``, the sums of all synapses shifted left by 6; of ``fired``, one int64 per vector, which
+neurons spiked; of ``alarm``, one vector per state, which collects the bits of the magnitudes of
+unlimited states. Neurons that spike are listed in int32 ``sources`` from ``at`` on; the end of the
+list is returned, and the number of neurons whose v changed. The states of padding lanes stay 0.
+
 """
 
 # Compiled functions take their arguments by position.
-# ruff: noqa: PLR0917
 # An intrinsic takes one argument less than its definition.
 # pyright: reportCallIssue=false
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from .vectors import (
-    LANES,
-    above_bits,
-    capped,
-    count_bits,
-    decayed,
-    decayed_magnitude,
-    get_int64,
-    kept_where,
-    load,
-    load_drive,
-    lowest_bit,
-    magnitude,
-    put_int32,
-    put_int64,
-    reach_bits,
-    saturated,
-    shifted_right,
-    store,
-    store_drive,
-    unequal_bits,
-    wrapped,
-    zeros,
-)
-
-CUBA_LIF, ADAPTIVE_LIF, LEAKY_INTEGRATOR, THRESHOLD_REFRACTORY_LIF = range(4)
+from ..export.errors import InputError
+from ..export.grid import DECAY_BITS, DECAY_ONE, STATE_SHIFT, SUM_MAX
+from ..neurons.expression import CONDITIONS, SPIKED, Expression, evaluate, parts
+from ..neurons.neuron import Neuron, Program, program
+from ..neurons.ranges import Interval, interval, parameter_ranges, ranges
+from . import vectors
+from .sources import source_digest
+from .vectors import count_bits, load_drive, lowest_bit, put_int32, store_drive
 
 NARROW_MAX = (1 << 29) - 1
 """With drives and states of at most this, no sum of a kernel leaves 32 bits."""
+STATES_MAX = 8
+"""States that a neuron may have."""
+
+_INT32 = (-(1 << 31), (1 << 31) - 1)
+_INT64 = (-(1 << 63), (1 << 63) - 1)
 
 LIST_SLACK = 4
 """A list needs room for this many entries more than it will hold."""
@@ -76,105 +70,283 @@ def append(bits, first, sources, at):
 @njit(forceinline=True)
 def _valid(bits, i, n):
     """Return the bits of the vector from ``i`` on without those of padding lanes."""
-    return bits if i + LANES <= n else bits & ((1 << (n - i)) - 1)
+    return bits if i + vectors.LANES <= n else bits & ((1 << (n - i)) - 1)
 
 
 @njit(forceinline=True)
 def _alert(kind, alarm, state, found):
-    at = state * LANES
+    at = state * vectors.LANES
     store_drive(alarm, at, load_drive(kind, alarm, at) | found)
 
 
-@njit(forceinline=True)
-def _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at):
-    u_found, changed = zeros(kind), 0
-    for i in range(0, n, LANES):
-        u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
-        u_found = u_found | magnitude(u)
-        before = load(kind, s, width + i)
-        v = decayed(before, load(kind, p, width + i))
-        v = saturated(v + u + load(kind, p, 3 * width + i))
-        silent = above_bits(v, load(kind, p, 2 * width + i)) ^ -1
-        v = kept_where(silent, v)
-        changed += count_bits(unequal_bits(v, before))
-        store(s, i, u)
-        store(s, width + i, v)
-        at = append(_valid(silent ^ -1, i, n), i, sources, at)
-    _alert(kind, alarm, 0, u_found)
-    return at, changed
+@dataclass(frozen=True, eq=False)
+class Printed:
+    """A neuron's step as the kernels run it.
+
+    ``text``: the function ``update``; ``constants``: what is packed, in order; ``factors``: of
+    these, the decays, which narrow arithmetic takes in 0..4096 alone; ``narrow``: whether narrow
+    arithmetic is exact at all.
+    """
+
+    record: type[Neuron]
+    text: str
+    constants: tuple[Any, ...]
+    factors: tuple[int, ...]
+    narrow: bool
+
+    @property
+    def key(self) -> str:
+        """What distinguishes its compiled form from all others, in any process.
+
+        numba's cache looks at the time stamp of one file alone; the digest of all files that are
+        compiled together makes an edit of any of them another function.
+        """
+        return f"{self.record.TYPE} {zlib.crc32(self.text.encode(), source_digest())}"
 
 
-@njit(forceinline=True)
-def _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at):
-    changed = 0
-    for i in range(0, n, LANES):
-        spiked = get_int64(fired, i // LANES)
-        d = decayed_magnitude(load(kind, s, i), load(kind, p, width + i))
-        d = capped(d + kept_where(spiked, load(kind, p, 3 * width + i)))
-        raised = shifted_right(d, load(kind, p, 4 * width + i))
-        threshold = load(kind, p, 2 * width + i) + raised
-        before = load(kind, s, width + i)
-        v = decayed(before, load(kind, p, i))
-        v = v + load_drive(kind, drive, i) + load(kind, p, 5 * width + i)
-        v = saturated(v - kept_where(spiked, threshold))
-        changed += count_bits(unequal_bits(v, before))
-        bits = _valid(above_bits(v, threshold), i, n)
-        store(s, i, d)
-        store(s, width + i, v)
-        put_int64(fired, i // LANES, bits)
-        at = append(bits, i, sources, at)
-    return at, changed
+@cache
+def printed(record: type[Neuron]) -> Printed:
+    """Return a neuron's update.
+
+    Raises
+    ------
+    InputError
+        More states than ``STATES_MAX``; a value that may leave 64 bits, or a constant 32.
+    """
+    step = program(record)
+    if len(record.STATES) > STATES_MAX:
+        raise InputError(
+            f"neuron {record.TYPE}: {len(record.STATES)} states, at most {STATES_MAX} are simulated"
+        )
+    wide = ranges(step, SUM_MAX, _INT32[1])
+    for part, span in wide.parts.items():
+        if not _within(span, _INT64):
+            raise InputError(
+                f"neuron {record.TYPE}: {part} may be {span[0]}..{span[1]}, which 64 bits do not "
+                "hold; saturate its operands first"
+            )
+    return _Printer(record, step).printed()
 
 
-@njit(forceinline=True)
-def _leaky_integrator(kind, n, width, p, s, drive):
-    changed = 0
-    for i in range(0, n, LANES):
-        before = load(kind, s, i)
-        v = decayed(before, load(kind, p, i)) + load_drive(kind, drive, i)
-        v = saturated(v + load(kind, p, width + i))
-        changed += count_bits(unequal_bits(v, before))
-        store(s, i, v)
-    return changed
+def packed(neuron: Neuron) -> npt.NDArray[np.int64]:
+    """Return what a neuron's update reads, int64 (P, n)."""
+    known: dict[Any, Any] = {}
+    rows = [
+        evaluate(value, lambda leaf: getattr(neuron, leaf.name), known)
+        for value in printed(type(neuron)).constants
+    ]
+    return np.stack([np.broadcast_to(row, (neuron.size,)) for row in rows])
 
 
-@njit(forceinline=True)
-def _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at):
-    u_found, th_found, r_found, changed = zeros(kind), zeros(kind), zeros(kind), 0
-    for i in range(0, n, LANES):
-        u = wrapped(decayed(load(kind, s, i), load(kind, p, i)) + load_drive(kind, drive, i))
-        before = load(kind, s, width + i)
-        v = decayed(before, load(kind, p, width + i))
-        v = saturated(v + u + load(kind, p, 6 * width + i))
-        changed += count_bits(unequal_bits(v, before))
-        rest = load(kind, p, 4 * width + i)
-        th = load(kind, s, 2 * width + i) - rest
-        th = decayed(th, load(kind, p, 2 * width + i)) + rest
-        r = decayed(load(kind, s, 3 * width + i), load(kind, p, 3 * width + i))
-        spikes = reach_bits(v - r, th)
-        r = r + kept_where(spikes, th + th)
-        th = th + kept_where(spikes, load(kind, p, 5 * width + i))
-        u_found = u_found | magnitude(u)
-        th_found = th_found | magnitude(th)
-        r_found = r_found | magnitude(r)
-        store(s, i, u)
-        store(s, width + i, v)
-        store(s, 2 * width + i, th)
-        store(s, 3 * width + i, r)
-        at = append(_valid(spikes, i, n), i, sources, at)
-    _alert(kind, alarm, 0, u_found)
-    _alert(kind, alarm, 2, th_found)
-    _alert(kind, alarm, 3, r_found)
-    return at, changed
+def needs_wide(neuron: Neuron) -> bool:
+    """Whether narrow arithmetic is not exact for these neurons, whatever the synapses."""
+    update = printed(type(neuron))
+    factors = packed(neuron)[list(update.factors)]
+    return not update.narrow or bool(((factors < 0) | (factors > DECAY_ONE)).any())
 
 
-@njit(forceinline=True)
-def update(kind, program, n, width, p, s, drive, fired, alarm, sources, at):
-    """Take one step of a neuron model."""
-    if program == CUBA_LIF:
-        return _cuba_lif(kind, n, width, p, s, drive, alarm, sources, at)
-    if program == ADAPTIVE_LIF:
-        return _adaptive_lif(kind, n, width, p, s, drive, fired, sources, at)
-    if program == LEAKY_INTEGRATOR:
-        return at, _leaky_integrator(kind, n, width, p, s, drive)
-    return _threshold_refractory_lif(kind, n, width, p, s, drive, alarm, sources, at)
+def _within(span: Interval, limits: Interval) -> bool:
+    return limits[0] <= span[0] and span[1] <= limits[1]
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a value depends on parameters alone."""
+    return not isinstance(value, Expression) or (
+        value.op not in {"state", "input"} and all(map(_is_constant, value.inputs))
+    )
+
+
+_CALLS = {">>": "shifted_right", "<<": "shifted_left", "rtz": "truncated"}
+_COMPARED = {
+    ">": "above_bits({0}, {1})",
+    "<": "above_bits({1}, {0})",
+    ">=": "reach_bits({0}, {1})",
+    "<=": "reach_bits({1}, {0})",
+    "&": "{0} & {1}",
+    "|": "{0} | {1}",
+    "~": "{0} ^ -1",
+}
+
+
+class _Printer:
+    """Writes the vector function of one step: each expression is a line, and is written once."""
+
+    def __init__(self, record: type[Neuron], step: Program) -> None:
+        self._record, self._step = record, step
+        self._found = ranges(step, NARROW_MAX >> STATE_SHIFT, NARROW_MAX)
+        self._constants: list[Any] = []
+        self._factors: set[int] = set()
+        self._names: dict[Any, str] = {}
+        self._lines: list[str] = []
+        self._narrow = True
+        self._uses_spikes = any(
+            part.op == "state" and part.name == SPIKED for part in parts(step.results)
+        )
+
+    def printed(self) -> Printed:
+        step, states = self._step, self._record.STATES
+        for value in step.results:
+            self._of(value)
+        for state, value in step.states.items():
+            if state == "v":
+                before = self._of(Expression.of("state", "v"))
+                bits = f"unequal_bits({self._of(value)}, {before})"
+                if not self._stays_zero:
+                    bits = f"valid({bits}, i, n)"
+                self._say(f"changed += count_bits({bits})")
+            if state in self._found.watched:
+                self._say(f"{state}_found = {state}_found | magnitude({self._of(value)})")
+        for index, value in enumerate(step.states.values()):
+            kept = self._of(value)
+            if not self._stays_zero:
+                kept = f"kept_where(valid(-1, i, n), {kept})"
+            self._say(f"store(s, {index} * width + i, {kept})")
+        if step.spiked is not None:
+            self._say(f"bits = valid({self._of(step.spiked)}, i, n)")
+            if self._uses_spikes:
+                self._say("put_int64(fired, i // LANES, bits)")
+            self._say("at = append(bits, i, sources, at)")
+        watched = [state for state in states if state in self._found.watched]
+        text = "\n".join(
+            [
+                "def update(kind, n, width, p, s, drive, fired, alarm, sources, at):",
+                "    changed = 0",
+                *(f"    {state}_found = zeros(kind)" for state in watched),
+                "    for i in range(0, n, LANES):",
+                *(f"        {line}" for line in self._lines),
+                *(
+                    f"    alert(kind, alarm, {states.index(state)}, {state}_found)"
+                    for state in watched
+                ),
+                "    return at, changed",
+                "",
+            ]
+        )
+        return Printed(
+            self._record, text, tuple(self._constants), tuple(sorted(self._factors)), self._narrow
+        )
+
+    @property
+    def _stays_zero(self) -> bool:
+        """Whether padding, where all is 0, stays 0."""
+        known: dict[Any, Any] = {}
+        return not any(
+            evaluate(value, lambda leaf: np.bool_(0) if leaf.name == SPIKED else np.int64(0), known)
+            for value in self._step.states.values()
+        )
+
+    def _say(self, line: str) -> None:
+        self._lines.append(line)
+
+    def _span(self, value: Any) -> Interval:
+        parameters = parameter_ranges(self._record)
+        return interval(value, lambda leaf: parameters[leaf.name], dict(self._found.parts))
+
+    def _of(self, value: Any) -> str:
+        """Return the name of a value, written where it was not yet."""
+        if value not in self._names:
+            text = self._packed(value) if _is_constant(value) else self._written(value)
+            name = f"x{len(self._names)}"
+            self._names[value] = name
+            self._say(f"{name} = {text}")
+        return self._names[value]
+
+    def _packed(self, value: Any) -> str:
+        if not isinstance(value, Expression):
+            self._check(value)
+            return f"spread(kind, {value})"
+        return f"load(kind, p, {self._place(value)} * width + i)"
+
+    def _place(self, value: Expression) -> int:
+        if value not in self._constants:
+            if not _within(self._span(value), _INT32):
+                raise InputError(f"neuron {self._record.TYPE}: {value} does not fit 32 bits")
+            self._constants.append(value)
+        return self._constants.index(value)
+
+    def _written(self, value: Expression) -> str:
+        if value.op == "state":
+            if value.name == SPIKED:
+                return "get_int64(fired, i // LANES)"
+            return f"load(kind, s, {self._record.STATES.index(value.name)} * width + i)"
+        if value.op == "input":
+            return f"shifted_right(load_drive(kind, drive, i), spread(kind, {STATE_SHIFT}))"
+        if value.op == "<<" and str(value) == f"(a << {STATE_SHIFT})":
+            return "load_drive(kind, drive, i)"
+        if value.op in CONDITIONS:
+            return _COMPARED[value.op].format(*map(self._of, value.args))
+        self._check_narrow(value)
+        return self._arithmetic(value)
+
+    def _arithmetic(self, value: Expression) -> str:
+        args = value.args
+        if value.op == "where":
+            return self._chosen(*args)
+        if value.op == "rtz":
+            factors = self._product(args[0])
+            if factors is not None:
+                return self._truncated(*factors, args[1])
+        if value.op == "sat":
+            return (
+                f"{'capped' if self._span(args[0])[0] >= 0 else 'saturated'}({self._of(args[0])})"
+            )
+        if value.op == "wrap24":
+            return f"wrapped({self._of(args[0])})"
+        left, right = map(self._of, args)
+        return (
+            f"{_CALLS[value.op]}({left}, {right})"
+            if value.op in _CALLS
+            else f"{left} {value.op} {right}"
+        )
+
+    def _chosen(self, condition: Any, x: Any, y: Any) -> str:
+        if isinstance(x, Expression) and x.is_condition:
+            c = self._of(condition)
+            return f"({c} & {self._of(x)}) | (({c} ^ -1) & {self._of(y)})"
+        if isinstance(y, int) and y == 0:
+            return f"kept_where({self._of(condition)}, {self._of(x)})"
+        if isinstance(x, int) and x == 0:
+            return f"kept_where({self._of(condition)} ^ -1, {self._of(y)})"
+        return f"chosen({self._of(condition)}, {self._of(x)}, {self._of(y)})"
+
+    @staticmethod
+    def _product(value: Any) -> tuple[Any, Any] | None:
+        """Return the factors of a product, a constant one last."""
+        if not isinstance(value, Expression) or value.op != "*":
+            return None
+        x, y = value.args
+        return (y, x) if _is_constant(x) else (x, y)
+
+    def _truncated(self, x: Any, factor: Any, bits: Any) -> str:
+        """Write ``rtz(x factor, bits)``, whose product may be wider than a narrow vector."""
+        low, high = self._span(factor)
+        if (
+            isinstance(factor, Expression)
+            and _is_constant(factor)
+            and bits == DECAY_BITS
+            and high <= DECAY_ONE
+        ):
+            # A factor that may be negative is looked at when the layer is prepared.
+            if low < 0:
+                self._factors.add(self._place(factor))
+            name = "decayed_magnitude" if low >= 0 and self._span(x)[0] >= 0 else "decayed"
+            return f"{name}({self._of(x)}, {self._of(factor)})"
+        return f"scaled({self._of(x)}, {self._of(factor)}, {self._of(bits)})"
+
+    def _check(self, value: int) -> None:
+        if not _within((value, value), _INT32):
+            raise InputError(f"neuron {self._record.TYPE}: {value} does not fit 32 bits")
+
+    def _check_narrow(self, value: Expression) -> None:
+        if not _within(self._span(value), _INT32):
+            self._narrow = False
+
+
+@cache
+def compiled_update(record: type[Neuron]) -> Any:
+    """Return a neuron's update as compiled functions call it."""
+    place: dict[str, Any] = {**vars(vectors), "append": append, "valid": _valid, "alert": _alert}
+    exec(compile(printed(record).text, f"<update of {record.TYPE}>", "exec"), place)
+    update = place["update"]
+    update.__name__ = update.__qualname__ = f"update_{record.TYPE}"
+    return njit(forceinline=True)(update)

@@ -18,7 +18,7 @@ from ..export.kernel import ready
 from ..export.network import Network, check_inputs
 from ..export.suggest import check_known
 from ..export.trace import LayerTrace, Trace
-from . import kernels
+from . import kernels, loops
 from .activity import Activity, layer_activity
 from .events import dense_inputs
 from .plan import PreparedNetwork, prepared_network, widened
@@ -75,16 +75,16 @@ def run_with_activity(
     batch, steps, _ = array.shape
     ran = check_lengths(lengths, batch, steps)
     workers = max(min(_thread_count(threads), batch), 1)
-    ready(kernels.run_samples)
     prepared = prepared_network(network, largest)
     while True:
+        ready(kernels.run_samples)
         kept = _recorded(network, batch, steps, record)
         done = _run(network, prepared, array, ran, kept.traces, workers=workers)
         if done.failed is None:
             trace = Trace(kept.layers, kept.output.astype(np.int32, copy=False), ran)
             return trace, _activity(network, prepared, done, ran)
-        left = np.flatnonzero(done.failed[:, 0] == kernels.LEFT_NARROW)
-        if left.size == 0 or (done.failed[:, 0] == kernels.NOT_BINARY).any():
+        left = np.flatnonzero(done.failed[:, 0] == loops.LEFT_NARROW)
+        if left.size == 0 or (done.failed[:, 0] == loops.NOT_BINARY).any():
             raise _refusal(network, array, done.failed)
         prepared = widened(network, prepared, int(done.failed[left[0], 1]))
 
@@ -118,7 +118,7 @@ class _Recorded:
 
 
 def _recorded(network: Network, batch: int, steps: int, record: RecordKind) -> _Recorded:
-    traces = np.zeros((len(network.layers), kernels.TRACE_COLUMNS), np.int64)
+    traces = np.zeros((len(network.layers), loops.TRACE_COLUMNS), np.int64)
     layers = []
     output: npt.NDArray[Any] | None = None
     for index, layer in enumerate(network.layers):
@@ -136,9 +136,9 @@ def _recorded(network: Network, batch: int, steps: int, record: RecordKind) -> _
                 kept = states or {"v": np.zeros(shape, np.int32)}
                 output = kept["v"]
         for name, values in kept.items():
-            traces[index, kernels.STATE + names.index(name)] = values.ctypes.data
+            traces[index, loops.STATE + names.index(name)] = values.ctypes.data
         if sent is not None:
-            traces[index, kernels.SPIKES] = sent.ctypes.data
+            traces[index, loops.SPIKES] = sent.ctypes.data
         layers.append(LayerTrace(spikes, states))
     assert output is not None
     return _Recorded(tuple(layers), output, traces)
@@ -199,7 +199,7 @@ def _run(
 def _refusal(
     network: Network, inputs: npt.NDArray[Any], failed: npt.NDArray[np.int64]
 ) -> InputError:
-    if (failed[:, 0] == kernels.NOT_BINARY).any():
+    if (failed[:, 0] == loops.NOT_BINARY).any():
         check_inputs(network, inputs)
     sample = int(np.flatnonzero(failed[:, 0])[0])
     _, index, step, state = failed[sample].tolist()

@@ -17,7 +17,17 @@ from numba import int64, njit, typeof
 
 from ..export.kernel import Kernel
 from .events import list_inputs
-from .kernels import FAILED, LAYER, LEFT_NARROW, NOT_BINARY, STATES_MAX, begin, run_layer
+from .kernels import begin
+from .loops import (
+    AT_STATE,
+    ENDED,
+    FAILED,
+    LAYER,
+    LEFT_NARROW,
+    NOT_BINARY,
+    STATES_MAX,
+    run_layer,
+)
 from .rows import BLOCK
 from .sources import source_digest
 from .vectors import get_int32, get_int64, put_int32, put_int64
@@ -86,9 +96,10 @@ def _step(layers, traces, control):
     how = 0
     for index in range(len(layers)):
         layer = layers[index]
-        ended, _, state = run_layer(
-            layer, traces[index], scratch, lists, starts, 1, control[ROW], control[STEP]
+        found = run_layer(
+            layer, traces, index, scratch, lists, starts, 1, control[ROW], control[STEP]
         )  # fmt: skip
+        ended, state = found & ENDED, (found >> AT_STATE) & ENDED
         if ended == FAILED:
             control[ENDED_LAYER], control[ENDED_STATE] = index, state
             return FAILED

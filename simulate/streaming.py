@@ -13,10 +13,10 @@ from ..export.digest import network_digest
 from ..export.errors import InputError
 from ..export.kernel import ready
 from ..export.network import Network, check_inputs
-from . import kernels, stepping
+from . import loops, stepping
 from .answer import RunningAnswer
 from .plan import PreparedNetwork, prepared_network, widened
-from .programs import NARROW_MAX
+from .programs import NARROW_MAX, STATES_MAX
 from .stream_memory import StreamMemory
 from .stream_state import StreamState, check_state, read_state, write_state
 
@@ -59,10 +59,10 @@ class StreamingSimulator:
         self._addresses = {size: array.ctypes.data for size, array in self._inputs.items()}
         self._answer = RunningAnswer(network)
         self._counts = np.zeros(len(network.layers), np.int64)
-        self._peaks = np.zeros((len(network.layers), kernels.STATES_MAX), np.int64)
-        self._traces = np.zeros((len(network.layers), kernels.TRACE_COLUMNS), np.int64)
+        self._peaks = np.zeros((len(network.layers), STATES_MAX), np.int64)
+        self._traces = np.zeros((len(network.layers), loops.TRACE_COLUMNS), np.int64)
         if not network.readout.reads_spikes:
-            column = kernels.STATE + network.layers[-1].neuron.STATES.index("v")
+            column = loops.STATE + network.layers[-1].neuron.STATES.index("v")
             self._traces[-1, column] = self._answer.outputs.ctypes.data
         self._control = np.zeros(stepping.LEFT + len(network.layers), np.int64)
         self._control[stepping.CHANNELS] = network.input_size
@@ -238,10 +238,10 @@ class StreamingSimulator:
 
     def _ended(self, ended: int, array: npt.NDArray[Any]) -> None:
         """Widen the layers that need it, or refuse."""
-        if ended == kernels.NOT_BINARY:
+        if ended == loops.NOT_BINARY:
             check_inputs(self.network, array[None, None])
         control, layers = self._control, self.network.layers
-        if ended == kernels.FAILED:
+        if ended == loops.FAILED:
             layer = layers[int(control[stepping.ENDED_LAYER])]
             state = layer.neuron.STATES[int(control[stepping.ENDED_STATE])]
             self._failed = (

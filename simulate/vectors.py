@@ -154,6 +154,22 @@ def _emit_decayed(builder: Any, x: Any, keep: Any) -> Any:
     return builder.select(negative, builder.neg(decayed), decayed)
 
 
+def _emit_truncated(builder: Any, x: Any, bits: Any) -> Any:
+    # A shift rounds down; adding 2^bits - 1 to a negative number first makes it truncate.
+    one = constant(x.type, 1)
+    sign = builder.ashr(x, constant(x.type, x.type.element.width - 1))
+    rest = builder.and_(sign, builder.sub(builder.shl(one, bits), one))
+    return builder.ashr(builder.add(x, rest), bits)
+
+
+def _emit_scaled(builder: Any, x: Any, factor: Any, bits: Any) -> Any:
+    wide = int_vector(64)
+    if x.type.element.width == 64:
+        return _emit_truncated(builder, builder.mul(x, factor), bits)
+    x, factor, bits = (builder.sext(value, wide) for value in (x, factor, bits))
+    return builder.trunc(_emit_truncated(builder, builder.mul(x, factor), bits), int_vector(32))
+
+
 def _emit_wrapped(builder: Any, x: Any) -> Any:
     above = builder.icmp_signed(">", x, constant(x.type, _HALF))
     below = builder.icmp_signed("<=", x, constant(x.type, -_HALF))
@@ -203,6 +219,7 @@ decayed = _two(_emit_decayed)
 decayed_magnitude = _two(_emit_decayed_magnitude)
 """``decayed`` of numbers that are not negative."""
 shifted_right = _two(lambda builder, a, b: builder.ashr(a, b))
+shifted_left = _two(lambda builder, a, b: builder.shl(a, b))
 above_bits = _two(
     lambda builder, a, b: bits_of(builder, builder.icmp_signed(">", a, b)), types.int64
 )
@@ -221,6 +238,11 @@ _subtract = _two(lambda builder, a, b: builder.sub(a, b))
 _either = _two(lambda builder, a, b: builder.or_(a, b))
 
 
+_multiply = _two(lambda builder, a, b: builder.mul(a, b))
+truncated = _two(_emit_truncated)
+"""``rtz(x, bits)``."""
+
+
 @overload(operator.add)
 def _overload_add(a, b):
     return (lambda a, b: _add(a, b)) if isinstance(a, Vector) else None  # noqa: PLW0108
@@ -229,6 +251,11 @@ def _overload_add(a, b):
 @overload(operator.sub)
 def _overload_subtract(a, b):
     return (lambda a, b: _subtract(a, b)) if isinstance(a, Vector) else None  # noqa: PLW0108
+
+
+@overload(operator.mul)
+def _overload_multiply(a, b):
+    return (lambda a, b: _multiply(a, b)) if isinstance(a, Vector) else None  # noqa: PLW0108
 
 
 @overload(operator.or_)
@@ -245,6 +272,42 @@ def kept_where(typing, bits, x):
         return builder.select(_flags(builder, bits), x, constant(x.type, 0))
 
     return (x(types.int64, x), codegen) if isinstance(x, Vector) else None
+
+
+@intrinsic
+def chosen(typing, bits, x, y):
+    """Return ``x`` in the lanes of a mask, ``y`` elsewhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits, x, y = args
+        return builder.select(_flags(builder, bits), x, y)
+
+    return (x(types.int64, x, y), codegen) if isinstance(x, Vector) and x == y else None
+
+
+@intrinsic
+def scaled(typing, x, factor, bits):
+    """Return ``rtz(x factor, bits)``, with a product of 64 bits for both widths."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _emit_scaled(builder, *args)
+
+    same = isinstance(x, Vector) and x == factor == bits
+    return (x(x, factor, bits), codegen) if same else None
+
+
+@intrinsic
+def spread(typing, kind, value):
+    """Return a vector whose elements are all ``value``."""
+    vector = _OF_KIND[kind]
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        number = args[1]
+        if vector.bits == 32:
+            number = builder.trunc(number, INT32)
+        return splat(builder, number)
+
+    return vector(kind, types.int64), codegen
 
 
 @intrinsic

@@ -18,8 +18,8 @@ import pytest
 import srnn
 from paths import ROOT
 
-PACKAGES = ("tasks", "train", "export", "simulate", "simulate.figures", "deploy")
-PARTS = ("train", "export", "simulate", "deploy", "tasks")
+PACKAGES = ("neurons", "tasks", "train", "export", "simulate", "simulate.figures", "deploy")
+PARTS = ("neurons", "train", "export", "simulate", "deploy", "tasks")
 
 
 def stub(folder: str) -> Path:

@@ -15,7 +15,7 @@ else:
 MADE = {"tests/conformance/found/"}
 """Folders that are there once something was found."""
 
-PARTS = ("train", "export", "simulate", "deploy", "tasks")
+PARTS = ("neurons", "train", "export", "simulate", "deploy", "tasks")
 TOP = ROOT / "package"
 """The package ``srnn`` itself, in which the parts are."""
 

@@ -1,0 +1,150 @@
+"""What values a step can take: interval arithmetic over its expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from .expression import CONDITIONS, SPIKED, Expression
+from .grid import STATE_BITS, STATE_MAX
+from .neuron import Neuron, Program
+
+Interval = tuple[int, int]
+"""Smallest and largest value, both included."""
+
+SHIFT_MAX = 63
+_ROUNDS = 8
+"""Steps after which a state that still grows is taken to have no limit; those that saturate stand
+still after two."""
+
+
+def _corners(compute: Callable[..., int]) -> Callable[..., Interval]:
+    """Bounds of an operation that is monotone in each operand while the others are held."""
+
+    def bounds(*intervals: Interval) -> Interval:
+        values = [compute(*corner) for corner in product(*intervals)]
+        return min(values), max(values)
+
+    return bounds
+
+
+def _wrapped(x: Interval) -> Interval:
+    half, full = 1 << (STATE_BITS - 1), 1 << STATE_BITS
+    inside = -half < x[0] and x[1] <= half
+    if inside:
+        return x
+    # One wrap: what is further away is nearer by 2^24, and what is within is kept.
+    return min(x[0] + full, 1 - half), max(x[1] - full, half)
+
+
+_BOUNDS: dict[str, Callable[..., Interval]] = {
+    "+": _corners(lambda x, y: x + y),
+    "-": _corners(lambda x, y: x - y),
+    "*": _corners(lambda x, y: x * y),
+    "<<": _corners(lambda x, k: x << k),
+    ">>": _corners(lambda x, k: x >> k),
+    "rtz": _corners(lambda x, k: x >> k if x >= 0 else -(-x >> k)),
+    "sat": _corners(lambda x: min(max(x, -STATE_MAX), STATE_MAX)),
+    "wrap24": _wrapped,
+    "where": lambda _condition, x, y: (min(x[0], y[0]), max(x[1], y[1])),
+    **{name: lambda *_operands: (0, 1) for name in CONDITIONS},
+}
+"""Results for intervals of the operands, by operation."""
+
+
+def interval(
+    value: Any, leaf: Callable[[Expression], Interval], known: dict[Expression, Interval]
+) -> Interval:
+    """Return the values that an expression can take.
+
+    Parameters
+    ----------
+    value
+        An expression or a whole number.
+    leaf
+        The values of parameters, states and the input.
+    known
+        Keeps the intervals of all parts.
+
+    Raises
+    ------
+    ValueError
+        A shift by fewer than 0 or more than 63 bits.
+    """
+    if not isinstance(value, Expression):
+        return value, value
+    if value not in known:
+        if value.op in {"state", "parameter", "input"}:
+            known[value] = leaf(value)
+        else:
+            operands = [interval(arg, leaf, known) for arg in value.args]
+            if value.op in {"<<", ">>", "rtz"}:
+                low, high = operands[1]
+                if low < 0 or high > SHIFT_MAX:
+                    raise ValueError(f"{value}: a shift by {low}..{high} is outside 0..{SHIFT_MAX}")
+            known[value] = _BOUNDS[value.op](*operands)
+    return known[value]
+
+
+def parameter_ranges(record: type[Neuron]) -> dict[str, Interval]:
+    """Return the values that a record's parameters may have."""
+    return {entry.name: (entry.low, entry.high) for entry in record.PARAMETERS}
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """The values of all parts of a step, whatever the parameters.
+
+    ``states``: before and after a step; ``watched``: states without a limit of their own, for
+    which ``limit`` is assumed: whoever relies on it has to watch them. ``parts``: of every part.
+    """
+
+    states: Mapping[str, Interval]
+    watched: frozenset[str]
+    parts: Mapping[Expression, Interval]
+
+
+def ranges(program: Program, sums: int, limit: int) -> Ranges:
+    """Return the ranges of a step, for synaptic sums of at most ``sums`` in magnitude.
+
+    Parameters
+    ----------
+    program
+        The step.
+    sums
+        The largest magnitude of ``a``.
+    limit
+        What a state that the step does not limit is assumed to keep to.
+    """
+    parameters = parameter_ranges(program.record)
+    states = {name: parameters.get(f"{name}_init", (0, 0)) for name in program.record.STATES}
+    watched: set[str] = set()
+
+    def leaf(part: Expression) -> Interval:
+        if part.op == "input":
+            return -sums, sums
+        if part.op == "parameter":
+            return parameters[part.name]
+        return (0, 1) if part.name == SPIKED else states[part.name]
+
+    # First one by one: a state that grows because another does is not without a limit.
+    for turn in range(_ROUNDS * (len(states) + 1)):
+        known: dict[Expression, Interval] = {}
+        grown = {}
+        for name, value in program.states.items():
+            after, before = interval(value, leaf, known), states[name]
+            hull = min(before[0], after[0]), max(before[1], after[1])
+            if hull != before and name not in watched:
+                grown[name] = hull
+        if not grown:
+            break
+        states |= grown
+        if turn % _ROUNDS == _ROUNDS - 1:
+            watched |= set(grown)
+            states |= dict.fromkeys(grown, (-limit, limit))
+    known = {}
+    for value in program.results:
+        interval(value, leaf, known)
+    return Ranges(states, frozenset(watched), known)
