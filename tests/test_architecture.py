@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from paths import ROOT
 from second_reading import STEPS as SECOND_READING
-from srnn.deploy.lava.choice import CHOICES
 from srnn.export.checkpoint import FLOAT_NEURONS, LayerConfig
 from srnn.export.integer_neurons import INTEGER_NEURONS, FloatLayer
 from srnn.export.network import NEURONS as INTEGER_RECORDS
@@ -176,7 +175,6 @@ def test_every_integer_neuron_has_its_stages() -> None:
     records = set(INTEGER_RECORDS.values())
     assert set(SECOND_READING) == set(INTEGER_RECORDS)
     assert all(printed(record).narrow for record in records)
-    assert set(CHOICES) == records
 
 
 def test_every_integer_neuron_is_trained_or_says_why_not() -> None:

@@ -37,7 +37,7 @@ from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
 from lava.proc.io.source import RingBuffer  # noqa: E402
 from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
 
-from .processes import process as own  # noqa: E402
+from .processes.process import process_of  # noqa: E402
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +97,12 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     stages = []
     for index, (layer, plan) in enumerate(zip(network.layers, describe(network), strict=True)):
         bits = network.message_bits if index == 0 else 0
-        neuron = PROCESSES[plan.process](layer.neuron, plan.lag + 1, steps)
+        make = STOCK[plan.process] if plan.stock else _own
+        neuron, states = make(layer.neuron, plan.lag + 1, steps)
         synapses = connect(below.s_out, layer.synapses, neuron, bits)
         recurrent = None
         if layer.recurrent is not None:
             recurrent = connect(neuron.s_out, layer.recurrent, neuron, 0)
-        renamed = RENAMED_STATES.get(plan.process, {})
-        states = {name: renamed.get(name, name) for name in layer.neuron.STATES}
         stages.append(Stage(layer, plan.lag, neuron, synapses, recurrent, states))
         below = neuron
     return Graph(source, tuple(stages), steps)
@@ -162,17 +161,10 @@ def _scalar_or_array(values: IntArray) -> int | IntArray:
     return int(values[0]) if np.all(values == values[0]) else values.copy()
 
 
-def _own(process: type) -> Callable[[Neuron, int, int], Any]:
-    def make(neuron: Neuron, start: int, _steps: int) -> Any:
-        values = {p.name: getattr(neuron, p.name) for p in neuron.PARAMETERS}
-        states = {
-            name: values.pop(f"{name}_init")
-            for name in neuron.STATES
-            if f"{name}_init" in values and name != "th"
-        }
-        return process(shape=(neuron.size,), start=start, **values, **states)
-
-    return make
+def _own(neuron: Neuron, start: int, _steps: int) -> tuple[Any, dict[str, str]]:
+    process = process_of(type(neuron))
+    given = {keyword: getattr(neuron, name) for keyword, name in process.KEYWORDS.items()}
+    return process(shape=(neuron.size,), start=start, **given), process.STATES
 
 
 def lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
@@ -189,21 +181,25 @@ def lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
     }
 
 
-def _lif(neuron: CubaLIF, _start: int, _steps: int) -> LIF:
-    return LIF(**lif_parameters(neuron))
+def _lif(neuron: CubaLIF, _start: int, _steps: int) -> tuple[LIF, dict[str, str]]:
+    return LIF(**lif_parameters(neuron)), {"u": "u", "v": "v"}
 
 
-def _lif_reset(neuron: CubaLIF, start: int, steps: int) -> LIFReset:
+def _lif_reset(neuron: CubaLIF, start: int, steps: int) -> tuple[LIFReset, dict[str, str]]:
     # An interval beyond the run makes the reset happen once, at the first real input.
-    return LIFReset(**lif_parameters(neuron), reset_interval=steps + start + 1, reset_offset=start)
+    interval = steps + start + 1
+    process = LIFReset(**lif_parameters(neuron), reset_interval=interval, reset_offset=start)
+    return process, {"u": "u", "v": "v"}
 
 
-def _atrlif(neuron: ThresholdRefractoryLIF, _start: int, _steps: int) -> ATRLIF:
+def _atrlif(
+    neuron: ThresholdRefractoryLIF, _start: int, _steps: int
+) -> tuple[ATRLIF, dict[str, str]]:
     def fraction(codes: IntArray, unit: int = DECAY_ONE) -> Any:
         values = codes / unit
         return float(values[0]) if np.all(values == values[0]) else values
 
-    return ATRLIF(
+    process = ATRLIF(
         shape=(neuron.size,),
         # Lava adds 1 to the code of this decay.
         delta_i=fraction(neuron.i_decay - 1),
@@ -213,17 +209,15 @@ def _atrlif(neuron: ThresholdRefractoryLIF, _start: int, _steps: int) -> ATRLIF:
         theta_0=fraction(neuron.th_init, STATE_ONE),
         theta_step=fraction(neuron.th_step, STATE_ONE),
     )
+    return process, {"i": "i", "v": "v", "th": "theta", "r": "r"}
 
 
-PROCESSES: dict[str, Callable[[Any, int, int], Any]] = {
+STOCK: dict[str, Callable[[Any, int, int], tuple[Any, dict[str, str]]]] = {
     "LIF": _lif,
     "LIFReset": _lif_reset,
     "ATRLIF": _atrlif,
-    "CubaLIF": _own(own.CubaLIF),
-    "AdaptiveLIF": _own(own.AdaptiveLIF),
-    "LeakyIntegrator": _own(own.LeakyIntegrator),
-    "ThresholdRefractoryLIF": _own(own.ThresholdRefractoryLIF),
 }
-"""Name of a process in choice.py to what makes it from (record, start step, steps of the run)."""
+"""Name of a stock neuron to what makes it from (record, start step, steps of the run).
 
-RENAMED_STATES: dict[str, dict[str, str]] = {"ATRLIF": {"th": "theta"}}
+With the process comes the Var of each state.
+"""

@@ -15,11 +15,9 @@ import numpy.typing as npt
 from ...export.errors import InputError, index_list
 from ...export.grid import STATE_MAX, STATE_SHIFT, IntArray
 from ...export.network import (
-    AdaptiveLIF,
     Connection,
     Convolution,
     CubaLIF,
-    LeakyIntegrator,
     Network,
     Neuron,
     ThresholdRefractoryLIF,
@@ -60,7 +58,7 @@ def describe(network: Network) -> list[LayerDescription]:
         if layer.recurrent is not None:
             kinds.append(f"recurrent {_synapse_kind(layer.recurrent, graded=False)}")
         position = Position(index + 1, layer.largest_sum(largest if index == 0 else 1))
-        choice = CHOICES[type(layer.neuron)](layer.neuron, position)
+        choice = choose(layer.neuron, position)
         rows.append(
             LayerDescription(
                 layer=layer.name,
@@ -138,65 +136,66 @@ def check_sums(network: Network, inputs: npt.NDArray[np.int32]) -> None:
             )
 
 
-def _overflow(position: Position) -> str | None:
+def choose(neuron: Neuron, position: Position) -> Choice:
+    """Return the process of a neuron: a stock one that computes the same bits, or its own."""
+    kind = type(neuron)
+    reason = "stock Lava has no such neuron"
+    if not kind.SPIKING:
+        reason = "Lava has no neuron without a threshold and with a wide bias"
+    stock = None
+    if kind in STOCK:
+        stock, reason = STOCK[kind](neuron, position)
+    return Choice(stock or kind.__name__, stock is not None, reason)
+
+
+def _overflow(position: Position, process: str) -> str | None:
     if (position.largest_sum << STATE_SHIFT) + STATE_MAX + 1 > INT32_MAX:
-        return f"sums up to {position.largest_sum}, shifted by 6, do not fit the 32 bits of {{}}"
+        return (
+            f"sums up to {position.largest_sum}, shifted by 6, do not fit the 32 bits of {process}"
+        )
     return None
 
 
-def _cuba(neuron: CubaLIF, position: Position) -> Choice:
-    def own(reason: str) -> Choice:
-        return Choice("CubaLIF", stock=False, reason=reason)
-
-    overflow = _overflow(position)
+def _cuba(neuron: CubaLIF, position: Position) -> tuple[str | None, str]:
+    overflow = _overflow(position, "LIF")
     if overflow:
-        return own(overflow.format("LIF"))
+        return None, overflow
     if neuron.u_init.any() or neuron.v_init.any():
-        return own("initial states that must hold until the layer's first input")
+        return None, "initial states that must hold until the layer's first input"
     if not neuron.bias.any():
-        return Choice("LIF", stock=True, reason="no bias, no initial state")
+        return "LIF", "no bias, no initial state"
     if bias_parts(neuron.bias) is None:
-        return own("a bias beyond 13 bits of mantissa and 3 of exponent")
+        return None, "a bias beyond 13 bits of mantissa and 3 of exponent"
     early = spikes_before(neuron, position.lag)
     if early:
-        return own(f"the bias alone makes neuron {index_list(early)} spike before the first input")
-    return Choice("LIFReset", stock=True, reason="bias; reset once, at the layer's first input")
+        return None, (
+            f"the bias alone makes neuron {index_list(early)} spike before the first input"
+        )
+    return "LIFReset", "bias; reset once, at the layer's first input"
 
 
-def _adaptive(_neuron: AdaptiveLIF, _position: Position) -> Choice:
-    reason = "Lava has no adaptive threshold with soft reset"
-    return Choice("AdaptiveLIF", stock=False, reason=reason)
-
-
-def _leaky(_neuron: LeakyIntegrator, _position: Position) -> Choice:
-    reason = "Lava has no neuron without a threshold and with a wide bias"
-    return Choice("LeakyIntegrator", stock=False, reason=reason)
-
-
-def _threshold_refractory(neuron: ThresholdRefractoryLIF, position: Position) -> Choice:
-    def own(reason: str) -> Choice:
-        return Choice("ThresholdRefractoryLIF", stock=False, reason=reason)
-
-    overflow = _overflow(position)
+def _atrlif(neuron: ThresholdRefractoryLIF, position: Position) -> tuple[str | None, str]:
+    overflow = _overflow(position, "ATRLIF")
     if overflow:
-        return own(overflow.format("ATRLIF"))
+        return None, overflow
     if neuron.bias.any():
-        return own("ATRLIF's bias would act before the layer's first input")
+        return None, "ATRLIF's bias would act before the layer's first input"
     if np.unique(neuron.th_step).size > 1:
-        return own("ATRLIF takes one threshold step for all neurons")
+        return None, "ATRLIF takes one threshold step for all neurons"
     silent = np.flatnonzero(neuron.th_init == 0).tolist()
     if silent:
-        return own(f"ATRLIF spikes without input at threshold 0 (neuron {index_list(silent)})")
-    return Choice("ATRLIF", stock=True, reason="no bias, one threshold step")
+        return None, f"ATRLIF spikes without input at threshold 0 (neuron {index_list(silent)})"
+    return "ATRLIF", "no bias, one threshold step"
 
 
-CHOICES: dict[type[Neuron], Callable[[Any, Position], Choice]] = {
+STOCK: dict[type[Neuron], Callable[[Any, Position], tuple[str | None, str]]] = {
     CubaLIF: _cuba,
-    AdaptiveLIF: _adaptive,
-    LeakyIntegrator: _leaky,
-    ThresholdRefractoryLIF: _threshold_refractory,
+    ThresholdRefractoryLIF: _atrlif,
 }
-"""Neuron record to the choice of its process."""
+"""Records for which Lava has a neuron: the stock process that computes the same, or None; and why.
+
+All others run on a process made from their record.
+"""
 
 
 def bias_parts(bias: IntArray) -> tuple[IntArray, IntArray] | None:

@@ -30,9 +30,9 @@ from lava.proc.io.source import PySendModelFixed  # noqa: E402
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc  # noqa: E402
 
 from .builder import Graph  # noqa: E402
-from .processes import models as own  # noqa: E402
+from .processes.process import NeuronProcess  # noqa: E402
 
-MODELS: dict[str, type] = {
+STOCK_MODELS: dict[str, type] = {
     "RingBuffer": PySendModelFixed,
     "Dense": PyDenseModelBitAcc,
     "DelayDense": PyDelayDenseModelBitAcc,
@@ -40,12 +40,14 @@ MODELS: dict[str, type] = {
     "LIF": PyLifModelBitAcc,
     "LIFReset": PyLifResetModelBitAcc,
     "ATRLIF": PyATRLIFModelFixed,
-    "CubaLIF": own.PyCubaLIFModelFixed,
-    "AdaptiveLIF": own.PyAdaptiveLIFModelFixed,
-    "LeakyIntegrator": own.PyLeakyIntegratorModelFixed,
-    "ThresholdRefractoryLIF": own.PyThresholdRefractoryLIFModelFixed,
 }
-"""Name of a process class to its fixed-point model."""
+"""Name of a stock process class to its fixed-point model."""
+
+
+def model_of(process: Any) -> type:
+    """Return the fixed-point model of a process."""
+    own = isinstance(process, NeuronProcess)
+    return process.FIXED if own else STOCK_MODELS[type(process).__name__]
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,13 @@ def run_configuration(graph: Graph, run: RunDirectory, sample: int) -> Loihi2Sim
     models: dict[Any, type] = {
         process: type(
             f"Guarded{type(process).__name__}",
-            (Guarded, MODELS[type(process).__name__]),
+            (Guarded, model_of(process)),
             {"run_directory": run},
         )
         for process in graph.processes
     }
     layers = len(graph.stages)
     for index, stage in enumerate(graph.stages):
-        model = MODELS[type(stage.neuron).__name__]
         window = RecordingWindow(
             run=run,
             sample=sample,
@@ -153,7 +154,7 @@ def run_configuration(graph: Graph, run: RunDirectory, sample: int) -> Loihi2Sim
         )
         models[stage.neuron] = type(
             f"Recording{type(stage.neuron).__name__}_{stage.layer.name}",
-            (Recording, model),
+            (Recording, model_of(stage.neuron)),
             {"window": window, "run_directory": run},
         )
     return Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)

@@ -2,7 +2,8 @@
 
 ::
 
-    job.pickle             network, inputs (batch, time, channel), lengths (batch,)
+    job.pickle             the files of neurons that are not srnn's, by module; then network,
+                           inputs (batch, time, channel), lengths (batch,)
     layer-0.v.npy ...      int32 (batch, time, n), zero where nothing ran; spikes uint8
     progress.npy           int64: samples done, Lava steps done of the current sample
     failure.txt            the first traceback of any process of the run
@@ -14,13 +15,16 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import sys
 from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...export.errors import InputError
 from ...export.files import naming
 from ...export.network import Network
 
@@ -52,9 +56,11 @@ class RunDirectory:
         ------
         OSError
             There is no room for them; with the name of a file.
+        InputError
+            A neuron that the worker cannot import.
         """
         # Both ends run the same code on the same machine, and nobody else can write here.
-        content = pickle.dumps(job)
+        content = pickle.dumps(_files_of_neurons(job.network)) + pickle.dumps(job)
         with naming(self.path / "job.pickle", None, len(content)):
             (self.path / "job.pickle").write_bytes(content)
         np.save(self.path / "progress.npy", np.zeros(2, dtype=np.int64))
@@ -68,7 +74,10 @@ class RunDirectory:
 
     def read(self) -> Job:
         """Read the job."""
-        return pickle.loads((self.path / "job.pickle").read_bytes())
+        with (self.path / "job.pickle").open("rb") as content:
+            for name, file in pickle.load(content).items():
+                _import(name, file)
+            return pickle.load(content)
 
     def _record_path(self, layer: int, quantity: str) -> Path:
         return self.path / f"layer-{layer}.{quantity}.npy"
@@ -112,6 +121,31 @@ class RunDirectory:
         """Return the first failure's text, or None."""
         path = self.path / "failure.txt"
         return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _files_of_neurons(network: Network) -> dict[str, str]:
+    """Return the modules of a network's neurons that are not srnn's, with their files."""
+    found = {}
+    for record in {type(layer.neuron) for layer in network.layers}:
+        name = record.__module__
+        if name.partition(".")[0] == __name__.partition(".")[0]:
+            continue
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is None or name == "__main__" or "<locals>" in record.__qualname__:
+            raise InputError(
+                f"neuron {record.TYPE}: Lava runs in a process of its own, which cannot import "
+                f"{name}.{record.__qualname__}; define it at the top level of a file of its own"
+            )
+        found[name] = os.path.abspath(file)
+    return found
+
+
+def _import(name: str, file: str) -> None:
+    spec = spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
 
 
 def _reserve(path: Path) -> None:

@@ -15,7 +15,7 @@ from ...export.grid import DECAY_ONE, STATE_MAX, STATE_SHIFT
 from ...export.network import CubaLIF, Layer, LeakyIntegrator, Network, Neuron
 from ..boards import read_boards
 from ..lava import compat
-from ..lava.choice import CHOICES, Position, describe
+from ..lava.choice import Position, choose, describe
 from ..plan import LayerDescription
 from ..programs import NATIVE, support
 from .options import BoardOptions
@@ -121,5 +121,5 @@ def _native(layer: Layer, lag: int, message: int) -> tuple[str, str | None]:
                 f"{name} {codes[outside[0]]} of neuron {index_list(outside)}, the chip's 12 bits "
                 f"hold {low}..{high}"
             )
-    choice = CHOICES[CubaLIF](form, Position(lag, bound))
+    choice = choose(form, Position(lag, bound))
     return choice.process, None if choice.stock else choice.reason

@@ -1,4 +1,4 @@
-"""Lava processes for the neuron models that stock Lava lacks.
+"""Lava processes for the neurons that stock Lava lacks, made from their records.
 
 The package holds ``process.py`` and ``models.py`` and nothing else: Lava finds the models of a
 process by executing every file next to it. So a plain

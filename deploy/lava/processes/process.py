@@ -1,22 +1,79 @@
-"""Structure of the neuron processes: parameters, states and ports; models.py holds the behavior.
+"""A neuron record as a Lava process, and the model that runs its step of integers on a CPU.
+
+Both are made from what the record declares (docs/FIXED_POINT.md has the equations), so that a new
+neuron needs nothing here. Those of the registry have their names in this file, ``AdaptiveLIF`` for
+example; ``process_of`` makes any other. Both take the place where Lava looks for models.
 
 Every parameter and state is a ``Var`` with one entry per neuron, so ``Var.get`` reads it back. A
 scalar stands for all neurons. ``start`` is the time step at which a process wakes: until then it
 holds its initial state and sends no spikes, because layer l receives its first real input at step
 l + 1 and neither a bias nor a decay may act before.
-
-Two kinds of models exist. With the tag ``fixed_pt`` parameters are the integers of
-docs/FIXED_POINT.md; with ``floating_pt`` they are real numbers and decays are fractions of the
-state that are lost each step, as in Lava's own processes.
 """
 
 from __future__ import annotations
 
+import inspect
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
 import numpy as np
 import numpy.typing as npt
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.process.ports.ports import InPort, OutPort
-from lava.magma.core.process.process import AbstractProcess, LogConfig
+from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+# Absolute, because Lava executes this file outside of its package when it looks for models.
+from srnn.neurons.expression import LEAVES, SPIKED, parts  # pyright: ignore[reportMissingImports]
+from srnn.neurons.neuron import Neuron, program  # pyright: ignore[reportMissingImports]
+from srnn.neurons.registry import NEURONS  # pyright: ignore[reportMissingImports]
+
+OPTIONAL = {"b_exp": 0}
+"""What a process may be made without although a record may not: without it, d has v's unit."""
+
+_SETTINGS = {"start": 1, "name": None, "log_config": None}
+
+
+class NeuronProcess(AbstractProcess):
+    """A neuron; ``process_of`` makes the process of a record."""
+
+    RECORD: ClassVar[type[Neuron]]
+    PARAMETERS: ClassVar[dict[str, str]]
+    """Parameters of the step to their Vars."""
+    STATES: ClassVar[dict[str, str]]
+    """States to their Vars."""
+    KEYWORDS: ClassVar[dict[str, str]]
+    """Keywords to the record's parameters; an initial state has its state's name."""
+    REMEMBERS: ClassVar[bool]
+    """Whether the step reads the spike before, which is the Var ``s``."""
+    FIXED: ClassVar[type[NeuronModel]]
+    """The model in integers."""
+
+    def __init__(self, **keywords: Any) -> None:
+        bound = inspect.signature(type(self)).bind(**keywords)
+        bound.apply_defaults()
+        given = bound.arguments
+        shape = given["shape"]
+        super().__init__(shape=shape, **{name: given[name] for name in _SETTINGS})
+        # Lava stops a process when it is deleted, also one that was refused: base class first.
+        if given["start"] < 1:
+            raise ValueError(f"start: {given['start']} is below 1, the first time step")
+        self.a_in = InPort(shape=shape)
+        if self.RECORD.SPIKING:
+            self.s_out = OutPort(shape=shape)
+        for name in self.PARAMETERS.values():
+            setattr(self, name, _var(shape, name, given[name]))
+        for state, name in self.STATES.items():
+            rest = self.PARAMETERS.get(f"{state}_init", name)
+            setattr(self, name, _var(shape, name, given.get(rest, 0)))
+        if self.REMEMBERS:
+            self.s = _var(shape, "s", 0)
 
 
 def _var(shape: tuple[int, ...], name: str, value: npt.ArrayLike) -> Var:
@@ -26,222 +83,132 @@ def _var(shape: tuple[int, ...], name: str, value: npt.ArrayLike) -> Var:
     return Var(shape=shape, init=np.broadcast_to(array, shape).copy())
 
 
-def _check_start(start: int) -> None:
-    if start < 1:
-        raise ValueError(f"start: {start} is below 1, the first time step")
+class NeuronModel(PyLoihiProcessModel):
+    """A model that sleeps until ``start`` and then takes its neuron's step."""
+
+    PROCESS: ClassVar[type[NeuronProcess]]
+    KIND: ClassVar[np.dtype[Any]]
+    """The numbers that the step computes with."""
+    step: ClassVar[Any] = None
+
+    a_in: Any = None
+    s_out: Any = None
+    s: Any = None
+
+    def __init__(self, proc_params: Any):
+        super().__init__(proc_params)
+        self.first_step = proc_params["start"]
+
+    def run_spk(self):
+        """Receive, integrate once awake, and send."""
+        a_in = self.a_in.recv()
+        awake = self.time_step >= self.first_step
+        spikes = self.integrate(a_in) if awake else np.zeros_like(a_in)
+        if self.s_out is not None:
+            self.s_out.send(spikes)
+
+    def integrate(self, a_in):
+        """Update the states by one step and return the spikes, or None where there are none."""
+        before = self._values(self.PROCESS.STATES)
+        if self.s is not None:
+            before.spiked = self.s != 0
+        after = self.step(self._values(self.PROCESS.PARAMETERS), before, a_in.astype(self.KIND))
+        for state, name in self.PROCESS.STATES.items():
+            getattr(self, name)[:] = after[state]
+        if self.s is not None:
+            self.s[:] = after[SPIKED]
+        return after.get(SPIKED)
+
+    def _values(self, names):
+        return SimpleNamespace(
+            **{name: getattr(self, var).astype(self.KIND) for name, var in names.items()}
+        )
 
 
-class AdaptiveLIF(AbstractProcess):
-    """Neuron of Yin, Corradi and Bohte: adaptive threshold, soft reset one step late.
+_TAKEN = {
+    *("shape", "run_directory", "window", *_SETTINGS),
+    *AbstractProcess.__init__.__code__.co_names,
+    *dir(NeuronProcess),
+    *dir(NeuronModel({"start": 1})),
+}
+"""Names that a Var cannot have, since Lava or recording.py use them; it gets an underscore."""
 
-    Floating point, with I the input current (arXiv 2103.12593)::
 
-        d = (1 - b_decay) d + b_step s_prev
-        B = v_threshold + d
-        v = (1 - v_decay) v + v_decay (a_in + bias) - B s_prev
-        s = v > B
+@cache
+def process_of(record: type[Neuron]) -> type[NeuronProcess]:
+    """Return the Lava process of a neuron record, whose fixed-point model Lava finds.
 
-    so that ``v_decay = 1 - alpha``, ``b_decay = 1 - rho``, ``b_step = beta (1 - rho)`` and ``d`` is
-    the paper's ``beta b``. Fixed point: the integers of docs/FIXED_POINT.md, ``SRNN_ALIF``.
-
-    Parameters
-    ----------
-    shape
-        Number and topology of neurons.
-    v_decay, b_decay
-        Decay of membrane and adaptation: 12-bit codes, or fractions.
-    v_threshold, b_step
-        Threshold at rest and its rise at a spike, in units of v (b_step: of d).
-    b_exp
-        Extra fractional bits of d, 0 to 15; fixed point only.
-    bias
-        Added each step: in units of v (fixed point) or of the input current (floating point).
-    v, d
-        Initial states.
-    start
-        Time step of the first real input.
+    Raises
+    ------
+    InputError
+        A step that uses what it may not, or returns other states than the record declares.
     """
-
-    def __init__(
-        self,
-        *,
-        shape: tuple[int, ...],
-        v_decay: npt.ArrayLike,
-        b_decay: npt.ArrayLike,
-        v_threshold: npt.ArrayLike,
-        b_step: npt.ArrayLike,
-        b_exp: npt.ArrayLike = 0,
-        bias: npt.ArrayLike = 0,
-        v: npt.ArrayLike = 0,
-        d: npt.ArrayLike = 0,
-        start: int = 1,
-        name: str | None = None,
-        log_config: LogConfig | None = None,
-    ) -> None:
-        super().__init__(shape=shape, start=start, name=name, log_config=log_config)
-        # Lava stops a process when it is deleted, also one that was refused: base class first.
-        _check_start(start)
-        self.a_in = InPort(shape=shape)
-        self.s_out = OutPort(shape=shape)
-        self.v_decay = _var(shape, "v_decay", v_decay)
-        self.b_decay = _var(shape, "b_decay", b_decay)
-        self.v_threshold = _var(shape, "v_threshold", v_threshold)
-        self.b_step = _var(shape, "b_step", b_step)
-        self.b_exp = _var(shape, "b_exp", b_exp)
-        self.bias = _var(shape, "bias", bias)
-        self.v = _var(shape, "v", v)
-        self.d = _var(shape, "d", d)
-        self.s = _var(shape, "s", 0)
+    read = {(p.op, p.name) for p in parts(program(record).results) if p.op in LEAVES}
+    states = _names(record.STATES, _TAKEN)
+    # An initial value that the step does not read is no Var of its own.
+    starts = {f"{state}_init": name for state, name in states.items()}
+    names = [p.name for p in record.PARAMETERS]
+    variables = [n for n in names if n not in starts or ("parameter", n) in read]
+    parameters = _names(variables, {*_TAKEN, *states.values()})
+    keywords = {parameters.get(name) or starts[name]: name for name in names}
+    made = type(
+        record.__name__,
+        (NeuronProcess,),
+        {
+            "RECORD": record,
+            "PARAMETERS": parameters,
+            "STATES": states,
+            "KEYWORDS": keywords,
+            "REMEMBERS": ("state", SPIKED) in read,
+            "__doc__": record.__doc__,
+            "__module__": __name__,
+            "__signature__": _signature(record, keywords),
+        },
+    )
+    made.FIXED = model_of(made, record.step, np.int32, "Fixed", "bit_accurate_loihi", "fixed_pt")
+    for one in (made, made.FIXED):
+        free = one.__name__ not in globals()
+        globals()[one.__name__ if free else f"{record.__module__}.{one.__name__}"] = one
+    return made
 
 
-class LeakyIntegrator(AbstractProcess):
-    """Leaky-integrator readout; it has no spikes and no output port, ``v`` is read.
-
-    Floating point ``v = (1 - v_decay) v + v_decay (a_in + bias)``; fixed point ``SRNN_LI`` of
-    docs/FIXED_POINT.md.
-
-    Parameters
-    ----------
-    shape
-        Number and topology of neurons.
-    v_decay
-        Decay of the membrane: 12-bit code, or fraction.
-    bias
-        Added each step: in units of v (fixed point) or of the input current (floating point).
-    v
-        Initial membrane.
-    start
-        Time step of the first real input.
-    """
-
-    def __init__(
-        self,
-        *,
-        shape: tuple[int, ...],
-        v_decay: npt.ArrayLike,
-        bias: npt.ArrayLike = 0,
-        v: npt.ArrayLike = 0,
-        start: int = 1,
-        name: str | None = None,
-        log_config: LogConfig | None = None,
-    ) -> None:
-        super().__init__(shape=shape, start=start, name=name, log_config=log_config)
-        # Lava stops a process when it is deleted, also one that was refused: base class first.
-        _check_start(start)
-        self.a_in = InPort(shape=shape)
-        self.v_decay = _var(shape, "v_decay", v_decay)
-        self.bias = _var(shape, "bias", bias)
-        self.v = _var(shape, "v", v)
+def _names(names: Any, taken: set[str]) -> dict[str, str]:
+    return {name: f"{name}_" if name in taken else name for name in names}
 
 
-class CubaLIF(AbstractProcess):
-    """Lava's LIF, with what it lacks: a start, a wide bias, initial states, per-neuron ``Var.get``.
-
-    Floating point::
-
-        u = (1 - i_decay) u + a_in
-        v = (1 - v_decay) v + u + bias
-        s = v > v_threshold;   v = 0 where s
-
-    Fixed point: ``CUBA`` of docs/FIXED_POINT.md.
-
-    Parameters
-    ----------
-    shape
-        Number and topology of neurons.
-    i_decay, v_decay
-        Decay of current and membrane: 12-bit codes, or fractions.
-    v_threshold
-        Fixed point: mantissa, compared as ``v_threshold << 6``.
-    bias
-        Added to v each step, in units of v.
-    u, v
-        Initial states.
-    start
-        Time step of the first real input.
-    """
-
-    def __init__(
-        self,
-        *,
-        shape: tuple[int, ...],
-        i_decay: npt.ArrayLike,
-        v_decay: npt.ArrayLike,
-        v_threshold: npt.ArrayLike,
-        bias: npt.ArrayLike = 0,
-        u: npt.ArrayLike = 0,
-        v: npt.ArrayLike = 0,
-        start: int = 1,
-        name: str | None = None,
-        log_config: LogConfig | None = None,
-    ) -> None:
-        super().__init__(shape=shape, start=start, name=name, log_config=log_config)
-        # Lava stops a process when it is deleted, also one that was refused: base class first.
-        _check_start(start)
-        self.a_in = InPort(shape=shape)
-        self.s_out = OutPort(shape=shape)
-        self.i_decay = _var(shape, "i_decay", i_decay)
-        self.v_decay = _var(shape, "v_decay", v_decay)
-        self.v_threshold = _var(shape, "v_threshold", v_threshold)
-        self.bias = _var(shape, "bias", bias)
-        self.u = _var(shape, "u", u)
-        self.v = _var(shape, "v", v)
+def _signature(record: type[Neuron], keywords: dict[str, str]) -> inspect.Signature:
+    declared = {p.name: p.default for p in record.PARAMETERS}
+    empty = inspect.Parameter.empty
+    defaults: dict[str, Any] = {"shape": empty}
+    for keyword, name in keywords.items():
+        default = declared[name]
+        defaults[keyword] = OPTIONAL.get(name, empty) if default is None else default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    every = (defaults | _SETTINGS).items()
+    return inspect.Signature([inspect.Parameter(name, kind, default=d) for name, d in every])
 
 
-class ThresholdRefractoryLIF(AbstractProcess):
-    """Lava's ATRLIF, with what it lacks: a start, a threshold step per neuron, a wide bias.
+def model_of(
+    process: type[NeuronProcess],
+    step: Any,
+    kind: type,
+    suffix: str,
+    *tags: str,
+    module: str = __name__,
+) -> type[NeuronModel]:
+    """Return a model of a process in ``module``: its step, and the type of its Vars and ports."""
+    names = [*process.PARAMETERS.values(), *process.STATES.values(), *["s"] * process.REMEMBERS]
+    members: dict[str, Any] = dict.fromkeys(names, LavaPyType(np.ndarray, kind))
+    members["a_in"] = LavaPyType(PyInPort.VEC_DENSE, kind)
+    if process.RECORD.SPIKING:
+        members["s_out"] = LavaPyType(PyOutPort.VEC_DENSE, kind)
+    # States are int32 as in Lava's own models; a state of 24 bits times a decay does not fit them.
+    members |= {"PROCESS": process, "KIND": np.promote_types(kind, np.int64)}
+    members |= {"step": staticmethod(step), "__doc__": step.__doc__, "__module__": module}
+    made = type(f"Py{process.__name__}Model{suffix}", (NeuronModel,), members)
+    implements(proc=process, protocol=LoihiProtocol)(requires(CPU)(tag(*tags)(made)))
+    return made
 
-    Floating point::
 
-        i  = (1 - i_decay) i + a_in
-        v  = (1 - v_decay) v + i + bias
-        th = (1 - th_decay) (th - th_init) + th_init;   r = (1 - r_decay) r
-        s  = v - r >= th;   r += 2 th where s;   th += th_step where s
-
-    Fixed point: ``ATRLIF`` of docs/FIXED_POINT.md.
-
-    Parameters
-    ----------
-    shape
-        Number and topology of neurons.
-    i_decay, v_decay, th_decay, r_decay
-        Decays: 12-bit codes, or fractions.
-    th_init, th_step
-        Threshold at rest and its rise at a spike, in units of v.
-    bias
-        Added to v each step, in units of v.
-    start
-        Time step of the first real input.
-    """
-
-    def __init__(
-        self,
-        *,
-        shape: tuple[int, ...],
-        i_decay: npt.ArrayLike,
-        v_decay: npt.ArrayLike,
-        th_decay: npt.ArrayLike,
-        r_decay: npt.ArrayLike,
-        th_init: npt.ArrayLike,
-        th_step: npt.ArrayLike,
-        bias: npt.ArrayLike = 0,
-        start: int = 1,
-        name: str | None = None,
-        log_config: LogConfig | None = None,
-    ) -> None:
-        super().__init__(shape=shape, start=start, name=name, log_config=log_config)
-        # Lava stops a process when it is deleted, also one that was refused: base class first.
-        _check_start(start)
-        self.a_in = InPort(shape=shape)
-        self.s_out = OutPort(shape=shape)
-        self.i_decay = _var(shape, "i_decay", i_decay)
-        self.v_decay = _var(shape, "v_decay", v_decay)
-        self.th_decay = _var(shape, "th_decay", th_decay)
-        self.r_decay = _var(shape, "r_decay", r_decay)
-        self.th_init = _var(shape, "th_init", th_init)
-        self.th_step = _var(shape, "th_step", th_step)
-        self.bias = _var(shape, "bias", bias)
-        self.i = _var(shape, "i", 0)
-        self.v = _var(shape, "v", 0)
-        self.th = _var(shape, "th", th_init)
-        self.r = _var(shape, "r", 0)
+for _record in NEURONS.values():
+    process_of(_record)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from second_reading import STEPS
 from srnn.export.network import NEURONS, AdaptiveLIF, CubaLIF, Neuron, ThresholdRefractoryLIF
+from srnn.neurons.grid import wrap24
 from srnn.neurons.neuron import initial_state
 
 pytestmark = [
@@ -101,22 +102,24 @@ def test_every_model_equals_the_reference_step_by_step(
 
 
 def test_the_three_edges_of_the_wrap() -> None:
-    from srnn.deploy.lava.processes.models import wrapped
-
     half = 1 << 23
     values = np.array([half, half + 1, -half, -half + 1, 0])
-    np.testing.assert_array_equal(wrapped(values), [half, 1 - half, half, -half + 1, 0])
+    np.testing.assert_array_equal(wrap24(values), [half, 1 - half, half, -half + 1, 0])
 
 
-def test_every_neuron_program_has_a_choice_a_process_and_a_model() -> None:
+def test_every_neuron_has_a_choice_a_process_and_a_model() -> None:
     from srnn.deploy.lava import builder, choice, recording
+    from srnn.deploy.lava.processes import process as own
 
-    assert set(choice.CHOICES) == set(NEURONS.values())
-    assert set(builder.PROCESSES) < set(recording.MODELS)
-    own = {name for name in builder.PROCESSES if name not in {"LIF", "LIFReset", "ATRLIF"}}
-    for name in own:
-        process = getattr(builder.own, name)
-        assert recording.MODELS[name].implements_process is process
+    rng = np.random.default_rng(5)
+    assert set(choice.STOCK) <= set(NEURONS.values())
+    assert set(builder.STOCK) < set(recording.STOCK_MODELS)
+    for record in NEURONS.values():
+        chosen = choice.choose(random_neuron(record, rng, 1 << 24), choice.Position(1, 1))
+        assert chosen.process in (builder.STOCK if chosen.stock else {record.__name__})
+        process = getattr(own, record.__name__)
+        assert own.process_of(record) is process
+        assert process.FIXED.implements_process is process
 
 
 def test_the_builder_uses_stock_lif_for_cuba_without_bias() -> None:
