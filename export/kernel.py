@@ -86,6 +86,8 @@ def ready(*kernels: Kernel) -> None:
     if all(kernel.is_ready for kernel in kernels):
         return
     with untimed():
+        # Layers of one kind have one kernel.
+        kernels = tuple(dict.fromkeys(kernels))
         missing = [kernel for kernel in kernels if not (kernel.is_ready or kernel.load())]
         if not missing:
             return

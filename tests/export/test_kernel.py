@@ -275,3 +275,29 @@ def test_a_command_where_nothing_can_be_written(copy: Path) -> None:
     assert result.returncode == 0
     (line,) = result.stderr.splitlines()
     assert "NUMBA_CACHE_DIR" in line
+
+
+def test_one_kernel_may_be_named_twice(load: Load) -> None:
+    first, _ = load()
+    ready(first, first)
+    assert first.call(VALUES) == 1
+
+
+@pytest.mark.extra("train")
+def test_loops_kept_by_two_processes_are_not_mistaken(tmp_path: Path) -> None:
+    """Each process compiles one loop first, so that both may give it the same name."""
+    code = (
+        "import sys, numpy as np\n"
+        "from simulate_networks import random_inputs, random_network\n"
+        "from srnn.simulate import reference, simulator\n"
+        "for kind in sys.argv[1:]:\n"
+        "    network = random_network(3, [kind, kind], [9, 4], 5, readout='spike_count')\n"
+        "    inputs = random_inputs(3, network, 2, 30)\n"
+        "    one, other = simulator.run(network, inputs), reference.run(network, inputs)\n"
+        "    assert all((a.states[n] == b.states[n]).all() for a, b in\n"
+        "               zip(one.layers, other.layers) for n in a.states), kind\n"
+    )
+    paths = os.pathsep.join([str(ROOT / "tests" / "support"), *sys.path])
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}
+    for kinds in (["CUBA"], ["SRNN_ALIF"], ["CUBA", "SRNN_ALIF"]):
+        subprocess.run([sys.executable, "-c", code, *kinds], env=environment, check=True)
