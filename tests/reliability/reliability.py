@@ -1,12 +1,14 @@
 """Kill, fill the disk, start twice, run at once, and count: ``make reliability``.
 
 Each part makes faults of one kind, seeded, and compares what is left with an undisturbed run.
+Ctrl-C and SIGTERM end it with the table of what was done until then.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -53,19 +55,27 @@ def main() -> int:
     arguments = parser.parse_args()
     from srnn.export.console import Output
 
-    output, rows, failures, began = Output(), [], 0, time.monotonic()
+    output, rows, failures, began, stopped = Output(), [], 0, time.monotonic(), False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     for name in arguments.part or PARTS:
         started, tally = time.monotonic(), Tally()
         rng = random.Random(f"{arguments.seed} {name}")
         with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
             count = getattr(arguments, name.replace(" ", "_"))
-            PARTS[name][0](count, rng, Path(folder).resolve(), tally)
+            try:
+                PARTS[name][0](count, rng, Path(folder).resolve(), tally)
+            except KeyboardInterrupt:
+                stopped = True
         output.line(f"{name}: {time.monotonic() - started:.0f} s")
         for note in tally.notes():
             output.line(f"  {note}")
         rows += [[name, what, row.done, row.done - row.failed, row.failed]
                  for what, row in tally.rows.items()]  # fmt: skip
         failures += sum(row.failed for row in tally.rows.values())
+        if stopped:
+            output.line("stopped: what follows was done until then")
+            break
     output.table(
         f"reliability, seed {arguments.seed}, {time.monotonic() - began:.0f} s",
         ["part", "what", "done", "as expected", "failures"],

@@ -9,23 +9,18 @@ from pathlib import Path
 
 from reliability_tally import Command, Tally, undisturbed
 from reliability_training import differences, words
-from srnn.train.run import CHECKPOINT, MODEL
+from srnn.train.run import CHECKPOINT
 
-EPOCHS = 6
+EPOCHS = 4
 
 
 def two_writers(count: int, rng: random.Random, folder: Path, tally: Tally) -> None:
     """``count`` second starts, as many resumes, and as many pairs of starts at the same time."""
     reference = folder / "reference"
     undisturbed("srnn.train", *words("float", reference, EPOCHS), log=folder / "log")
-    _export(reference, folder)
     _refused(count, folder, reference, tally)
     for number in range(count):
         _pair(folder / f"pair-{number}", folder, reference, rng, tally)
-
-
-def _export(run: Path, folder: Path) -> None:
-    undisturbed("srnn.export", run / MODEL, "-o", run / "model.net", log=folder / "log")
 
 
 def _refused(count: int, folder: Path, reference: Path, tally: Tally) -> None:
@@ -55,7 +50,6 @@ def _refused(count: int, folder: Path, reference: Path, tally: Tally) -> None:
             )
     living.process.send_signal(signal.SIGCONT)
     code = living.wait()
-    _export(run, folder)
     tally.check(
         "the living run afterwards",
         f"exit code {code}" if code else "",
@@ -80,7 +74,6 @@ def _pair(run: Path, folder: Path, reference: Path, rng: random.Random, tally: T
     known = late or any("another training writes there" in text for text in refused)
     problems = [] if sorted(codes) == [0, 2] else [f"exit codes {codes}: {refused}"]
     if not problems:
-        _export(run, folder)
         problems += differences(reference, run)
         problems += [] if known else [f"not refused by name: {refused}"]
     tally.check("pairs of starts", *problems)
