@@ -21,7 +21,6 @@ FOUND = {
     "idx-gzipped--60-axes.gz": "60 axes",
     "idx-gzipped--inflates-a-thousand-times.gz": "above 1,000,000; if that is right, set",
     "inputs-npz--member-of-1-GiB.npz": "holds 177 bytes, not 1,073,741,824",
-    "inputs-npz--samples-of-nothing.npz": "hold no",
     "placement--infinite-count.json": "is not what srnn-deploy",
 }
 """Inputs that were not refused as they should be, named after reader and fault, and what is said.
