@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 PARTS  := neurons train export simulate deploy tasks
 PEERS  := benchmarks/peers
 
-.PHONY: help setup demo test test-slow fuzz lint format docs wheel bench peers clean
+.PHONY: help setup demo test test-slow fuzz reliability lint format docs wheel bench peers clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -62,6 +62,9 @@ test-slow: $(READY)  ## run the tests that take minutes each
 SECONDS ?= 600
 fuzz: $(READY)  ## try every reader of files with changed inputs: make fuzz SECONDS=600
 	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS)
+
+reliability: $(READY)  ## kill, fill the disk, start twice, run at once: make reliability PART=stream
+	@$(BIN)/python tests/reliability/reliability.py $(if $(PART),--part "$(PART)")
 
 lint: $(READY)  ## ruff and pyright, as CI runs them
 	@$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -230,7 +231,7 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
         "quantization": model.quantization,
     }
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(_alike(content), buffer)
     content = buffer.getvalue()
     with replacing(path) as temporary:
         with naming(path, temporary, len(content)):
@@ -240,6 +241,20 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
         except InputError as error:
             reason = str(error).removeprefix(f"{temporary}: ")
             raise InputError(f"{path}: not written, it could not be read again: {reason}") from None
+
+
+def _alike(value: Any) -> Any:
+    """Return an equal value of objects such that equal models give equal bytes.
+
+    Pickle writes an object that occurs again as a reference, and an equal one as a copy; whether
+    two texts are one object depends on where they were read.
+    """
+    kind = type(value)
+    if kind is str:
+        return sys.intern(value)
+    if kind is dict:
+        return {_alike(key): _alike(entry) for key, entry in value.items()}
+    return kind(map(_alike, value)) if kind in {list, tuple} else value
 
 
 def read_model(path: str | os.PathLike[str]) -> FloatModel:

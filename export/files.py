@@ -1,12 +1,14 @@
 """Writing files whole: a killed process or a full disk leaves the old file or the new one, no part.
 
 Whatever fails, the error names the file that was to be written, and nothing else stays behind: no
-temporary file, no empty folder that was made for it.
+temporary file, no empty folder that was made for it. SIGKILL may leave a temporary file,
+``.NAME.xxxxxxxx.part``, which nothing reads.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
+
+_PART = ".part"
 
 STORAGE_ERRORS = frozenset(
     getattr(errno, name) for name in ("ENOSPC", "EFBIG", "EDQUOT") if hasattr(errno, name)
@@ -43,7 +47,7 @@ def replacing(path: PathLike) -> Iterator[Path]:
     with making_folders(target.parent):
         with naming(path):
             handle, name = tempfile.mkstemp(
-                dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".part"
+                dir=target.parent, prefix=_part_prefix(target), suffix=_PART
             )
             os.close(handle)
         temporary = Path(name)
@@ -81,6 +85,17 @@ def replace_files(contents: Mapping[PathLike, bytes | str]) -> None:
             with naming(path, temporary, len(content)):
                 temporary.write_bytes(utf8(content) if isinstance(content, str) else content)
                 _sync(temporary)
+
+
+def remove_parts(path: PathLike) -> None:
+    """Remove temporary files of ``path`` that killed processes left; only where none writes it."""
+    target = Path(os.path.realpath(path))
+    for part in target.parent.glob(f"{glob.escape(_part_prefix(target))}*{_PART}"):
+        part.unlink(missing_ok=True)
+
+
+def _part_prefix(target: Path) -> str:
+    return f".{target.name[:100]}."
 
 
 def utf8(text: str) -> bytes:
@@ -130,7 +145,7 @@ def naming(
 
 def _is_part(name: object, temporary: Path | None) -> bool:
     if temporary is None:
-        return isinstance(name, str) and name.endswith(".part")
+        return isinstance(name, str) and name.endswith(_PART)
     return isinstance(name, (str, os.PathLike)) and Path(name) == temporary
 
 

@@ -7,6 +7,7 @@ is what standard output cannot encode.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -55,8 +56,16 @@ def put(stream: TextIO | None, text: str) -> None:
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    encoded = text.encode(encoding, "backslashreplace")
+    below = getattr(stream, "buffer", None)
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        if isinstance(below, io.RawIOBase):
+            # With PYTHONUNBUFFERED Python takes a write that was cut short for a whole one.
+            rest = encoded.replace(b"\n", os.linesep.encode())
+            while rest:
+                rest = rest[below.write(rest) or 0 :]
+        else:
+            stream.write(encoded.decode(encoding))
         stream.flush()
     except OSError:
         if stream is not sys.stderr:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +159,8 @@ def _number(text: str, column: str, path: Path, line: int) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
+        value = math.nan
+    if not math.isfinite(value):
         raise DataError(
             f"{path}, line {line}, column {shown(column)}: {shown(text)} is not a number; "
             "fill the gap or drop the sample"
@@ -175,7 +177,11 @@ def read_ts(path: Path, label_form: str = "auto") -> Recordings:
     signals, labels = [], []
     for number, line in numbered:
         if line.strip() and not line.startswith("#"):
-            *channels, label = line.strip().split(":")
+            channels, colon, label = line.strip().rpartition(":")
+            if not colon:
+                raise DataError(
+                    f"{path}, line {number}: no ':'; needs channels and a label separated by ':'"
+                )
             signals.append(_ts_signal(channels, path, number))
             labels.append(label.strip())
             if known and labels[-1] not in known:
@@ -213,18 +219,26 @@ def _ts_header(numbered: Iterator[tuple[int, str]], path: Path) -> dict[str, str
     return header
 
 
-def _ts_signal(channels: list[str], path: Path, line: int) -> npt.NDArray[np.float64]:
-    if not channels:
-        raise DataError(f"{path}, line {line}: no ':'; needs channels and a label separated by ':'")
-    # In one array: a line may have millions of channels.
-    values, counts = array("d"), set()
-    for index, channel in enumerate(channels):
-        given = channel.split(",")
-        counts.add(len(given))
-        values.extend(_number(one.strip(), f"channel {index}", path, line) for one in given)
-    if len(counts) > 1:
-        raise DataError(f"{path}, line {line}: channels of {min(counts)} to {max(counts)} values")
-    return np.array(values).reshape(len(channels), -1).T
+def _ts_signal(line: str, path: Path, number: int) -> npt.NDArray[np.float64]:
+    # A line may have millions of channels or of values: nothing is done for each by itself.
+    marks = np.frombuffer(line.encode(), np.uint8)
+    marks = marks[(marks == ord(",")) | (marks == ord(":"))]
+    ends = np.append(np.flatnonzero(marks == ord(":")), len(marks)) + 1
+    texts, values = line.replace(":", ",").split(","), array("d")
+    with suppress(ValueError):
+        values.extend(map(float, texts))
+    found = np.array(values)
+    wrong = np.flatnonzero(~np.isfinite(found))
+    at = int(wrong[0]) if len(wrong) else len(found)
+    if at < len(texts):
+        channel = int(np.searchsorted(ends, at, "right"))
+        _number(texts[at].strip(), f"channel {channel}", path, number)
+    counts = np.diff(ends, prepend=0)
+    if counts.min() < counts.max():
+        raise DataError(
+            f"{path}, line {number}: channels of {counts.min()} to {counts.max()} values"
+        )
+    return found.reshape(len(counts), -1).T
 
 
 READERS: dict[str, Callable[[Path, str], Recordings]] = {

@@ -2,7 +2,7 @@
 
 A run's folder holds ``checkpoint.pt`` (everything that the next step depends on), ``model.pt`` (the
 weights that were best on the validation split), ``metrics.csv``, TensorBoard events, and an empty
-``.lock`` (``run_folder.py``).
+``.lock`` (``run_folder.py``), which stays.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from ..export.files import replace_file
 from ..export.reading.torch_file import read_torch
 from .network import SRNN
 from .recipe import ModelRecipe, Recipe, TaskConfig
+from .run_folder import CHECKPOINT, METRICS
+from .run_folder import MODEL as MODEL  # noqa: PLC0414 others take it from here
 
 FORMAT = "srnn-run"
 FORMAT_VERSION = 1
-CHECKPOINT, MODEL, METRICS = "checkpoint.pt", "model.pt", "metrics.csv"
 
 
 @dataclass

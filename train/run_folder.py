@@ -1,7 +1,9 @@
 """The folder of a run: one training at a time writes into it.
 
 An OS lock on a file in it is held while a run lasts, so that a killed process holds nothing. Who
-holds it stands in a second file, since opening a lock may empty it.
+holds it stands in a second file, since opening a lock may empty it. The file of the lock stays when
+the run has ended: else a training that has just opened it and one that makes a new one would each
+hold one.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ..export.errors import InputError
-from ..export.files import making_folders
+from ..export.files import making_folders, remove_parts
 
 LOCK, HOLDER = ".lock", ".holder"
+CHECKPOINT, MODEL, METRICS = "checkpoint.pt", "model.pt", "metrics.csv"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def holding(folder: Path, *, writes: bool = True) -> Iterator[RunFolder]:
         token = _held.set((*_held.get(), run))
         try:
             _write_holder(folder)
+            for name in (CHECKPOINT, MODEL, METRICS):
+                remove_parts(folder / name)
             yield run
         finally:
             _held.reset(token)

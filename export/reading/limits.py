@@ -13,11 +13,11 @@ BYTES_MAX = 1 << 28
 INFLATION = 4
 TEXT_BYTES_MAX = 1 << 22
 """Bytes of a file of JSON, which is read as a whole; ``SRNN_READ_BYTES`` raises it."""
-TOML_BYTES_MAX = 1 << 20
-"""The same of TOML: settings."""
+TOML_BYTES_MAX = 1 << 17
+"""The same of TOML: settings; keys of 32 parts take 1 s at this size."""
 LINE_BYTES_MAX = 1 << 20
 """Bytes of a line of CSV or of a stream, which holds a step; ``SRNN_READ_BYTES`` raises it."""
-SAMPLE_BYTES_MAX = 1 << 24
+SAMPLE_BYTES_MAX = 6 << 20
 """Bytes of a line of a ``.ts`` file, which holds a sample; ``SRNN_READ_BYTES`` raises it."""
 OBJECTS_MAX = 100_000
 """Groups and datasets of an HDF5 file, members of an archive."""

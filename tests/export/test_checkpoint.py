@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,18 @@ def test_what_is_written_is_read(file: Path) -> None:
             assert read[name].dtype == value.dtype
             np.testing.assert_array_equal(read[name], value)
     assert set(other.weights) == set(expected_weights(other.config))
+
+
+def test_equal_models_are_equal_bytes(file: Path, tmp_path: Path) -> None:
+    """Whatever read their texts: some are one object, others are copies."""
+    made = model()
+    options = {"device": "".join("cpu"), "kinds": ["".join("xy"), "".join("xy")], "a": made.task}
+    shared = {"device": "cpu", "kinds": ["xy", "xy"], "a": {**made.task}}
+    for name, recipe in (("one.pt", options), ("two.pt", shared)):
+        write_model(tmp_path / name, replace(made, recipe=recipe))
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "two.pt").read_bytes()
+    write_model(tmp_path / "again.pt", read_model(file))
+    assert (tmp_path / "again.pt").read_bytes() == file.read_bytes()
 
 
 def test_the_file_holds_plain_values_and_tensors(file: Path) -> None:

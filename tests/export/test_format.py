@@ -18,7 +18,7 @@ from paths import ROOT
 from srnn.export import checkpoint, grid
 from srnn.export.network import NEURONS, READOUTS, Convolution
 from srnn.export.netx import FORMAT_VERSION, write_net
-from srnn.export.reading.limits import BYTES_MAX
+from srnn.export.reading import limits
 from srnn.export.samples import Samples
 
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
@@ -114,8 +114,36 @@ def test_limits_are_those_of_the_code():
     for kind in READOUTS:
         assert f"`{kind}`" in rows["/srnn/readout"][4]
     assert f"`format_version`, an integer scalar, {FORMAT_VERSION}." in TEXT
-    assert BYTES_MAX == 1 << 28
+    assert limits.BYTES_MAX == 1 << 28
     assert "at most 256 MiB" in TEXT
+
+
+def test_the_table_of_limits_is_that_of_the_code():
+    sizes = {
+        name: f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"
+        for name, value in vars(limits).items()
+        if name.endswith("BYTES_MAX")
+    }
+    table = TEXT.partition("## Limits of files from outside")[2]
+    rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE))
+    assert rows["what a file declares, or inflates to, in all"].startswith(
+        f"{sizes['BYTES_MAX']}, or {limits.INFLATION} times"
+    )
+    assert rows["a file of TOML; of JSON"].startswith(
+        f"{sizes['TOML_BYTES_MAX']}; {sizes['TEXT_BYTES_MAX']}."
+    )
+    assert rows["a line of CSV or of a stream; of `.ts`, a sample"].startswith(
+        f"{sizes['LINE_BYTES_MAX']}; {sizes['SAMPLE_BYTES_MAX']}."
+    )
+    counts = {
+        "groups and datasets of HDF5, members of an archive": limits.OBJECTS_MAX,
+        "values of a `.pt` file, shared ones counted every time": limits.VALUES_MAX,
+        "levels of groups in HDF5": limits.GROUPS_DEEP_MAX,
+        "levels of lists and tables": limits.DEPTH_MAX,
+        "chunks of a dataset of HDF5": limits.CHUNKS_MAX,
+    }
+    assert {name: rows[name] for name in counts} == {n: f"{v:,}" for n, v in counts.items()}
+    assert rows["an integer in TOML and JSON"] == f"{limits.DIGITS_MAX:,} digits"
 
 
 def test_model_pt_is_described():

@@ -1,4 +1,4 @@
-"""A few changed inputs for every reader; ``make fuzz`` makes many."""
+"""A few changed inputs for every reader, of which ``make fuzz`` makes many, and what it found."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ import warnings
 from pathlib import Path
 
 import pytest
-from fuzz import Tally, attempt, judged
+from fuzz import HERE, Tally, attempt, judged
 from fuzz_readers import READERS, reader_of, seeds_of
+from srnn.export.errors import InputError
+from srnn.export.reading.limits import READ_BYTES
 
 pytestmark = [pytest.mark.extra("train"), pytest.mark.extra("nir")]
 
 TRIES = 40
+FOUND = {
+    "data-h5--text-of-4-GiB.h5": "more bytes than the file holds",
+    "data-npz--characters-that-do-not-exist.npz": "characters that do not exist",
+    "data-npz--samples-of-nothing.npz": "hold no values",
+    "idx-gzipped--60-axes.gz": "60 axes",
+    "idx-gzipped--inflates-a-thousand-times.gz": "above 1,000,000; if that is right, set",
+    "inputs-npz--member-of-1-GiB.npz": "holds 177 bytes, not 1,073,741,824",
+    "placement--infinite-count.json": "is not what srnn-deploy",
+}
+"""Inputs that were not refused as they should be, named after reader and fault, and what is said.
+
+Each was made smaller by hand.
+"""
 
 
 @pytest.mark.parametrize("name", [reader.name for reader in READERS])
@@ -30,6 +45,24 @@ def test_every_reader_accepts_or_refuses(name: str, tmp_path: Path) -> None:
             wrong = judged(read, path, tally)
             assert wrong is None or wrong.startswith("slow"), (number, wrong)
     assert tally.refused > 0
+
+
+def test_what_was_found_is_kept() -> None:
+    assert {path.name for path in (HERE / "found").iterdir()} == set(FOUND)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = name.partition("--")[0]
+    (reader,) = (one for one in READERS if one.name.replace(", ", "-").replace(" ", "-") == wanted)
+    read, path, tally = reader.read(), HERE / "found" / name, Tally()
+    # A small file cannot inflate beyond the usual limit.
+    monkeypatch.setenv(READ_BYTES, "1000000" if "inflates" in name else str(1 << 31))
+    wrong = judged(read, path, tally)
+    assert wrong is None or wrong.startswith("slow"), wrong
+    assert tally.refused == 1
+    with pytest.raises(InputError, match=FOUND[name]):
+        read(path)
 
 
 def test_a_try_can_be_made_again() -> None:

@@ -114,9 +114,14 @@ def test_the_command_ends_in_a_line(tmp_path: Path) -> None:
     assert written(tmp_path) == []
 
 
-def test_standard_output_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("given", [[], ["--json"]])
+def test_standard_output_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     output = tmp_path / "out"
-    ended = command_on_full_disk(100, "srnn.simulate", NET, output=output)
+    ended = command_on_full_disk(100, "srnn.simulate", NET, *given, output=output)
     assert ended.returncode == 2
     assert ended.stderr == "srnn-simulate: standard output: File too large\n"
     assert output.stat().st_size == 100

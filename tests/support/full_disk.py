@@ -36,10 +36,13 @@ def full_after(size: int) -> Iterator[None]:
 
 
 def command_on_full_disk(
-    size: int, module: str, *words: str | Path, output: Path | None = None
+    size: int, module: str, *words: str | Path, output: Path | None = None, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command, such as ``srnn.export``; ``output``: a file for its standard output."""
+    """Run a command, such as ``srnn.export``; ``output``: a file for its standard output.
+
+    ``given``: what it reads from its standard input.
+    """
     return subprocess.run(
         [sys.executable, "-c", _CHILD, str(size), str(output or ""), module, *map(str, words)],
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, input=given,
     )  # fmt: skip

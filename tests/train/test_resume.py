@@ -12,7 +12,7 @@ import pytest
 import torch
 from srnn.export.errors import InputError
 from srnn.train.loop import Stopped, fit
-from srnn.train.run import CHECKPOINT, read_run
+from srnn.train.run import CHECKPOINT, MODEL, read_run
 from train_helpers import (
     one_thread,  # noqa: F401  a fixture
     recipe,
@@ -122,6 +122,9 @@ def test_a_real_interrupt_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     )
     assert resumed.returncode == 0, resumed.stderr
     same_runs(tmp_path / "whole", tmp_path / "parts")
+    # The exported file names the model by its SHA-256.
+    whole, parts = ((tmp_path / name / MODEL).read_bytes() for name in ("whole", "parts"))
+    assert whole == parts
 
 
 def test_a_run_from_before_a_setting_existed_is_resumed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from srnn import tasks
 from srnn.export.errors import InputError
 from srnn.train.cli import main
 from srnn.train.loop import Stopped, fit
-from srnn.train.run import CHECKPOINT, MODEL, read_run
+from srnn.train.run import CHECKPOINT, METRICS, MODEL, read_run
 from srnn.train.run_folder import holding
 from train_helpers import (
     one_thread,  # noqa: F401  a fixture
@@ -86,6 +86,16 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     assert fit(recipe(epochs=1), task(), tmp_path)[1].epoch == 1
+
+
+def test_temporary_files_of_killed_trainings_are_removed(tmp_path: Path) -> None:
+    for name in (CHECKPOINT, MODEL, METRICS):
+        (tmp_path / f".{name}.abcd1234.part").write_bytes(b"half")
+    # Another command may be writing there.
+    (tmp_path / ".model.net.abcd1234.part").write_bytes(b"half")
+    with holding(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.glob(".*.part")] == [".model.net.abcd1234.part"]
 
 
 def test_another_thread_is_another_training(tmp_path: Path) -> None:
