@@ -6,3 +6,4 @@ from .neuron import Neuron as Neuron
 from .neuron import Parameter as Parameter
 from .neuron import take_step as take_step
 from .registry import NEURONS as NEURONS
+from .registry import register as register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +37,9 @@ class AdaptiveLIF(Neuron):
 
     TYPE: ClassVar[str] = "SRNN_ALIF"
     STATES: ClassVar[tuple[str, ...]] = ("d", "v")
+    ADAPTATION: ClassVar[str | None] = "b_step"
+    # The formulas of the literature: decays of v and b, and beta b (simulate/operations.py).
+    PRODUCTS: ClassVar[tuple[int, int] | None] = (1, 3)
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
@@ -45,3 +49,7 @@ class AdaptiveLIF(Neuron):
         drive = (a << STATE_SHIFT) + p.bias
         v = sat(decayed(s.v, p.v_decay) + drive - where(s.spiked, threshold, 0))
         return {"d": d, "v": v, "spiked": v > threshold}
+
+    def threshold(self, states: Mapping[str, Any] | None = None) -> Any:
+        """Return ``v_threshold + (d >> b_exp)``."""
+        return self.v_threshold + ((0 if states is None else states["d"]) >> self.b_exp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ class ThresholdRefractoryLIF(Neuron):
 
     TYPE: ClassVar[str] = "ATRLIF"
     STATES: ClassVar[tuple[str, ...]] = ("i", "v", "th", "r")
+    ADAPTATION: ClassVar[str | None] = "th_step"
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
@@ -48,3 +50,7 @@ class ThresholdRefractoryLIF(Neuron):
         r = r + where(spiked, th << 1, 0)
         th = th + where(spiked, p.th_step, 0)
         return {"i": i, "v": v, "th": th, "r": r, "spiked": spiked}
+
+    def threshold(self, states: Mapping[str, Any] | None = None) -> Any:
+        """Return ``th + r``."""
+        return self.th_init if states is None else states["th"] + states["r"]

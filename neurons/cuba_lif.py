@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,3 +40,7 @@ class CubaLIF(Neuron):
         v = sat(decayed(s.v, p.v_decay) + u + p.bias)
         spiked = v > (p.v_threshold << STATE_SHIFT)
         return {"u": u, "v": where(spiked, 0, v), "spiked": spiked}
+
+    def threshold(self, states: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Return ``v_threshold << 6``."""
+        return self.v_threshold << STATE_SHIFT

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from . import grid
 from .checks import frozen, in_range, whole
 from .errors import InputError
-from .expression import SPIKED, Expression, StepError
+from .expression import SPIKED, Expression, StepError, parts
 from .grid import IntArray
 
 NEURON_COUNT_MAX = 1 << 24
@@ -95,6 +96,11 @@ class Neuron:
     STATES: ClassVar[tuple[str, ...]] = ()
     """Names of the states, as a trace records them after each step; one of them is ``v``."""
     SPIKING: ClassVar[bool] = True
+    ADAPTATION: ClassVar[str | None] = None
+    """The parameter that is 0 where a spike does not raise the threshold."""
+    PRODUCTS: ClassVar[tuple[int, int] | None] = None
+    """Multiplications per step in energy models, without and with adaptation; those of the step
+    where None."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= NEURON_COUNT_MAX:
@@ -125,6 +131,20 @@ class Neuron:
             The sum of what the synapses deliver, int64 (batch, n).
         """
         raise NotImplementedError
+
+    def threshold(self, states: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Return what v is compared with, for figures: (..., n) in units of v.
+
+        ``states``: after a step, (..., n); at rest where None. None where there is no threshold.
+        """
+        return None
+
+    @property
+    def adapts(self) -> npt.NDArray[np.bool_]:
+        """Which neurons adapt, (n,): those whose threshold a spike raises."""
+        if self.ADAPTATION is None:
+            return np.zeros(self.size, np.bool_)
+        return getattr(self, self.ADAPTATION) != 0
 
 
 State = dict[str, IntArray]
@@ -186,6 +206,14 @@ class Program:
     def results(self) -> tuple[Any, ...]:
         """All that the step computes: the states, then the spike."""
         return (*self.states.values(), *([] if self.spiked is None else [self.spiked]))
+
+
+def products(record: type[Neuron]) -> tuple[int, int]:
+    """Return the multiplications that a step is charged, without and with adaptation."""
+    if record.PRODUCTS is not None:
+        return record.PRODUCTS
+    count = sum(part.op == "*" for part in parts(program(record).results))
+    return count, count
 
 
 @cache

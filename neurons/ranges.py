@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
 from .expression import CONDITIONS, SPIKED, Expression
 from .grid import STATE_BITS, STATE_MAX
-from .neuron import Neuron, Program
+from .neuron import Neuron, Program, program
 
 Interval = tuple[int, int]
 """Smallest and largest value, both included."""
 
 SHIFT_MAX = 63
+_SUM_MAX, _INT32_MAX = 1 << 56, (1 << 31) - 1
 _ROUNDS = 8
 """Steps after which a state that still grows is taken to have no limit; those that saturate stand
 still after two."""
@@ -106,20 +108,20 @@ class Ranges:
     parts: Mapping[Expression, Interval]
 
 
-def ranges(program: Program, sums: int, limit: int) -> Ranges:
+def ranges(step: Program, sums: int, limit: int) -> Ranges:
     """Return the ranges of a step, for synaptic sums of at most ``sums`` in magnitude.
 
     Parameters
     ----------
-    program
+    step
         The step.
     sums
         The largest magnitude of ``a``.
     limit
         What a state that the step does not limit is assumed to keep to.
     """
-    parameters = parameter_ranges(program.record)
-    states = {name: parameters.get(f"{name}_init", (0, 0)) for name in program.record.STATES}
+    parameters = parameter_ranges(step.record)
+    states = {name: parameters.get(f"{name}_init", (0, 0)) for name in step.record.STATES}
     watched: set[str] = set()
 
     def leaf(part: Expression) -> Interval:
@@ -133,7 +135,7 @@ def ranges(program: Program, sums: int, limit: int) -> Ranges:
     for turn in range(_ROUNDS * (len(states) + 1)):
         known: dict[Expression, Interval] = {}
         grown = {}
-        for name, value in program.states.items():
+        for name, value in step.states.items():
             after, before = interval(value, leaf, known), states[name]
             hull = min(before[0], after[0]), max(before[1], after[1])
             if hull != before and name not in watched:
@@ -145,6 +147,17 @@ def ranges(program: Program, sums: int, limit: int) -> Ranges:
             watched |= set(grown)
             states |= dict.fromkeys(grown, (-limit, limit))
     known = {}
-    for value in program.results:
+    for value in step.results:
         interval(value, leaf, known)
     return Ranges(states, frozenset(watched), known)
+
+
+@cache
+def limited_states(record: type[Neuron]) -> frozenset[str]:
+    """Return the states that a step keeps within 24 bits; all others may take 32."""
+    found = ranges(program(record), _SUM_MAX, _INT32_MAX)
+    return frozenset(
+        name
+        for name, (low, high) in found.states.items()
+        if low >= -STATE_MAX and high <= STATE_MAX
+    )

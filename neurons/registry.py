@@ -5,11 +5,30 @@ from __future__ import annotations
 from .alif import AdaptiveLIF
 from .atrlif import ThresholdRefractoryLIF
 from .cuba_lif import CubaLIF
+from .errors import InputError
 from .li import LeakyIntegrator
-from .neuron import Neuron
+from .neuron import Neuron, program
 
 NEURONS: dict[str, type[Neuron]] = {
     record.TYPE: record
     for record in (CubaLIF, AdaptiveLIF, LeakyIntegrator, ThresholdRefractoryLIF)
 }
 """The neuron models by their name in a file."""
+
+
+def register(record: type[Neuron]) -> type[Neuron]:
+    """Add a neuron to ``NEURONS``, so that files may name it; may be used as a decorator.
+
+    Raises
+    ------
+    InputError
+        Its name is taken or is no name, or its step is not one (``neuron.program``).
+    """
+    name = record.TYPE
+    if not (name.isascii() and name.isidentifier()):
+        raise InputError(f"neuron {record.__name__}: TYPE {name!r} is not a name of letters and _")
+    if NEURONS.get(name, record) is not record:
+        raise InputError(f"neuron {record.__name__}: the name {name} is taken by another neuron")
+    program(record)
+    NEURONS[name] = record
+    return record

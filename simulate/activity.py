@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..export.grid import IntArray
-from ..export.network import NEURONS, AdaptiveLIF, Layer, Network, ThresholdRefractoryLIF
+from ..export.network import NEURONS, Layer, Network
 from .distribution import Distribution, distribution
 
 BELOW, RECURRENT, OPERATIONS_BELOW, OPERATIONS_RECURRENT, SPIKES, MEMBRANES = range(6)
@@ -367,16 +367,6 @@ def _described(by_sample: dict[str, IntArray]) -> dict[str, dict[str, float] | N
     return {name: None if one is None else one.as_dict() for name, one in found.items()}
 
 
-def adaptive(layer: Layer) -> npt.NDArray[np.bool_]:
-    """Return which neurons adapt, bool (n,): those whose threshold a spike raises."""
-    neuron = layer.neuron
-    if isinstance(neuron, AdaptiveLIF):
-        return neuron.b_step != 0
-    if isinstance(neuron, ThresholdRefractoryLIF):
-        return neuron.th_step != 0
-    return np.zeros(layer.size, np.bool_)
-
-
 def layer_activity(
     layer: Layer,
     spikes: IntArray,
@@ -395,7 +385,7 @@ def layer_activity(
         neuron=layer.neuron.TYPE,
         size=layer.size,
         weights=weights,
-        adaptive=adaptive(layer),
+        adaptive=layer.neuron.adapts,
         recurrent=layer.recurrent is not None,
         graded=graded,
         spikes=spikes,

@@ -13,7 +13,7 @@ from typing import Any
 from ..export.errors import InputError
 from ..export.grid import STATE_MAX
 from ..export.ranges import Calibration
-from .stream_state import LIMITED
+from ..neurons.ranges import limited_states
 from .streaming import StreamingSimulator
 
 MARGIN = 0.25
@@ -114,7 +114,7 @@ class Monitor:
                     drifts += self._drift(layer.name, "firing_rate", rate, *expected)
             entry["states"] = {}
             for name, peak in zip(layer.neuron.STATES, peaks[index].tolist(), strict=False):
-                limited = name in LIMITED.get(type(layer.neuron), ())
+                limited = name in limited_states(type(layer.neuron))
                 limit = STATE_MAX if limited else (1 << 31) - 1
                 calibrated = known.states[name] if known else None
                 entry["states"][name] = {

@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, fields
 
 from ..export.errors import InputError
 from ..export.suggest import check_known
+from ..neurons.neuron import products
+from ..neurons.registry import NEURONS
 from .activity import Activity, LayerActivity
 
 
@@ -133,14 +135,14 @@ def formula_operations(layers: Sequence[FormulaLayer]) -> Operations:
 def _formula(layer: FormulaLayer) -> Operations:
     m, n = layer.inputs, layer.size
     if layer.kind in _DENSE:
-        gates, products = _DENSE[layer.kind]
+        gates, multiplied = _DENSE[layer.kind]
         macs = float(gates * (m * n + n * n))
         return Operations(
-            synaptic_macs=macs, dense_operations=macs, neuron_macs=products * n, neuron_updates=n
+            synaptic_macs=macs, dense_operations=macs, neuron_macs=multiplied * n, neuron_updates=n
         )
     if layer.kind == "linear":
         return Operations(synaptic_macs=m * n, dense_operations=m * n)
-    additions, products = _SPIKING.get(layer.kind, (0, 1))
+    additions, multiplied = _SPIKING.get(layer.kind, (0, 1))
     recurrent = n * n if layer.recurrent else 0
     graded = layer.input_rate is None
     below = 0.0 if layer.input_rate is None else m * n * layer.input_rate
@@ -150,15 +152,11 @@ def _formula(layer: FormulaLayer) -> Operations:
         synaptic_macs=m * n if graded else 0.0,
         dense_operations=m * n + recurrent,
         neuron_acs=additions * n * layer.rate,
-        neuron_macs=products * n,
+        neuron_macs=multiplied * n,
         neuron_updates=n,
         adaptation_updates=n if layer.kind == "alif" else 0,
         messages=(m if graded else sent) + (n * layer.rate if layer.recurrent else 0.0),
     )
-
-
-_STATE_PRODUCTS = {"CUBA": 2, "SRNN_LI": 1, "ATRLIF": 4}
-"""Decays of a neuron's states, one product each; ``SRNN_ALIF`` is charged as ALIF or LIF."""
 
 
 def counted_operations(activity: Activity) -> Operations:
@@ -182,16 +180,14 @@ def counted_operations(activity: Activity) -> Operations:
 
 def _counted(layer: LayerActivity) -> Operations:
     steps = layer.steps
-    if layer.neuron == "SRNN_ALIF":
-        products = layer.size + 2 * layer.adaptive_neurons
-    else:
-        products = _STATE_PRODUCTS[layer.neuron] * layer.size
+    plain, adapting = products(NEURONS[layer.neuron])
+    macs = plain * layer.size + (adapting - plain) * layer.adaptive_neurons
     return Operations(
         synaptic_acs=layer.effective_acs,
         synaptic_macs=layer.effective_macs,
         dense_operations=layer.dense_operations,
         neuron_acs=layer.spike_count + layer.adaptive_spikes,
-        neuron_macs=products * steps,
+        neuron_macs=macs * steps,
         neuron_updates=layer.neuron_updates,
         adaptation_updates=layer.adaptation_updates,
         messages=layer.events_from_below + layer.events_recurrent,

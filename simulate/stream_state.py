@@ -18,20 +18,14 @@ import numpy.typing as npt
 from ..export.errors import InputError
 from ..export.files import replace_file
 from ..export.grid import STATE_MAX, STATE_SHIFT
-from ..export.network import AdaptiveLIF, Connection, CubaLIF, LeakyIntegrator, Network
+from ..export.network import Connection, Network
 from ..export.reading.files import existing
 from ..export.reading.text import json_value
 from ..export.synapses import largest_sum
+from ..neurons.ranges import limited_states
 
 FORMAT, FORMAT_VERSION = "srnn-state", 1
 _HEADER_MAX, _STEPS_MAX = 4096, 1 << 62
-
-LIMITED: dict[type[Any], frozenset[str]] = {
-    CubaLIF: frozenset({"v"}),
-    AdaptiveLIF: frozenset({"d", "v"}),
-    LeakyIntegrator: frozenset({"v"}),
-}
-"""States that saturate at 24 bits, by neuron; all others may take 32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +108,7 @@ def check_state(network: Network, digest: str, state: StreamState) -> None:
         if not layer.neuron.SPIKING and held.spikes.any():
             raise InputError(f"{where}: spikes of neurons that have none; it is damaged")
         for name, values in zip(layer.neuron.STATES, held.states, strict=True):
-            limited = name in LIMITED.get(type(layer.neuron), ())
+            limited = name in limited_states(type(layer.neuron))
             if limited and np.abs(values.astype(np.int64)).max() > STATE_MAX:
                 raise InputError(f"{where}: {name} beyond 24 bits; it is damaged")
             if name == "d" and values.min() < 0:

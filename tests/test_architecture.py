@@ -158,6 +158,20 @@ def test_imports_are_light(module: str) -> None:
     assert found <= {"srnn", "lazy_loader", *LIGHT[module].split()}
 
 
+@pytest.mark.parametrize("package", ["simulate"])
+def test_no_question_is_asked_of_a_neurons_kind(package: str) -> None:
+    """A neuron says what is to be known of it; no stage but its own file knows it by name."""
+    records = {record.__name__ for record in INTEGER_RECORDS.values()}
+    wrong = []
+    for path in files(package):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Name) and node.id in records
+            typed = isinstance(node, ast.Constant) and node.value in INTEGER_RECORDS
+            if named or typed:
+                wrong.append(f"{path.relative_to(ROOT)}, line {node.lineno}")
+    assert wrong == []
+
+
 NO_INTEGER_FORM = {"alif_relu": "graded activations do not exist on a chip"}
 """Float neurons without an integer form, and why."""
 

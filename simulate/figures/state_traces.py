@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...export.errors import InputError
-from ...export.network import AdaptiveLIF, CubaLIF, Network, Neuron, ThresholdRefractoryLIF
+from ...export.network import Network
 from ...export.trace import Trace
 from .series import Series, variable
 from .style import BLUE, FAINT, GREEN, VERMILLION, WIDE, colour, new_figure, styled
@@ -72,9 +72,9 @@ def states_series(
     membrane = recorded.states["v"][sample, first:last].astype(np.float64) * scale
     threshold = _threshold(network, trace, layer, sample, first, last)
     adaptation = None
-    if isinstance(network.layers[layer].neuron, (AdaptiveLIF, ThresholdRefractoryLIF)):
+    if network.layers[layer].neuron.ADAPTATION is not None:
         assert threshold is not None
-        adaptation = threshold - _at_rest(network.layers[layer].neuron)
+        adaptation = threshold - network.layers[layer].neuron.threshold()
     made = []
     for neuron in chosen:
         variables = [
@@ -175,22 +175,14 @@ def states(
     return figure
 
 
-def _at_rest(neuron: Neuron) -> npt.NDArray[np.int64]:
-    assert isinstance(neuron, (AdaptiveLIF, ThresholdRefractoryLIF))
-    return neuron.v_threshold if isinstance(neuron, AdaptiveLIF) else neuron.th_init
-
-
 def _threshold(  # noqa: PLR0917
     network: Network, trace: Trace, layer: int, sample: int, first: int, last: int
 ) -> npt.NDArray[np.float64] | None:
     """Return thresholds in state units (time, n), or None where the neuron has none."""
     neuron, kept = network.layers[layer].neuron, trace.layers[layer].states
-    if isinstance(neuron, AdaptiveLIF):
-        raised = kept["d"][sample, first:last].astype(np.int64) >> neuron.b_exp
-        return (neuron.v_threshold + raised).astype(np.float64)
-    if isinstance(neuron, ThresholdRefractoryLIF):
-        return (kept["th"][sample, first:last] + kept["r"][sample, first:last]).astype(np.float64)
-    if isinstance(neuron, CubaLIF):
-        constant = (neuron.v_threshold << 6).astype(np.float64)
-        return np.broadcast_to(constant, (last - first, neuron.size))
-    return None
+    found = neuron.threshold(
+        {name: values[sample, first:last].astype(np.int64) for name, values in kept.items()}
+    )
+    if found is None:
+        return None
+    return np.broadcast_to(np.asarray(found, np.float64), (last - first, neuron.size))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from neuron_draws import random_record, sums
 from second_reading import STEPS
 from srnn.export.errors import InputError
 from srnn.neurons.expression import Expression, evaluate, parts
@@ -15,23 +16,6 @@ from srnn.neurons.neuron import Neuron, initial_state, program, take_step
 from srnn.neurons.registry import NEURONS
 
 SIZE, STEPS_RUN = 5000, 512
-
-
-def random_record(rng: np.random.Generator, kind: type[Neuron], n: int) -> Neuron:
-    """A record over the whole range of every parameter, its ends and small values often."""
-    values = {}
-    for entry in kind.PARAMETERS:
-        ends = rng.choice([entry.low, entry.high], n)
-        inside = rng.integers(entry.low, entry.high + 1, n)
-        small = np.clip(rng.integers(-3000, 3000, n), entry.low, entry.high)
-        values[entry.name] = rng.choice(np.stack([ends, inside, inside, small]), axis=0)
-    return kind(n, **values)
-
-
-def sums(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Synaptic sums of every size: few bits often, beyond 24 seldom."""
-    bits = rng.integers(0, 26, (1, n))
-    return rng.integers(-(1 << bits), (1 << bits) + 1)
 
 
 @pytest.mark.parametrize("name", NEURONS)

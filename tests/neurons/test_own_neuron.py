@@ -1,0 +1,200 @@
+"""A neuron that the package does not have: one file, and every stage of integers runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from neuron_draws import random_record, sums
+from simulate_networks import random_inputs, random_network
+from srnn.export.errors import InputError
+from srnn.export.network import Layer, Network, Neuron, Synapses, same_network
+from srnn.export.netx import read_net, write_net
+from srnn.export.trace import compare
+from srnn.neurons.neuron import initial_state, program, take_step
+from srnn.neurons.ranges import limited_states
+from srnn.neurons.registry import NEURONS, register
+from srnn.simulate import programs, reference, simulator
+from srnn.simulate.operations import counted_operations
+from srnn.simulate.plan import prepared_network
+from srnn.simulate.streaming import StreamingSimulator
+
+ADLIF = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from srnn.neurons.grid import IntArray, decayed, rtz, sat, where
+from srnn.neurons.neuron import Neuron, decay, parameter, state
+
+
+@dataclass(frozen=True, eq=False)
+class AdLIF(Neuron):
+    """Symplectic adaptive LIF: w carries 4 fractional bits, follows v and jumps at spikes."""
+
+    v_decay: IntArray = decay("vDecay", low=1)
+    w_decay: IntArray = decay("wDecay", low=1)
+    v_threshold: IntArray = parameter("vTh", 0, (1 << 23) - 1, "state")
+    coupling: IntArray = parameter("coupling", 0, 1 << 15, "2^-16")
+    jump: IntArray = parameter("jump", 0, (1 << 23) - 1, "state / 16")
+    bias: IntArray = state("bias")
+
+    TYPE: ClassVar[str] = "TEST_ADLIF"
+    STATES: ClassVar[tuple[str, ...]] = ("v", "w")
+    ADAPTATION: ClassVar[str | None] = "jump"
+
+    @staticmethod
+    def step(p, s, a):
+        v = sat(decayed(s.v, p.v_decay) + (a << 6) + p.bias - (s.w >> 4))
+        spiked = v > p.v_threshold
+        v = where(spiked, 0, v)
+        w = sat(decayed(s.w, p.w_decay) + rtz(v * p.coupling, 12) + where(spiked, p.jump, 0))
+        return {"v": v, "w": w, "spiked": spiked}
+'''
+OTHERS = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from srnn.neurons.grid import IntArray, rtz, sat, where
+from srnn.neurons.neuron import Neuron, parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Counting(Neuron):
+    """Every operation that the others lack; what is padding would not stay 0."""
+
+    pace: IntArray = parameter("pace", 0, 40, "1")
+    shift: IntArray = parameter("shift", 0, 5, "bits")
+
+    TYPE: ClassVar[str] = "TEST_COUNTING"
+    STATES: ClassVar[tuple[str, ...]] = ("n", "x", "y", "v")
+
+    @staticmethod
+    def step(p, s, a):
+        n = where(s.spiked | (s.n >= 1000), 0, s.n + p.pace + 1)
+        x = sat(rtz(s.x - s.v, p.shift) + a)
+        y = sat((s.y >> 1) + x * 3 - (x << p.shift))
+        low, high = y < -p.pace, y > p.pace * 9
+        v = where(low & ~high, n - x, where(high, y, -s.v))
+        return {"n": n, "x": x, "y": y, "v": sat(v), "spiked": (n <= 500) & (y >= p.pace)}
+'''
+
+
+@pytest.fixture(params=[("AdLIF", ADLIF), ("Counting", OTHERS)], ids=["adlif", "counting"])
+def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Neuron]]:
+    name, text = request.param
+    path = tmp_path / "my_neuron.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("my_neuron", path)
+    assert spec is not None and spec.loader is not None  # noqa: PT018
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made = register(getattr(module, name))
+    yield made
+    del NEURONS[made.TYPE]
+
+
+def network_of(record: type[Neuron], seed: int, delays: bool, small: bool) -> Network:
+    """Two recurrent layers of the neuron and a readout; ``small``: usual parameters."""
+    rng = np.random.default_rng(seed)
+    kinds = ["SRNN_ALIF", "SRNN_ALIF", "SRNN_LI"]
+    drawn = random_network(seed, kinds, [37, 21, 3], 6, delays=delays)
+    layers = []
+    for layer in drawn.layers:
+        neuron = layer.neuron
+        if neuron.SPIKING:
+            neuron = random_record(rng, record, layer.size)
+            if small and record.TYPE == "TEST_ADLIF":
+                n = layer.size
+                neuron = record(n, **{
+                    "v_decay": rng.integers(200, 900, n), "w_decay": rng.integers(10, 80, n),
+                    "v_threshold": rng.integers(2000, 60000, n),
+                    "coupling": rng.integers(0, 500, n), "jump": rng.integers(0, 9000, n),
+                    "bias": rng.integers(-300, 300, n),
+                })  # fmt: skip
+        layers.append(Layer(layer.name, layer.synapses, neuron, layer.recurrent))
+    return Network(tuple(layers))
+
+
+@pytest.mark.parametrize("delays", [False, True])
+@pytest.mark.parametrize("small", [False, True])
+def test_the_simulator_gives_the_steps_bits(
+    record: type[Neuron], delays: bool, small: bool
+) -> None:
+    spikes = 0
+    for seed in range(6):
+        network = network_of(record, seed, delays, small)
+        inputs = random_inputs(seed, network, 3, 70, density=0.4)
+        found, expected = simulator.run(network, inputs), reference.run(network, inputs)
+        assert [row for row in compare(found, expected) if row.different] == []
+        spikes += int(np.asarray(expected.layers[0].spikes).sum())
+    assert spikes > 1000
+
+
+def test_wide_arithmetic_gives_the_same(record: type[Neuron]) -> None:
+    rng = np.random.default_rng(4)
+    neuron = random_record(rng, record, 50)
+    weight = 2 * rng.integers(-128, 127, (50, 5))
+    network = Network((Layer("0", Synapses(weight, 7), neuron),), message_bits=16)
+    inputs = rng.integers(-65535, 65536, (2, 40, 5))
+    found, expected = simulator.run(network, inputs), reference.run(network, inputs)
+    assert prepared_network(network, 65535).wide == (True,)
+    assert [row for row in compare(found, expected) if row.different] == []
+
+
+def test_a_stream_is_counted_and_stops_anywhere(record: type[Neuron], tmp_path: Path) -> None:
+    network = network_of(record, 2, delays=False, small=True)
+    inputs = random_inputs(2, network, 1, 60, density=0.4)
+    trace, activity = simulator.run_with_activity(network, inputs)
+    stream = StreamingSimulator(network)
+    for step in range(30):
+        stream.step(inputs[0, step])
+    stream.save(tmp_path / "a.state")
+    stream = StreamingSimulator(network)
+    stream.restore(tmp_path / "a.state")
+    for step in range(30, 60):
+        output = stream.step(inputs[0, step])
+    np.testing.assert_array_equal(output, trace.output[0, -1])
+    assert counted_operations(activity).neuron_macs > 0
+    assert limited_states(record) >= {"v"}
+
+
+def test_a_file_holds_it(record: type[Neuron], tmp_path: Path) -> None:
+    network = network_of(record, 1, delays=False, small=True)
+    write_net(tmp_path / "a.net", network)
+    assert same_network(read_net(tmp_path / "a.net"), network)
+    del NEURONS[record.TYPE]
+    try:
+        with pytest.raises(InputError, match=record.TYPE):
+            read_net(tmp_path / "a.net")
+    finally:
+        register(record)
+
+
+def test_steps_are_run_on_numpy_too(record: type[Neuron]) -> None:
+    rng = np.random.default_rng(0)
+    neuron = random_record(rng, record, 100)
+    state, spiked = initial_state(neuron, 2), np.zeros((2, 100), np.int64)
+    for _ in range(20):
+        state, spiked = take_step(neuron, state, np.tile(sums(rng, 100), (2, 1)), spiked)
+    assert set(state) == set(record.STATES)
+    assert programs.printed(record).narrow
+    assert program(record).spiked is not None
+
+
+def test_a_name_is_taken_once(record: type[Neuron]) -> None:
+    register(record)
+
+    class Other(record):
+        pass
+
+    with pytest.raises(InputError, match="is taken by another neuron"):
+        register(Other)
+
+    class Unnamed(record):
+        TYPE = "a b"
+
+    with pytest.raises(InputError, match="is not a name"):
+        register(Unnamed)
