@@ -49,7 +49,7 @@ def _add(drive, other, width):
         store_drive(drive, i, load_drive(kind, drive, i) + load_drive(kind, other, i))
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
     """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
     sources, values = lists

@@ -297,7 +297,7 @@ def _compile(key: str) -> Any:
 def loop_of(record: type[Neuron], form: str) -> Kernel:
     """Return the loop of a neuron in one of ``FORMS``; its address goes into ``LAYER``."""
     key = f"{form} {printed(record).key}"
-    loop = njit(inline="always")(
+    loop = njit(
         _specialized(FORMS[form], f"{form}_loop", update=compiled_update(record))
     )
     # Compiled code is found by its name, among all that a process has loaded.
