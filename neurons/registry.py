@@ -32,3 +32,12 @@ def register(record: type[Neuron]) -> type[Neuron]:
     program(record)
     NEURONS[name] = record
     return record
+
+
+def check_registered(record: type[Neuron]) -> None:
+    """Raise InputError for a neuron that ``NEURONS`` does not have under its name."""
+    if NEURONS.get(record.TYPE) is not record:
+        raise InputError(
+            f"neuron {record.TYPE} ({record.__module__}.{record.__name__}) is not registered; call "
+            f"srnn.neurons.register({record.__name__}) first"
+        )

@@ -16,6 +16,7 @@ from numba import njit
 
 from .convolve import convolve, hold_back
 from .rows import BLOCK, gather, gather_graded
+from .specialized import specialized
 from .vectors import (
     LANES,
     get_int16,
@@ -49,20 +50,36 @@ def _add(drive, other, width):
         store_drive(drive, i, load_drive(kind, drive, i) + load_drive(kind, other, i))
 
 
-@njit(forceinline=True)
-def deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
-    """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
+@njit(inline="always")
+def _sum_spikes(adding, target, blocks, weight, lists, lo, hi, factor, offset):
+    gather(adding, target, blocks, weight, lists[0], lo, hi, factor, offset)
+
+
+@njit(inline="always")
+def _sum_events(adding, target, blocks, weight, lists, lo, hi, factor, offset):
     sources, values = lists
+    if values != 0:
+        gather_graded(adding, target, blocks, weight, sources, values, lo, hi, factor, offset)
+    else:
+        gather(adding, target, blocks, weight, sources, lo, hi, factor, offset)
+
+
+def _deliver(adds, layer_blocks, drive, other, weight, factor, offset, left, right, lists, lo, hi):
+    """Set drive to the shifted sum of the synapses, or add it; 32 bits."""
     target = other if adds and right != 0 else drive
     adding = adds and right == 0
-    if values != 0:
-        gather_graded(adding, target, layer_blocks, weight, sources, values, lo, hi, factor, offset)
-    else:
-        gather(adding, target, layer_blocks, weight, sources, lo, hi, factor, offset)
+    _sum_events(adding, target, layer_blocks, weight, lists, lo, hi, factor, offset)
     if right != 0:
         _shift(target, layer_blocks * BLOCK, right, left)
         if adds:
             _add(drive, other, layer_blocks * BLOCK)
+
+
+deliver = njit(forceinline=True)(_deliver)
+deliver_spikes = njit(forceinline=True)(
+    specialized(_deliver, "_deliver_spikes", _sum_events=_sum_spikes)
+)
+"""``deliver`` where no event has a value."""
 
 
 @njit

@@ -97,7 +97,7 @@ _byte_bits, _large_bytes = (_make_bits(INT8, BLOCK, mask) for mask in (0xFF, 0xF
 _word_bits, _large_words = (_make_bits(INT32, LANES, mask) for mask in (0xFFFFFFFF, 0xFFFFFFFE))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _list_bytes(x, base, channels, end, sources, at):
     """List one step of uint8 inputs; return the end of the list, and 0 if all are 0 or 1."""
     wrong, c = np.int64(0), np.int64(0)
@@ -120,7 +120,7 @@ def _list_bytes(x, base, channels, end, sources, at):
     return at, wrong
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _list_words(x, base, channels, end, sources, at):
     """List one step of int32 inputs as ``_list_bytes`` does."""
     wrong, c = np.int64(0), np.int64(0)
@@ -142,7 +142,7 @@ def _list_words(x, base, channels, end, sources, at):
     return at, wrong
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _list_graded(x, base, channels, end, sources, values, at):
     """List one step of graded int32 inputs with their values; return the end of the list."""
     c = np.int64(0)

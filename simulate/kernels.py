@@ -55,7 +55,7 @@ def _tally(sources, start, stop, counts):
         put_int64(counts, source, get_int64(counts, source) + 1)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _add_totals(layer, scratch, counts, totals):
     sent, spikes = counts + 8 * layer.sent, counts + 8 * layer.counts
     last = counts + 8 * layer.last_counts
@@ -93,7 +93,7 @@ def begin(layer, scratch):
     put_int64(scratch + layer.starts, 1, 0)
 
 
-@njit
+@njit(inline="always")
 def _end_chunk(layer, trace, scratch, steps, row, counts):
     """Count and record a chunk's spikes; move the last step's to the front of the list."""
     sources, starts = scratch + layer.sources, scratch + layer.starts

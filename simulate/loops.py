@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from types import FunctionType
 from typing import Any
 from zlib import crc32
 
@@ -29,9 +28,16 @@ from numba.extending import intrinsic
 from ..export.kernel import Kernel
 from ..neurons.neuron import Neuron
 from .convolve import convolve, hold_back
-from .deliver import deliver, deliver_below, deliver_recurrent, deliver_wide
+from .deliver import (
+    deliver,
+    deliver_below,
+    deliver_recurrent,
+    deliver_spikes,
+    deliver_wide,
+)
 from .programs import NARROW_MAX, STATES_MAX, compiled_update, printed
 from .rows import BLOCK
+from .specialized import specialized
 from .vectors import (
     INT64,
     LANES,
@@ -232,11 +238,13 @@ def _run_wide(layer, trace, scratch, lists, in_starts, steps, row, first):
 
 
 FORMS: dict[str, Callable[..., Any]] = {
-    "narrow": _run_narrow,
+    "narrow": specialized(_run_narrow, "_run_narrow_spikes", deliver=deliver_spikes),
+    "graded": _run_narrow,
     "late": _run_narrow_late,
     "wide": _run_wide,
 }
-"""How a layer runs: with 32 bits; so with a convolution or delays per neuron; with 64 bits."""
+"""How a layer runs: with 32 bits, on spikes or on graded inputs; on either with a convolution or
+delays per neuron; with 64 bits."""
 
 _RECORD: Any = from_dtype(LAYER)
 
@@ -297,22 +305,8 @@ def _compile(key: str) -> Any:
 def loop_of(record: type[Neuron], form: str) -> Kernel:
     """Return the loop of a neuron in one of ``FORMS``; its address goes into ``LAYER``."""
     key = f"{form} {printed(record).key}"
-    loop = njit(
-        _specialized(FORMS[form], f"{form}_loop", update=compiled_update(record))
+    loop = njit(inline="always")(
+        specialized(FORMS[form], f"{form}_loop", update=compiled_update(record))
     )
-    # Compiled code is found by its name, among all that a process has loaded.
     name = f"loop_{crc32(key.encode()):08x}"
-    return Kernel(_specialized(_compile(key), name, loop=loop), "simulator", (int64,) * 9)
-
-
-def _specialized(function: Callable[..., Any], name: str, **names: Any) -> Any:
-    """Return a Python function of another name, with these values under global names."""
-    made = FunctionType(
-        function.__code__,
-        {**function.__globals__, **names},
-        name,
-        function.__defaults__,
-        function.__closure__,
-    )
-    made.__qualname__ = name
-    return made
+    return Kernel(specialized(_compile(key), name, loop=loop), "simulator", (int64,) * 9)

@@ -18,6 +18,7 @@ from ..export.grid import STATE_SHIFT
 from ..export.kernel import Kernel, ready
 from ..export.network import Layer, Network
 from ..neurons.neuron import initial_state
+from ..neurons.registry import check_registered
 from . import programs
 from .loops import LAYER, loop_of
 from .matrices import matrix, padded
@@ -195,9 +196,11 @@ def _loops(network: Network, wide: tuple[bool, ...]) -> tuple[Kernel, ...]:
     """Return the loops of a network's layers, ready to be called."""
     loops = []
     for index, layer in enumerate(network.layers):
+        check_registered(type(layer.neuron))
         record = prepare(layer, wide[index]).record
         late = any(record.get(name) for name in ("geometry", "late", "recurrent_late"))
-        form = "wide" if wide[index] else "late" if late else "narrow"
+        graded = index == 0 and network.message_bits > 0
+        form = "wide" if wide[index] else "late" if late else "graded" if graded else "narrow"
         loops.append(loop_of(type(layer.neuron), form))
     ready(*loops)
     return tuple(loops)

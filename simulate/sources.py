@@ -6,8 +6,8 @@ import zlib
 from pathlib import Path
 
 COMPILED = (
-    "vectors.py", "rows.py", "programs.py", "events.py", "convolve.py", "deliver.py", "loops.py",
-    "kernels.py", "stepping.py",
+    "vectors.py", "specialized.py", "rows.py", "programs.py", "events.py", "convolve.py",
+    "deliver.py", "loops.py", "kernels.py", "stepping.py",
 )  # fmt: skip
 
 

@@ -167,6 +167,8 @@ def test_a_file_holds_it(record: type[Neuron], tmp_path: Path) -> None:
     assert same_network(read_net(tmp_path / "a.net"), network)
     del NEURONS[record.TYPE]
     try:
+        with pytest.raises(InputError, match="is not registered; call srnn"):
+            simulator.run(network, np.zeros((1, 3, 6), np.int32))
         with pytest.raises(InputError, match=record.TYPE):
             read_net(tmp_path / "a.net")
     finally:
