@@ -19,6 +19,8 @@ from .nir_read import NodeGraph, Offence
 
 NEURONS = ("LIF", "CubaLIF", "LI", "CubaLI")
 SPIKING = ("LIF", "CubaLIF")
+PARAMETERS = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset")
+"""Parameters of the nodes of ``NEURONS``; each node has some of them."""
 LINEAR = ("Affine", "Linear", "Scale", "Flatten", "Delay")
 
 WIDTH_MAX = 1 << 20
@@ -341,9 +343,12 @@ def _population(name: str, kind: str, node: Any, signal: _Signal, width: int) ->
     recurrent = signal.terms.get(name)
     ((source, below),) = ((key, term) for key, term in signal.terms.items() if key != name)
     late, late_rec = signal.late[source], signal.late.get(name, np.zeros(1))
-    sizes = {int(np.size(node.v_leak)), len(below), len(signal.constant), len(late), len(late_rec)}
+    parameters = [getattr(node, own) for own in PARAMETERS if hasattr(node, own)]
+    sizes = {*map(np.size, parameters), len(below), len(signal.constant), len(late), len(late_rec)}
     sizes |= set() if recurrent is None else {len(recurrent)}
     sizes -= {1}
+    # A matrix of one row is one input, which is not meant for several neurons.
+    sizes |= {len(term) for term in (below, recurrent) if term is not None and term.ndim == 2}
     if len(sizes) > 1:
         raise _MisfitError(
             Offence(name, kind, f"parameters and inputs of {sorted(sizes)} values do not fit")

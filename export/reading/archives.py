@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from .files import existing, refusing
-from .limits import OBJECTS_MAX, check_bytes
+from .limits import HEADER_BYTES_MAX, OBJECTS_MAX, check_bytes
 
 _PIECE = 1 << 20
 _NPY = b"\x93NUMPY"
@@ -159,6 +159,15 @@ def array_from(
     }.get(version)
     if header is None:
         raise error(f"{where}: an .npy file of version {version}; save it with np.save")
+    begin = stream.tell() + (2 if version == (1, 0) else 4)
+    length = int.from_bytes(raw[stream.tell() : begin], "little")
+    # Python's parser takes seconds on some damaged text of a few thousand characters.
+    text = bytes(raw[begin : begin + length]).strip()
+    if len(text) > HEADER_BYTES_MAX or not (text.isascii() and text.decode("ascii").isprintable()):
+        raise error(
+            f"{where}: is not a complete .npy: its header is not a line of at most "
+            f"{HEADER_BYTES_MAX} characters"
+        )
     with warnings.catch_warnings():
         # Of headers that Python 2 wrote, and of what Python's parser finds odd in damaged ones.
         warnings.simplefilter("ignore")

@@ -13,12 +13,14 @@ BYTES_MAX = 1 << 28
 INFLATION = 4
 TEXT_BYTES_MAX = 1 << 22
 """Bytes of a file of JSON, which is read as a whole; ``SRNN_READ_BYTES`` raises it."""
-TOML_BYTES_MAX = 1 << 17
+TOML_BYTES_MAX = 1 << 16
 """The same of TOML: settings; keys of 32 parts take 1 s at this size."""
 LINE_BYTES_MAX = 1 << 20
 """Bytes of a line of CSV or of a stream, which holds a step; ``SRNN_READ_BYTES`` raises it."""
 SAMPLE_BYTES_MAX = 6 << 20
 """Bytes of a line of a ``.ts`` file, which holds a sample; ``SRNN_READ_BYTES`` raises it."""
+HEADER_BYTES_MAX = 1024
+"""Bytes of the header of an ``.npy`` file, without the blanks at its end."""
 OBJECTS_MAX = 100_000
 """Groups and datasets of an HDF5 file, members of an archive."""
 VALUES_MAX = 1_000_000

@@ -142,6 +142,8 @@ def test_the_table_of_limits_is_that_of_the_code():
         "levels of lists and tables": limits.DEPTH_MAX,
         "chunks of a dataset of HDF5": limits.CHUNKS_MAX,
     }
+    header = rows["the header of an `.npy`, without the blanks at its end"]
+    assert header == f"{limits.HEADER_BYTES_MAX:,} bytes"
     assert {name: rows[name] for name in counts} == {n: f"{v:,}" for n, v in counts.items()}
     assert rows["an integer in TOML and JSON"] == f"{limits.DIGITS_MAX:,} digits"
 

@@ -346,6 +346,23 @@ def test_foreign_hdf5(content: str, tmp_path: Path) -> None:
     assert ("link" if content == "soft link" else "not a NIR graph") in line
 
 
+@pytest.mark.parametrize("name", ["v_reset", "v_leak", "r"])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_parameters_of_another_length_are_an_offence(rows: int, name: str, tmp_path: Path) -> None:
+    nodes = chain(3, nir.Linear(matrix(rows, 3)), lif(rows), m=rows)
+    path = write(tmp_path, nodes, dt=DT)
+    with h5py.File(path, "r+") as file:
+        for key in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
+            if rows == 1 or key == name:
+                entry = f"node/nodes/n1/{key}"
+                value = np.full(7, file[entry][...].flat[0])
+                del file[entry]
+                file[entry] = value
+    found = offences(path)
+    assert "n1 (LIF)" in found
+    assert "do not fit" in found or "needs the shape" in found or "shape" in found
+
+
 @pytest.mark.parametrize("size", [0, 3, 5])
 def test_a_bias_of_another_length_is_an_offence(size: int, tmp_path: Path) -> None:
     nodes = chain(3, nir.Affine(matrix(4, 3), np.zeros(4)), lif(4), m=4)

@@ -18,6 +18,8 @@ FOUND = {
     "data-h5--text-of-4-GiB.h5": "more bytes than the file holds",
     "data-npz--characters-that-do-not-exist.npz": "characters that do not exist",
     "data-npz--samples-of-nothing.npz": "hold no values",
+    "data-h5--no-outermost-group.h5": "it has no outermost group",
+    "data-npz--header-that-is-no-line.npz": "is not a line of at most 1024 characters",
     "idx-gzipped--60-axes.gz": "60 axes",
     "idx-gzipped--inflates-a-thousand-times.gz": "above 1,000,000; if that is right, set",
     "inputs-npz--member-of-1-GiB.npz": "holds 177 bytes, not 1,073,741,824",
