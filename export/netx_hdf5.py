@@ -134,6 +134,7 @@ class _Walk:
             raise InputError(f"{path}: is empty")
         if dtype.kind in "SO":
             if self.lists_of_text and shape:
+                self.file.count_object(path, math.prod(shape))
                 found = self.file.read(dataset, path)
                 texts = [_text(item, path) for item in np.asarray(found).reshape(-1)]
                 return np.array(texts, dtype=object).reshape(shape)

@@ -58,7 +58,7 @@ def opened(
     with refusing(path, what, error):
         import h5py
 
-        _check_root(file_path, error)
+        _check_root(file_path, what, error)
         with h5py.File(file_path, "r") as file:
             yield Hdf5File(file, file_path, file_path.stat().st_size, error)
 
@@ -116,7 +116,7 @@ class Hdf5File:
         """Count objects that are read, and refuse too many."""
         self._objects += more
         if self._objects > OBJECTS_MAX:
-            raise self.error(f"{path}: more than {OBJECTS_MAX:,} groups and datasets")
+            raise self.error(f"{path}: more than {OBJECTS_MAX:,} groups, datasets and names")
 
     def dataset(self, path: str, axes: int | None = None) -> h5py.Dataset | None:
         """Return a dataset that may be read, in parts if wanted by ``rows``; None if there is none.
@@ -351,7 +351,7 @@ class Hdf5File:
             start = raw.find(_HEAP, start + 1)
 
 
-def _check_root(path: Path, error: type[InputError]) -> None:
+def _check_root(path: Path, what: str, error: type[InputError]) -> None:
     """Refuse a file whose outermost group lies where its superblock does.
 
     The HDF5 library (2.0.0) takes a gigabyte and a second of time for that. In a superblock of
@@ -360,7 +360,9 @@ def _check_root(path: Path, error: type[InputError]) -> None:
     with path.open("rb") as file:
         head = file.read(72)
     if head.startswith(_HDF5) and head[8:9] == b"\0" and not any(head[64:72]):
-        raise error(f"{path}: is a damaged HDF5 file: it has no outermost group")
+        raise error(
+            f"{path}: not {what}, truncated, damaged or foreign (it has no outermost group)"
+        )
 
 
 def _listed(kind: Any) -> bool:

@@ -22,7 +22,7 @@ SAMPLE_BYTES_MAX = 6 << 20
 HEADER_BYTES_MAX = 1024
 """Bytes of the header of an ``.npy`` file, without the blanks at its end."""
 OBJECTS_MAX = 100_000
-"""Groups and datasets of an HDF5 file, members of an archive."""
+"""Groups and datasets of an HDF5 file, names in lists of its text, members of an archive."""
 VALUES_MAX = 1_000_000
 """Values of a file of torch, those that are shared counted every time."""
 DEPTH_MAX = 32

@@ -136,7 +136,9 @@ def test_the_table_of_limits_is_that_of_the_code():
         f"{sizes['LINE_BYTES_MAX']}; {sizes['SAMPLE_BYTES_MAX']}."
     )
     counts = {
-        "groups and datasets of HDF5, members of an archive": limits.OBJECTS_MAX,
+        "groups and datasets of HDF5, names in its lists of text, members of an archive": (
+            limits.OBJECTS_MAX
+        ),
         "values of a `.pt` file, shared ones counted every time": limits.VALUES_MAX,
         "levels of groups in HDF5": limits.GROUPS_DEEP_MAX,
         "levels of lists and tables": limits.DEPTH_MAX,

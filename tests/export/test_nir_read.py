@@ -371,3 +371,12 @@ def test_a_bias_of_another_length_is_an_offence(size: int, tmp_path: Path) -> No
         del file["node/nodes/n0/bias"]
         file["node/nodes/n0/bias"] = np.zeros(size)
     assert f"n0 (Affine): bias of {size} values, its weight has 4 rows" in offences(path)
+
+
+def test_a_million_names_are_too_many(tmp_path: Path) -> None:
+    nodes = chain(3, nir.Linear(matrix(4, 3)), lif(4), m=4)
+    path = write(tmp_path, nodes, dt=DT)
+    with h5py.File(path, "r+") as file:
+        del file["node/edges"]
+        file.create_dataset("node/edges", (1 << 19, 2), "S4", chunks=True, compression="gzip")
+    assert "/node/edges: more than 100,000" in offences(path)
