@@ -6,9 +6,7 @@ import io
 import itertools
 import json
 import os
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,6 @@ from srnn.export.reading.limits import (
     READ_BYTES,
     SAMPLE_BYTES_MAX,
     TEXT_BYTES_MAX,
-    TOML_BYTES_MAX,
 )
 from srnn.simulate.energy import read_energy_models
 from srnn.simulate.inputs import read_inputs
@@ -160,35 +157,6 @@ def test_limits_are_raised_by_the_environment(
     monkeypatch.setenv(READ_BYTES, str(1 << 40))
     assert "longer than" not in refusal("inputs", wide, tmp_path)
     assert "not a report of srnn-simulate" in refusal("report", large, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "begin", "part", "end"),
-    [
-        ("ts", TS, "1,", "1:a\n"),
-        ("ts", TS, "1:", "a\n"),
-        ("ts", TS, "1,", "x:a\n"),
-        ("ts", TS, "1:", "1,1:a\n"),
-        ("recipe", "", f"[x.{'.'.join('abcdefghijklmnopqrstuvwxyzabcd')}.%d]\n", ""),
-        ("recipe", "", f"{'.'.join('abcdefghijklmnopqrstuvwxyzabcde')}.x%d=1\n", ""),
-        ("recipe", "", f"[x%d.{'.'.join('abcdefghijklmnopqrstuvwxyzabcd')}]\n", ""),
-        ("recipe", "a = [", "1,", "]\n"),
-    ],
-)
-def test_a_file_at_the_limit_takes_less_than_2_s(
-    name: str, begin: str, part: str, end: str, tmp_path: Path
-) -> None:
-    limit = SAMPLE_BYTES_MAX if name == "ts" else TOML_BYTES_MAX
-    room = limit - (0 if name == "ts" else len(begin)) - len(end) - 8
-    size = len(part) if "%d" not in part else len(part % 10000)
-    given = "".join(part % at if "%d" in part else part for at in range(room // size))
-    path = tmp_path / READERS[name][0]
-    path.write_text(begin + given + end, encoding="utf-8")
-    began = time.process_time()
-    with suppress(InputError):
-        READERS[name][1](path)
-    assert time.process_time() - began < 2
 
 
 def test_a_sample_a_line_may_be_long(tmp_path: Path) -> None:
