@@ -1,7 +1,8 @@
 """The cost of counting: the simulator compared with the same simulator without its counts.
 
-The other simulator is made from the source of ``simulate/kernels.py``, with the functions that
-count left empty, and compiled in a temporary folder. Both give the same trace; calls take turns.
+The other simulator is made from the sources of ``simulate/kernels.py`` and ``loops.py``, with the
+functions that count left empty, and compiled in a temporary folder. Both give the same trace; calls
+take turns.
 
     python benchmarks/counting.py [--shapes N128,N512,ecg] [--repeats 15] [--json]
 """
@@ -16,77 +17,90 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from integer_networks import SHAPES, make_network
 from machine import machine
 from peers.shapes import draw
 from srnn.export.network import Network
-from srnn.simulate import kernels, simulator
+from srnn.simulate import kernels, loops, plan, simulator
 
-COUNTING = ("_tally", "_add_changes", "_add_totals")
-"""Functions of the kernels that count and do nothing else."""
+COUNTING = {kernels: ("_tally", "_add_totals"), loops: ("_add_changes",)}
+"""Functions of the kernels that count and do nothing else, by module."""
 BATCHES = (1, 64)
 LIMIT = 0.10
 """Largest share of the simulation time that counting may take."""
 
 
-def without_counts(folder: Path) -> ModuleType:
-    """Compile the kernels without their counts.
+class Kernels(NamedTuple):
+    """One of the two simulators: how samples run, and where a layer's loop comes from."""
+
+    kernels: ModuleType
+    loop_of: Callable[..., Any]
+
+
+def without_counts(module: ModuleType, folder: Path) -> ModuleType:
+    """Return a module of the simulator whose functions of ``COUNTING`` do nothing.
 
     Raises
     ------
     SystemExit
         A counting function was not found.
     """
-    assert kernels.__file__ is not None
-    tree = ast.parse(Path(kernels.__file__).read_text(encoding="utf-8"))
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     emptied = []
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in COUNTING:
+        if isinstance(node, ast.FunctionDef) and node.name in COUNTING[module]:
             node.body = [ast.Pass()]
             emptied.append(node.name)
-    if sorted(emptied) != sorted(COUNTING):
-        raise SystemExit(f"kernels.py: found {emptied} of {COUNTING}")
-    file = folder / "kernels_without_counts.py"
+    if sorted(emptied) != sorted(COUNTING[module]):
+        raise SystemExit(f"{module.__file__}: found {emptied} of {COUNTING[module]}")
+    name = f"{module.__name__}_without_counts"
+    file = folder / f"{name}.py"
     file.write_text(ast.unparse(tree), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("srnn.simulate.kernels_without_counts", file)
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made
+    spec.loader.exec_module(made)
+    return made
 
 
-def call_with(module: ModuleType, network: Network, inputs: np.ndarray) -> tuple[float, Any, Any]:
+def call_with(used: Kernels, network: Network, inputs: np.ndarray) -> tuple[float, Any, Any]:
     """Run once by these kernels; return seconds, trace and activity."""
-    before = simulator.kernels
-    simulator.kernels = module  # type: ignore[misc]
+    before = simulator.kernels, plan.loop_of
+    simulator.kernels, plan.loop_of = used  # type: ignore[misc]
     try:
         start = time.perf_counter()
         trace, activity = simulator.run_with_activity(network, inputs, record="output", threads=1)
         return time.perf_counter() - start, trace, activity
     finally:
-        simulator.kernels = before  # type: ignore[misc]
+        simulator.kernels, plan.loop_of = before  # type: ignore[misc]
 
 
-def measure(name: str, neuron: str, batch: int, other: ModuleType, repeats: int) -> dict[str, Any]:
+def measure(name: str, neuron: str, batch: int, other: Kernels, repeats: int) -> dict[str, Any]:
     """Run both in turns on a network; return medians and the share of counting."""
     shape = SHAPES[name]._replace(batch=batch)
-    network, inputs = make_network(neuron, shape), draw(shape)[0].astype(np.uint8)
-    both = {"with": kernels, "without": other}
+    inputs = draw(shape)[0].astype(np.uint8)
+    # What is prepared from a network holds its loops: each simulator has a network of its own.
+    both = {
+        "with": (Kernels(kernels, loops.loop_of), make_network(neuron, shape)),
+        "without": (other, make_network(neuron, shape)),
+    }
     times: dict[str, list[float]] = {key: [] for key in both}
-    _, trace, activity = call_with(kernels, network, inputs)
-    _, same, none = call_with(other, network, inputs)
+    _, trace, activity = call_with(*both["with"], inputs)
+    _, same, none = call_with(*both["without"], inputs)
     if not np.array_equal(trace.output, same.output) or activity.spikes == 0 or none.spikes != 0:
         raise SystemExit(f"{name}: the kernels without counts are not the same simulator")
     for _ in range(repeats):
-        for key, module in both.items():
-            times[key].append(call_with(module, network, inputs)[0])
+        for key, (used, network) in both.items():
+            times[key].append(call_with(used, network, inputs)[0])
     median = {key: statistics.median(found) for key, found in times.items()}
     least = {key: min(found) for key, found in times.items()}
     return {
@@ -107,7 +121,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        other = without_counts(Path(folder))
+        other = Kernels(
+            without_counts(kernels, Path(folder)), without_counts(loops, Path(folder)).loop_of
+        )
         rows = [
             measure(name, neuron, batch, other, arguments.repeats)
             for name in arguments.shapes.split(",")

@@ -23,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONDITIONS = frozenset({">", ">=", "<", "<=", "&", "|", "~"})
 """Operations whose result is a condition."""
 LEAVES = frozenset({"state", "parameter", "input"})
+SHIFTS = frozenset({"<<", ">>", "rtz"})
+"""Operations that shift by their second operand."""
 SPIKED = "spiked"
 """The name, among the states, of whether a neuron spiked at the step before."""
 
@@ -72,7 +74,7 @@ class Expression:
         StepError
             An argument that is neither a whole number nor an expression.
         """
-        args = args if op in LEAVES else tuple(map(_argument, args))
+        args = args if op in LEAVES else tuple(map(whole_or_expression, args))
         if op not in LEAVES:
             _check_kinds(op, args)
         key = (op, *args)
@@ -146,7 +148,14 @@ for _op, _name in {">": "gt", ">=": "ge", "<": "lt", "<=": "le"}.items():
     setattr(Expression, f"__{_name}__", _reflected(_op)[0])
 
 
-def _argument(value: Any) -> Any:
+def whole_or_expression(value: Any) -> Any:
+    """Return a value of a step; a whole number as ``int``.
+
+    Raises
+    ------
+    StepError
+        It is neither a whole number nor an expression.
+    """
     if isinstance(value, Expression):
         return value
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):

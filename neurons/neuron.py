@@ -19,7 +19,7 @@ import numpy.typing as npt
 from . import grid
 from .checks import frozen, in_range, whole
 from .errors import InputError
-from .expression import SPIKED, Expression, StepError, parts
+from .expression import SPIKED, Expression, StepError, parts, whole_or_expression
 from .grid import IntArray
 
 NEURON_COUNT_MAX = 1 << 24
@@ -183,11 +183,10 @@ def take_step(
         After the step; spikes are 0 or 1, int64 (batch, n).
     """
     before = SimpleNamespace(**states, **{SPIKED: spiked != 0})
-    after = type(neuron).step(neuron, before, a)
-    spikes = after.pop(SPIKED, None)
-    if spikes is None:
-        return after, np.zeros_like(a)
-    return after, spikes.astype(np.int64)
+    none = np.zeros_like(a)
+    # What depends neither on states nor on inputs is one number, or one per neuron.
+    after = {name: none + value for name, value in type(neuron).step(neuron, before, a).items()}
+    return after, after.pop(SPIKED, none)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,23 +229,39 @@ def program(record: type[Neuron]) -> Program:
         **{entry.name: Expression.of("parameter", entry.name) for entry in record.PARAMETERS}
     )
     s = SimpleNamespace(**{name: Expression.of("state", name) for name in (*record.STATES, SPIKED)})
+    where = f"neuron {record.TYPE}"
     try:
         after = record.step(p, s, Expression.of("input", "a"))
-    except (StepError, AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{_place(record, error)}: neuron {record.TYPE}: {error}") from None
+    except NotImplementedError:
+        raise InputError(f"{where}: has no step") from None
+    # The step is a user's own function, which may raise anything.
+    except Exception as error:  # noqa: BLE001
+        own = isinstance(error, (StepError, AttributeError, TypeError, ValueError))
+        text = str(error) if own else f"{type(error).__name__}: {error}"
+        raise InputError(f"{_place(record, error)}: {where}: {text}") from None
+    where = f"{_place(record)}: {where}"
     wanted = {*record.STATES, *([SPIKED] if record.SPIKING else [])}
     if not isinstance(after, dict) or set(after) != wanted:
         found = ", ".join(map(str, after)) if isinstance(after, dict) else type(after).__name__
         raise InputError(
-            f"{_place(record)}: neuron {record.TYPE}: step returns {found}, needs a dictionary of "
-            f"{', '.join(sorted(wanted))}"
+            f"{where}: step returns {found}, needs a dictionary of {', '.join(sorted(wanted))}"
         )
     spiked = after.get(SPIKED)
-    if spiked is not None and not (isinstance(spiked, Expression) and spiked.is_condition):
-        raise InputError(
-            f"{_place(record)}: neuron {record.TYPE}: spiked is {spiked!r}, needs a condition"
-        )
-    return Program(record, {name: after[name] for name in record.STATES}, spiked)
+    if spiked is not None and not _is_condition(spiked):
+        raise InputError(f"{where}: spiked is {spiked!r}, needs a condition")
+    states = {}
+    for name in record.STATES:
+        try:
+            states[name] = whole_or_expression(after[name])
+        except StepError as error:
+            raise InputError(f"{where}: {name}: {error}") from None
+        if _is_condition(states[name]):
+            raise InputError(f"{where}: {name} is {after[name]!r}, a condition; needs a number")
+    return Program(record, states, spiked)
+
+
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, Expression) and value.is_condition
 
 
 def _place(record: type[Neuron], error: BaseException | None = None) -> str:

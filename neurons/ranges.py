@@ -8,7 +8,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from .expression import CONDITIONS, SPIKED, Expression
+from .expression import CONDITIONS, LEAVES, SHIFTS, SPIKED, Expression
 from .grid import STATE_BITS, STATE_MAX
 from .neuron import Neuron, Program, program
 
@@ -78,11 +78,11 @@ def interval(
     if not isinstance(value, Expression):
         return value, value
     if value not in known:
-        if value.op in {"state", "parameter", "input"}:
+        if value.op in LEAVES:
             known[value] = leaf(value)
         else:
             operands = [interval(arg, leaf, known) for arg in value.args]
-            if value.op in {"<<", ">>", "rtz"}:
+            if value.op in SHIFTS:
                 low, high = operands[1]
                 if low < 0 or high > SHIFT_MAX:
                     raise ValueError(f"{value}: a shift by {low}..{high} is outside 0..{SHIFT_MAX}")

@@ -48,8 +48,8 @@ class PreparedNetwork:
 
     ``layers``: records of ``loops.LAYER``; ``prepared``: what they point to; ``counts``: length
     of the kernel's counts; ``spikes``, ``last_spikes``: where each layer's spikes, and those of
-    last steps, are in them; ``scratch_bytes``: scratch
-    memory per thread; ``scratch``: buffers that no run is using.
+    last steps, are in them; ``scratch_bytes``: scratch memory per thread; ``scratch``: buffers that
+    no run is using.
     """
 
     layers: npt.NDArray[Any]

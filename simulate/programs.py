@@ -31,7 +31,7 @@ from numba import njit
 
 from ..export.errors import InputError
 from ..export.grid import DECAY_BITS, DECAY_ONE, STATE_SHIFT, SUM_MAX
-from ..neurons.expression import CONDITIONS, SPIKED, Expression, evaluate, parts
+from ..neurons.expression import CONDITIONS, LEAVES, SHIFTS, SPIKED, Expression, evaluate, parts
 from ..neurons.neuron import Neuron, Program, program
 from ..neurons.ranges import Interval, interval, parameter_ranges, ranges
 from . import vectors
@@ -40,6 +40,8 @@ from .vectors import count_bits, load_drive, lowest_bit, put_int32, store_drive
 
 NARROW_MAX = (1 << 29) - 1
 """With drives and states of at most this, no sum of a kernel leaves 32 bits."""
+NARROW_SHIFT_MAX = 31
+"""A vector of 32 bits that is shifted further is not defined."""
 STATES_MAX = 8
 """States that a neuron may have."""
 
@@ -135,7 +137,10 @@ def packed(neuron: Neuron) -> npt.NDArray[np.int64]:
         evaluate(value, lambda leaf: getattr(neuron, leaf.name), known)
         for value in printed(type(neuron)).constants
     ]
-    return np.stack([np.broadcast_to(row, (neuron.size,)) for row in rows])
+    made = np.empty((len(rows), neuron.size), np.int64)
+    for place, row in zip(made, rows, strict=True):
+        place[:] = row
+    return made
 
 
 def needs_wide(neuron: Neuron) -> bool:
@@ -182,6 +187,15 @@ class _Printer:
         self._uses_spikes = any(
             part.op == "state" and part.name == SPIKED for part in parts(step.results)
         )
+        # Whether padding, where all that is read is 0, stays 0.
+        known: dict[Any, Any] = {
+            part: np.bool_(0) if part.is_condition else np.int64(0)
+            for part in parts(step.results)
+            if part.op in LEAVES or _is_constant(part)
+        }
+        self._stays_zero = not any(
+            evaluate(value, lambda leaf: known[leaf], known) for value in step.states.values()
+        )
 
     def printed(self) -> Printed:
         step, states = self._step, self._record.STATES
@@ -226,15 +240,6 @@ class _Printer:
             self._record, text, tuple(self._constants), tuple(sorted(self._factors)), self._narrow
         )
 
-    @property
-    def _stays_zero(self) -> bool:
-        """Whether padding, where all is 0, stays 0."""
-        known: dict[Any, Any] = {}
-        return not any(
-            evaluate(value, lambda leaf: np.bool_(0) if leaf.name == SPIKED else np.int64(0), known)
-            for value in self._step.states.values()
-        )
-
     def _say(self, line: str) -> None:
         self._lines.append(line)
 
@@ -255,7 +260,8 @@ class _Printer:
         if not isinstance(value, Expression):
             self._check(value)
             return f"spread(kind, {value})"
-        return f"load(kind, p, {self._place(value)} * width + i)"
+        loaded = f"load(kind, p, {self._place(value)} * width + i)"
+        return f"above_bits({loaded}, spread(kind, 0))" if value.is_condition else loaded
 
     def _place(self, value: Expression) -> int:
         if value not in self._constants:
@@ -339,6 +345,8 @@ class _Printer:
 
     def _check_narrow(self, value: Expression) -> None:
         if not _within(self._span(value), _INT32):
+            self._narrow = False
+        if value.op in SHIFTS and self._span(value.args[1])[1] > NARROW_SHIFT_MAX:
             self._narrow = False
 
 

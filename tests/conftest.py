@@ -24,9 +24,10 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
     os.unsetenv(name)
 
-# A shell starts what runs in the background with SIGINT ignored, and so would every command that a
-# test starts and stops.
+# A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP, and so would
+# every command that a test starts and stops.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Which test is the first to compile a kernel must not matter to those that read standard error;
 # the tests of the line itself begin with an empty set.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import neuron_draws
 import numpy as np
 import pytest
 import second_reading
@@ -40,19 +42,15 @@ def test_every_neuron_that_a_chip_needs_in_microcode_has_a_program() -> None:
 
 def random_record(rng: np.random.Generator, kind: type[Neuron], n: int) -> Neuron:
     """A record over the whole range of every parameter, its ends often."""
-    values = {}
-    for parameter in kind.PARAMETERS:
-        ends = rng.choice([parameter.low, parameter.high], n)
-        inside = rng.integers(parameter.low, parameter.high + 1, n)
-        small = np.clip(rng.integers(-3000, 3000, n), parameter.low, parameter.high)
-        values[parameter.name] = rng.choice(np.stack([ends, inside, small, small]), axis=0)
+    neuron = neuron_draws.random_record(rng, kind, n)
     if kind is ThresholdRefractoryLIF:
         # Refused beyond 32 bits; the test of that is below.
-        values["th_step"] = rng.integers(0, 5000, n)
-        values["th_init"] = rng.integers(0, 100_000, n)
-        values["th_decay"] = rng.integers(1, 4097, n)
-        values["r_decay"] = rng.integers(20, 4097, n)
-    return kind(n, **values)
+        return replace(
+            neuron,
+            th_step=rng.integers(0, 5000, n), th_init=rng.integers(0, 100_000, n),
+            th_decay=rng.integers(1, 4097, n), r_decay=rng.integers(20, 4097, n),
+        )  # fmt: skip
+    return neuron
 
 
 def read_back(neuron: Neuron, width: Width) -> Listing:

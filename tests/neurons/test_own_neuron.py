@@ -82,9 +82,65 @@ class Counting(Neuron):
 '''
 
 
-@pytest.fixture(params=[("AdLIF", ADLIF), ("Counting", OTHERS)], ids=["adlif", "counting"])
+HEAD = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from srnn.neurons.grid import IntArray, rtz, sat, where
+from srnn.neurons.neuron import Neuron, parameter
+
+
+@dataclass(frozen=True, eq=False)
+"""
+MODES = (
+    HEAD
+    + '''
+class Modes(Neuron):
+    """Conditions on parameters alone."""
+
+    mode: IntArray = parameter("mode", 0, 2, "1")
+    far: IntArray = parameter("far", 0, FARTHEST, "bits")
+
+    TYPE: ClassVar[str] = "TEST_MODES"
+    STATES: ClassVar[tuple[str, ...]] = ("k", "v")
+
+    @staticmethod
+    def step(p, s, a):
+        fast = p.mode > 0
+        x = where(fast, a << 6, s.v)
+        k = sat(where(fast & (p.mode >= 2), 7, rtz(s.k + x, p.far)))
+        v = sat(where(~fast, x >> p.far, x) + k + (a << 3))
+        return {"k": k, "v": v, "spiked": (v > 100) | (p.mode < 1)}
+'''
+)
+BARE = (
+    HEAD
+    + '''
+class Bare(Neuron):
+    """No parameter at all."""
+
+    TYPE: ClassVar[str] = "TEST_BARE"
+    STATES: ClassVar[tuple[str, ...]] = ("one", "v")
+
+    @staticmethod
+    def step(p, s, a):
+        v = sat(rtz(s.v * 3000, 12) + (a << 6) + s.one)
+        return {"one": 1, "v": v, "spiked": v > 5000}
+'''
+)
+OWN = {
+    "adlif": ("AdLIF", ADLIF, True),
+    "counting": ("Counting", OTHERS, True),
+    "modes": ("Modes", MODES.replace("FARTHEST", "20"), True),
+    "far": ("Modes", MODES.replace("FARTHEST", "40"), False),
+    "bare": ("Bare", BARE, True),
+}
+"""Class, text, and whether 32 bits are enough for any of its steps."""
+
+
+@pytest.fixture(params=OWN)
 def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Neuron]]:
-    name, text = request.param
+    name, text, narrow = OWN[request.param]
     path = tmp_path / "my_neuron.py"
     path.write_text(text, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("my_neuron", path)
@@ -92,6 +148,7 @@ def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Neur
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = register(getattr(module, name))
+    assert programs.printed(made).narrow == narrow
     yield made
     del NEURONS[made.TYPE]
 
@@ -182,7 +239,6 @@ def test_steps_are_run_on_numpy_too(record: type[Neuron]) -> None:
     for _ in range(20):
         state, spiked = take_step(neuron, state, np.tile(sums(rng, 100), (2, 1)), spiked)
     assert set(state) == set(record.STATES)
-    assert programs.printed(record).narrow
     assert program(record).spiked is not None
 
 

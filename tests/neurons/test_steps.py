@@ -76,25 +76,29 @@ STEPS_REFUSED = {
     "a branch": (lambda p, s, a: sat(a if a > 0 else s.v), "cannot branch on a value"),
     "a number as condition": (lambda p, s, a: sat(a * (s.v > 0)), "do not mix"),
     "an unknown parameter": (lambda p, s, a: sat(a + p.gain), "no attribute 'gain'"),
+    "an error of its own": (lambda p, s, a: {}["gain"], "KeyError: 'gain'"),
     "NumPy": (lambda p, s, a: np.clip(a, 0, 1), "cannot branch"),
 }  # fmt: skip
+
+
+def neuron_of(own_step: Any, spiking: bool = False) -> type[Neuron]:
+    class Wrong(Neuron):
+        TYPE: ClassVar[str] = "WRONG"
+        STATES: ClassVar[tuple[str, ...]] = ("v",)
+        SPIKING: ClassVar[bool] = spiking
+
+        @staticmethod
+        def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
+            return own_step(p, s, a)
+
+    return Wrong
 
 
 @pytest.mark.parametrize("what", STEPS_REFUSED)
 def test_what_a_step_may_not_contain(what: str) -> None:
     compute, expected = STEPS_REFUSED[what]
-
-    class Wrong(Neuron):
-        TYPE: ClassVar[str] = "WRONG"
-        STATES: ClassVar[tuple[str, ...]] = ("v",)
-        SPIKING: ClassVar[bool] = False
-
-        @staticmethod
-        def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
-            return {"v": compute(p, s, a)}
-
     with pytest.raises(InputError) as raised:
-        program(Wrong)
+        program(neuron_of(lambda p, s, a: {"v": compute(p, s, a)}))
     line = str(raised.value)
     assert expected in line
     assert line.startswith(f"{__file__}, line ")
@@ -109,20 +113,21 @@ def test_what_a_step_may_not_contain(what: str) -> None:
         ({"v": 1}, True, "step returns v, needs a dictionary of spiked, v"),
         ([], False, "step returns list"),
         ({"v": 1, "spiked": 1}, True, "spiked is 1, needs a condition"),
+        ({"v": 1.5}, False, "1.5 is not a whole number"),
+        ({"v": Expression.of("state", "spiked")}, False, "v is spiked, a condition"),
     ],
 )
 def test_what_a_step_must_return(after: Any, spiking: bool, expected: str) -> None:
-    class Wrong(Neuron):
-        TYPE: ClassVar[str] = "WRONG"
-        STATES: ClassVar[tuple[str, ...]] = ("v",)
-        SPIKING: ClassVar[bool] = spiking
-
-        @staticmethod
-        def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
-            return after
-
     with pytest.raises(InputError, match=expected):
-        program(Wrong)
+        program(neuron_of(lambda p, s, a: after, spiking))
+
+
+def test_a_neuron_without_a_step() -> None:
+    class Without(Neuron):
+        TYPE: ClassVar[str] = "WITHOUT"
+
+    with pytest.raises(InputError, match="neuron WITHOUT: has no step"):
+        program(Without)
 
 
 def test_a_step_on_symbols_needs_no_numpy() -> None:
