@@ -32,7 +32,7 @@ from srnn.tasks import Task, load
 from srnn.train.evaluate import evaluate
 from srnn.train.loop import fit
 from srnn.train.network import SRNN
-from srnn.train.neurons import NEURONS
+from srnn.train.neurons import Neuron
 from srnn.train.recipe import make_recipe, read_plain
 from srnn.train.save import float_model
 from srnn.train.settings import override
@@ -55,7 +55,7 @@ STATE_BYTES = 3
 
 def run_neuron(config: LayerConfig, current: Floats) -> dict[str, Floats]:
     """Run one neuron on currents (time,) and return its states v, s and, of an ALIF, b and B."""
-    neuron = NEURONS[config.neuron](config)
+    neuron = Neuron(config)
     coefficients, gain = neuron.coefficients(), neuron.current_gain()
     assert gain is not None
     state = neuron.initial_state(torch.zeros(1, 1))

@@ -35,14 +35,11 @@ import numpy.typing as npt
 from .config import (
     DELAYS,
     FLOAT_NEURONS,
-    TAU_MAX,
-    TAU_MIN,
-    TAU_SYN_NONE,
-    TIME_CONSTANTS,
     Init,
     LayerConfig,
     ModelConfig,
     SurrogateConfig,
+    declared_parameter,
     expected_weights,
 )
 from .errors import InputError
@@ -55,9 +52,6 @@ from .suggest import check_known
 
 __all__ = [
     "FLOAT_NEURONS",
-    "TAU_MAX",
-    "TAU_MIN",
-    "TIME_CONSTANTS",
     "FloatModel",
     "Init",
     "LayerConfig",
@@ -103,13 +97,10 @@ def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) 
         if not np.isfinite(values).all():
             bad = np.argwhere(~np.isfinite(values))[0].tolist()
             raise InputError(f"weights: {name}{bad} is {values[tuple(bad)]}, not a finite number")
-        parameter = name.rsplit(".", 1)[1]
-        if parameter in TIME_CONSTANTS:
-            low = TAU_SYN_NONE if parameter == "tau_syn" else TAU_MIN
-            _check_range(name, values, low, TAU_MAX, "steps")
-        elif parameter in {"threshold", "adaptation"}:
-            _check_range(name, values, 0.0, float("inf"), "")
-        elif parameter in DELAYS:
+        parameter = declared_parameter(config, name)
+        if parameter is not None:
+            _check_range(name, values, parameter.low, parameter.high, parameter.unit)
+        elif name.rsplit(".", 1)[1] in DELAYS:
             _check_range(name, values, 0.0, DELAY_MAX, "steps")
             bad = np.flatnonzero(values != np.round(values))
             if bad.size:
@@ -120,7 +111,8 @@ def check_weights(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]]) 
 
 def _check_range(name: str, values: npt.NDArray[Any], low: float, high: float, unit: str) -> None:
     # float32 rounds the limits themselves, hence the relative tolerance.
-    bad = np.flatnonzero((values < low * (1 - 1e-6)) | (values > high * (1 + 1e-6)))
+    slack_low, slack_high = 1e-6 * abs(low), 1e-6 * abs(high)
+    bad = np.flatnonzero((values < low - slack_low) | (values > high + slack_high))
     if bad.size:
         raise InputError(
             f"weights: {name}[{bad[0]}] is {values[bad[0]]:g} {unit}".rstrip()

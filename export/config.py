@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from typing import Any
 
-import numpy as np
-
+from ..neurons.real import FloatParameter, Spread, names, sends
+from ..neurons.registry import FLOAT_NEURONS
 from .dense import DENSE_LAYERS, dense_weights
 from .errors import InputError
 from .grid import DELAY_MAX
 from .network import READOUTS
+from .plain import build
 from .suggest import check_known
-
-FLOAT_NEURONS: dict[str, tuple[str, ...]] = {
-    "alif": ("tau_mem", "tau_adp", "threshold", "adaptation"),
-    "alif_relu": ("tau_mem", "tau_adp", "threshold", "adaptation"),
-    "lif": ("tau_mem", "threshold"),
-    "cuba_lif": ("tau_syn", "tau_mem", "threshold"),
-    "li": ("tau_mem",),
-}
-"""Float neurons and their per-neuron parameters; the equations are in ``train/neurons.py``."""
 
 RECURRENT_WEIGHT = "weight_rec"
 """Name of a layer's recurrent weights in a ``model.pt``."""
 DELAYS = ("delay", "delay_rec")
 """Names of the delays of a layer's synapses, if it has any."""
-TIME_CONSTANTS = ("tau_mem", "tau_adp", "tau_syn")
-TAU_MIN, TAU_MAX = 0.2, 4095.0
-"""Range of time constants in steps: what a 12-bit decay code can represent."""
-TAU_SYN_NONE = 0.001
-"""``tau_syn`` of a current without a filter: exp(-1 / tau_syn) is 0. It cannot be trained."""
 SURROGATES: dict[str, tuple[str, ...]] = {
     "multi_gaussian": ("gamma", "width", "height", "scale"),
     "gaussian": ("gamma", "width"),
@@ -43,8 +31,6 @@ SURROGATES: dict[str, tuple[str, ...]] = {
 INIT_KINDS = ("constant", "normal", "uniform", "log_uniform")
 WEIGHT_INITS = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
 RECURRENT_INITS = (*WEIGHT_INITS, "orthogonal", "zero")
-THRESHOLD_NEVER = float(np.finfo(np.float32).max)
-"""Threshold of a ``cuba_lif`` that never spikes, a readout of its membrane."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +173,11 @@ class LayerConfig:
         Train the thresholds, neuron by neuron.
     train_adaptation
         Train the strengths of the adaptation, neuron by neuron.
+    parameters
+        Initial values of the neuron's other parameters by name. A number, or a table of kind,
+        mean, std, low, high.
+    train_parameters
+        Train the neuron's other parameters, neuron by neuron.
     weight_init
         One of xavier_uniform, xavier_normal, kaiming_normal, uniform. ``uniform`` is torch's
         default.
@@ -215,6 +206,8 @@ class LayerConfig:
     train_time_constants: bool = True
     train_threshold: bool = False
     train_adaptation: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+    train_parameters: bool = True
     weight_init: str = "xavier_uniform"
     weight_gain: float = 1.0
     recurrent_init: str = "orthogonal"
@@ -235,16 +228,32 @@ class LayerConfig:
             if not math.isfinite(getattr(self, name)):
                 raise InputError(f"layer: {name} {getattr(self, name)} is not a finite number")
         for name in ("threshold", "adaptation"):
-            if getattr(self, f"train_{name}") and name not in FLOAT_NEURONS.get(self.neuron, ()):
+            if getattr(self, f"train_{name}") and name not in self.parameter_names:
                 raise InputError(f"layer: train_{name}: {self.neuron} has no {name}")
             if getattr(self, f"train_{name}") and getattr(self, name) == 0:
                 raise InputError(
                     f"layer: train_{name}: from {name} 0 there is no gradient; start at 0.01"
                 )
-        if self.recurrent and self.neuron == "li":
-            raise InputError("layer: an li readout does not spike, so it cannot be recurrent")
+        if self.recurrent and not self.sends:
+            raise InputError(
+                f"layer: an {self.neuron} readout does not spike, so it cannot be recurrent"
+            )
+        self._set_parameters()
         self._check_delays()
         self._check_inits()
+
+    def _set_parameters(self) -> None:
+        """Check the table ``parameters``; a number stands for a constant."""
+        own = [entry.name for entry in self.declared if entry.initial is not None]
+        made = {}
+        for name, given in self.parameters.items():
+            where = "layer: parameters"
+            check_known("parameter", name, own, f"{where} of {self.neuron}")
+            plain = {"mean": given} if isinstance(given, (int, float)) else given
+            made[name] = plain if isinstance(plain, Spread) else build(
+                Spread, plain, f"{where}.{name}"
+            )  # fmt: skip
+        object.__setattr__(self, "parameters", made)
 
     def _check_delays(self) -> None:
         if self.delay_rec.high and not self.recurrent:
@@ -263,6 +272,21 @@ class LayerConfig:
     def dense(self) -> bool:
         """Whether this is a layer of a dense baseline instead of neurons."""
         return self.neuron in DENSE_LAYERS
+
+    @property
+    def declared(self) -> tuple[FloatParameter, ...]:
+        """The parameters that its neuron has."""
+        return () if self.dense else FLOAT_NEURONS[self.neuron].PARAMETERS
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Their names."""
+        return () if self.dense else names(FLOAT_NEURONS[self.neuron])
+
+    @property
+    def sends(self) -> bool:
+        """Whether it sends anything but its membranes."""
+        return self.dense or sends(FLOAT_NEURONS[self.neuron])
 
     @property
     def width(self) -> int:
@@ -290,16 +314,19 @@ class ModelConfig:
             raise InputError(f"model: skip_steps {self.skip_steps} is negative")
         for index, layer in enumerate(self.layers):
             last = index == len(self.layers) - 1
-            if layer.neuron == "li" and not last:
-                raise InputError(f"layer {index}: li does not spike and must come last")
+            if not layer.sends and not last:
+                raise InputError(f"layer {index}: {layer.neuron} does not spike and must come last")
             if layer.neuron == "linear" and not last:
                 raise InputError(f"layer {index}: linear is a readout and must come last")
             if layer.bidirectional and (index > 0 or last):
                 raise InputError(
                     f"layer {index}: only a first layer that is not the last can be bidirectional"
                 )
-        if self.readout == "spike_count" and self.layers[-1].neuron == "li":
-            raise InputError("model: readout spike_count needs a last layer that spikes, not li")
+        if self.readout == "spike_count" and not self.layers[-1].sends:
+            raise InputError(
+                "model: readout spike_count needs a last layer that spikes, not "
+                f"{self.layers[-1].neuron}"
+            )
 
     def input_width(self, index: int) -> int:
         """Number of sources of layer ``index``."""
@@ -331,6 +358,13 @@ def expected_weights(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             for name in DELAYS:
                 if getattr(layer, name).high:
                     shapes[f"{prefix}{name}"] = (layer.size,)
-            for name in FLOAT_NEURONS[layer.neuron]:
+            for name in layer.parameter_names:
                 shapes[f"{prefix}{name}"] = (layer.size,)
     return shapes
+
+
+def declared_parameter(config: ModelConfig, name: str) -> FloatParameter | None:
+    """Return what a weight of ``expected_weights`` is declared as, None if it is no parameter."""
+    _, index, *_, own = name.split(".")
+    found = [entry for entry in config.layers[int(index)].declared if entry.name == own]
+    return found[0] if found else None

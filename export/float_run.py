@@ -1,24 +1,24 @@
 """The float model in NumPy, float64: the answers of a network before quantization.
 
-The equations are those of ``train/neurons.py``. Training has its own implementation, fast and with
-gradients; this one needs no torch, and serves models that contain no answers, such as those of NIR.
+Training has its own implementation, fast and with gradients; this one needs no torch, and serves
+models that contain no answers, such as those of NIR.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.real import coefficients_of, sends
 from .checkpoint import FloatModel
 from .errors import InputError
+from .freeze import FloatLayer, float_layers
 from .grid import FloatArray, IntArray
-from .integer_neurons import FloatLayer
-
-NEURONS = ("alif", "lif", "cuba_lif", "li")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,6 @@ def run_float(model: FloatModel, inputs: npt.NDArray[Any]) -> FloatRun:
     InputError
         A layer that is dense, bidirectional or graded.
     """
-    from .freeze import float_layers
-
     layers = float_layers(model.config, model.weights, model.task)
     signal = inputs.astype(np.float64)
     membranes, spikes = [], []
@@ -72,37 +70,36 @@ def with_answers(
 def _run_layer(
     layer: FloatLayer, signal: FloatArray
 ) -> tuple[FloatArray, npt.NDArray[np.bool_] | None]:
-    p, kind = layer.parameters, layer.config.neuron
-    alpha = np.exp(-1.0 / p["tau_mem"])
-    cuba, spiking = kind == "cuba_lif", kind != "li"
-    alpha_syn = np.exp(-1.0 / p["tau_syn"]) if cuba else np.zeros(1)
-    gain, behind = (np.ones(1), layer.bias) if cuba else (1.0 - alpha, np.zeros(1))
-    before = np.zeros(1) if cuba else layer.bias
-    rho = np.exp(-1.0 / p["tau_adp"]) if "tau_adp" in p else np.ones(1)
-    strength = p.get("adaptation", np.zeros(1))
-    threshold = p.get("threshold", np.full(1, np.inf))
+    neuron, config = layer.neuron, layer.config
+    c = SimpleNamespace(**coefficients_of(neuron, layer.parameters), bias=layer.bias)
+    gain = neuron.gain(c)
+    gain = np.ones(1) if gain is None else gain
+    bias = np.zeros(1) if neuron.BIAS_IN_STEP else gain * layer.bias
     batch, steps, _ = signal.shape
-    current, v, s = (np.zeros((batch, layer.config.size)) for _ in range(3))
-    b = np.full_like(v, layer.config.initial_adaptation)
-    membranes = np.empty((batch, steps, layer.config.size))
+    shape = (batch, config.size)
+    state = SimpleNamespace(
+        **{
+            name: np.full(shape, getattr(config, neuron.INITIAL.get(name, ""), 0.0))
+            for name in neuron.STATES
+        }
+    )
+    spiking = sends(neuron)
+    membranes = np.empty((batch, steps, config.size))
     spikes = np.zeros(membranes.shape, dtype=bool)
     below, itself = _Waiting(layer.delay), _Waiting(layer.delay_rec)
     for step in range(steps):
-        arriving = below.due(signal[:, step] @ layer.weight.T) + before
+        arriving = below.due(signal[:, step] @ layer.weight.T)
         if layer.recurrent_weight is not None:
-            arriving = arriving + itself.due(s @ layer.recurrent_weight.T)
-        current = alpha_syn * current + gain * arriving
-        b = rho * b + (1.0 - rho) * s
-        limit = threshold + strength * b
-        v = alpha * v + current + behind
-        if spiking and not cuba:
-            v = v - limit * s
-        fired = v > limit
-        if cuba:
-            v = np.where(fired, 0.0, v)
-        s = fired.astype(np.float64)
-        membranes[:, step], spikes[:, step] = v, fired
+            arriving = arriving + itself.due(state.s @ layer.recurrent_weight.T)
+        state = SimpleNamespace(**neuron.step(c, state, gain * arriving + bias, _spike))
+        membranes[:, step] = state.v
+        if spiking:
+            spikes[:, step] = state.s > 0
     return membranes, spikes if spiking else None
+
+
+def _spike(x: FloatArray) -> FloatArray:
+    return (x > 0).astype(np.float64)
 
 
 class _Waiting:

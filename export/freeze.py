@@ -8,22 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.real import FloatNeuron, Integers
+from ..neurons.registry import FLOAT_NEURONS
 from . import grid
 from .config import DELAYS, RECURRENT_WEIGHT, LayerConfig, ModelConfig
 from .errors import InputError, index_list
 from .grid import FloatArray, IntArray
-from .integer_neurons import INTEGER_NEURONS, FloatLayer
 from .network import Layer, Network, Readout, Synapses
 from .suggest import check_known
 
 SCALES = ("neuron", "layer")
 PARAMETER_LIMIT = 64
 """How often a unit may be doubled so that thresholds and biases fit, without simulation."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLayer:
+    """One layer's float weights, inputs already in integer units."""
+
+    name: str
+    config: LayerConfig
+    weight: FloatArray
+    recurrent_weight: FloatArray | None
+    bias: FloatArray
+    parameters: dict[str, FloatArray]
+    delay: IntArray | None = None
+    delay_rec: IntArray | None = None
+
+    @property
+    def neuron(self) -> type[FloatNeuron]:
+        """Its neurons."""
+        return FLOAT_NEURONS[self.config.neuron]
+
+    def integers(self, unit: FloatArray, stock: bool) -> Integers:
+        """Return its neurons of integers, for weight units (n,)."""
+        given = SimpleNamespace(
+            **self.parameters, bias=self.bias, initial_adaptation=self.config.initial_adaptation
+        )
+        return self.neuron.integers(given, unit, stock)
 
 
 @dataclass(frozen=True)
@@ -114,7 +142,7 @@ def freeze(  # noqa: PLR0917
         doublings of another shape.
     """
     layers = float_layers(config, weights, task)
-    stock = all(layer.config.neuron in {"cuba_lif", "li"} for layer in layers)
+    stock = all(layer.neuron.STOCK for layer in layers)
     if doublings is None:
         doublings = [np.zeros(layer.config.size, np.int64) for layer in layers]
     counts = [np.asarray(count, np.int64) for count in doublings]
@@ -193,8 +221,8 @@ def float_layers(
 
 def _obstacles(layer: LayerConfig) -> list[str]:
     found = []
-    if layer.neuron not in INTEGER_NEURONS:
-        found.append("graded activations do not exist on the chip; train alif instead")
+    if FLOAT_NEURONS[layer.neuron].RECORD is None:
+        found.append(FLOAT_NEURONS[layer.neuron].WHY_NOT or "it has none")
     if layer.bidirectional:
         found.append("a bidirectional layer needs the sequence in reverse, which a stream lacks")
     return found
@@ -242,7 +270,7 @@ def _freeze_layer(
     finest, exponent, exponent_rec = weight_units(layer.weight, recurrent, options, exponents)
     for _ in range(PARAMETER_LIMIT):
         unit = finest * 2.0 ** doublings[:, None]
-        values = INTEGER_NEURONS[layer.config.neuron](layer, unit[:, 0], stock)
+        values = layer.integers(unit[:, 0], stock)
         too_large = values.out_of_range()
         if not too_large.any():
             break

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import TAU_MAX, TAU_MIN, TAU_SYN_NONE, THRESHOLD_NEVER, Delay, LayerConfig
+from ..neurons.cuba_lif import TAU_SYN_NONE, THRESHOLD_NEVER
+from ..neurons.real import TAU_MAX, TAU_MIN
+from .config import Delay, LayerConfig
 from .errors import InputError, index_list
 from .grid import DELAY_MAX, FloatArray
 from .nir_graph import Population

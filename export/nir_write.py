@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..neurons.cuba_lif import TAU_SYN_NONE, THRESHOLD_NEVER
 from .checkpoint import FloatModel
-from .config import TAU_SYN_NONE, THRESHOLD_NEVER, LayerConfig
+from .config import LayerConfig
 from .console import plain
 from .errors import InputError
 from .files import replace_file

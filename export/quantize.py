@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.expression import evaluate
+from ..neurons.neuron import program
+from ..neurons.real import coefficients_of
 from . import grid
 from .checkpoint import FloatModel
 from .config import ModelConfig
 from .errors import InputError, index_list
 from .freeze import SCALES, Frozen, Quantization, freeze
-from .grid import FloatArray, IntArray
-from .integer_neurons import FloatLayer
-from .network import CubaLIF, Layer, Network, Synapses, dense
+from .grid import FloatArray
+from .network import Layer, Network, Synapses, dense
 from .plain import build
 from .trace import LayerTrace, Trace
 
@@ -117,8 +119,11 @@ def quantize(
             model.config, model.weights, model.task, options, run, inputs, lengths,
             provenance={"quantization": asdict(options), **provenance},
         )  # fmt: skip
-    parts = zip(frozen.layers, frozen.network.layers, trace.layers, frozen.doublings, strict=True)
-    return frozen.network, [_report(*part, options.weight_bits) for part in parts]
+    reports = [
+        _report(frozen, index, recorded, options.weight_bits)
+        for index, recorded in enumerate(trace.layers)
+    ]
+    return frozen.network, reports
 
 
 def trained_quantization(
@@ -173,7 +178,7 @@ def calibrate(  # noqa: PLR0917
         frozen = freeze(config, weights, task, options, doublings, provenance)
         trace = run(frozen.network, inputs, lengths)
         out_of_range = [
-            _too_high(frozen.network, index, trace, inputs, options.headroom)
+            _too_high(frozen, index, trace, inputs, options.headroom)
             for index in range(len(frozen.layers))
         ]
         if not any(mask.any() for mask in out_of_range):
@@ -191,73 +196,81 @@ def calibrate(  # noqa: PLR0917
 
 
 def _too_high(
-    network: Network, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
+    frozen: Frozen, index: int, trace: Trace, inputs: npt.NDArray[Any], headroom: float
 ) -> npt.NDArray[np.bool_]:
     """Return which neurons (n,) of a layer come too close to the limit of 24 bits.
 
-    The adaptation d is left out: ``adaptation_exponent`` rules out that it saturates. A current
-    that wraps may have any value, hence u is judged by its input.
+    States that its quantizer keeps in range are left out. One that wraps may have any value, and is
+    judged by what it would be without.
     """
-    layer, recorded = network.layers[index], trace.layers[index]
+    layer, recorded = frozen.network.layers[index], trace.layers[index]
+    settled = frozen.layers[index].neuron.SETTLED
     peaks = [
         np.abs(values).max(axis=(0, 1), initial=0)
         for name, values in recorded.states.items()
-        if name != "d"
+        if name not in settled
     ]
-    if isinstance(layer.neuron, CubaLIF):
-        messages = inputs if index == 0 else trace.layers[index - 1].spikes
-        if messages is not None and recorded.spikes is not None:
-            peaks.append(_largest_current(layer, messages, recorded.spikes))
+    wrapped = {
+        name: state.args[0]
+        for name, state in program(type(layer.neuron)).states.items()
+        if getattr(state, "op", "") == "wrap24"
+    }
+    messages = inputs if index == 0 else trace.layers[index - 1].spikes
+    if wrapped and messages is not None:
+        peaks.append(_largest_without_wrap(layer, wrapped, messages, recorded))
     return np.max(peaks, axis=0) >= headroom * grid.STATE_MAX
 
 
-def _largest_current(
-    layer: Layer, messages: npt.NDArray[Any], spikes: npt.NDArray[Any]
+def _largest_without_wrap(
+    layer: Layer, wrapped: Mapping[str, Any], messages: npt.NDArray[Any], recorded: LayerTrace
 ) -> FloatArray:
-    """Return the largest |u| (n,) that a CUBA layer would reach if its current did not wrap."""
-    decay = getattr(layer.neuron, "i_decay")  # noqa: B009
+    """Return the largest magnitude (n,) that states would reach if they did not wrap."""
     batch, steps, _ = messages.shape
-    u = np.zeros((batch, layer.size))
+    states = {name: np.zeros((batch, layer.size)) for name in wrapped}
     largest = np.zeros(layer.size)
     weight = dense(layer.synapses).weight.T * 2.0**layer.synapses.weight_exp
-    back = None
+    back, spikes = None, recorded.spikes
     if layer.recurrent is not None:
         back = layer.recurrent.weight.T * 2.0**layer.recurrent.weight_exp
     for step in range(steps):
         a = messages[:, step].astype(np.float64) @ weight
-        if back is not None and step > 0:
+        if back is not None and spikes is not None and step > 0:
             a = a + spikes[:, step - 1] @ back
-        u = u * grid.decay_factor(decay) + a * grid.STATE_ONE
-        largest = np.maximum(largest, np.abs(u).max(axis=0, initial=0.0))
+        leaves = {"a": a.astype(np.int64)} | {k: v.astype(np.int64) for k, v in states.items()}
+        known: dict[Any, Any] = {}
+
+        def leaf(part: Any, leaves: Any = leaves, step: int = step) -> Any:
+            if part.op == "parameter":
+                return getattr(layer.neuron, part.name)
+            if part.name in leaves:
+                return leaves[part.name]
+            return recorded.states[part.name][:, max(step - 1, 0)].astype(np.int64)
+
+        states = {name: evaluate(value, leaf, known) for name, value in wrapped.items()}
+        for values in states.values():
+            largest = np.maximum(largest, np.abs(values).max(axis=0, initial=0))
     return largest
 
 
-def _report(
-    layer: FloatLayer, made: Layer, trace: LayerTrace, doublings: IntArray, bits: int
-) -> LayerReport:
+def _report(frozen: Frozen, index: int, trace: LayerTrace, bits: int) -> LayerReport:
+    layer, made = frozen.layers[index], frozen.network.layers[index]
+    doublings = frozen.doublings[index]
     headroom = {
         name: float(np.abs(values).max(initial=0)) / grid.STATE_MAX
         for name, values in trace.states.items()
     }
-    unit = made.state_scale * grid.STATE_ONE
-    if not isinstance(made.neuron, CubaLIF):
-        unit = unit * grid.DECAY_ONE / getattr(made.neuron, "v_decay")  # noqa: B009
     matrices = {"weight": (layer.weight, dense(made.synapses))}
     if layer.recurrent_weight is not None:
         # A recurrent matrix without any weight left is not kept in the layer.
         kept = made.recurrent or Synapses(np.zeros((made.size, made.size), np.int32))
         matrices["weight_rec"] = (layer.recurrent_weight, kept)
+    unit = frozen.units[index]
     errors = {name: _largest_error(*pair, unit) for name, pair in matrices.items()}
     low = min(int(synapses.weight.min()) for _, synapses in matrices.values())
     high = max(int(synapses.weight.max()) for _, synapses in matrices.values())
-    codes = {"tau_mem": "v_decay", "tau_adp": "b_decay", "tau_syn": "i_decay"}
-    decay_error = max(
-        float(
-            np.abs(grid.decay_factor(getattr(made.neuron, codes[tau])) - np.exp(-1 / values)).max()
-        )
-        for tau, values in layer.parameters.items()
-        if tau in codes
-    )
+    real = coefficients_of(layer.neuron, layer.parameters)
+    meant = layer.neuron.meaning(made.neuron, made.state_scale)
+    decay_errors = [float(np.abs(meant[name] - real[name]).max()) for name in layer.neuron.DECAYS]
     return LayerReport(
         name=made.name,
         neuron=made.neuron.TYPE,
@@ -272,7 +285,7 @@ def _report(
         weight_error=errors["weight"],
         recurrent_error=errors.get("weight_rec"),
         lost={name: lost for name, pair in matrices.items() if (lost := _lost(*pair))},
-        decay_error=decay_error,
+        decay_error=max(decay_errors, default=0.0),
         headroom=headroom,
         doublings=int(doublings.max()),
         doubled_neurons=int((doublings > 0).sum()),

@@ -6,9 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from . import grid
-from .grid import STATE_MAX, STATE_SHIFT, IntArray, decayed, sat, where
+from .grid import (
+    DECAY_ONE,
+    STATE_MAX,
+    STATE_ONE,
+    STATE_SHIFT,
+    FloatArray,
+    IntArray,
+    decay_code,
+    decay_factor,
+    decayed,
+    rounded,
+    sat,
+    where,
+)
 from .neuron import Neuron, decay, parameter, state
+from .real import FloatNeuron, FloatParameter, Integers, exp, fma, lerp, magnitude, relu, tau
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +69,160 @@ class AdaptiveLIF(Neuron):
     def threshold(self, states: Mapping[str, Any] | None = None) -> Any:
         """Return ``v_threshold + (d >> b_exp)``."""
         return self.v_threshold + ((0 if states is None else states["d"]) >> self.b_exp)
+
+
+class ALIF(FloatNeuron):
+    """Adaptive leaky integrate-and-fire with the paper's soft reset.
+
+    ::
+
+        b_t = rho b_{t-1} + (1 - rho) s_{t-1}        rho = exp(-1 / tau_adp)
+        B_t = threshold + adaptation b_t
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - B_t s_{t-1}        alpha = exp(-1 / tau_mem)
+        s_t = [v_t - B_t > 0]
+    """
+
+    NAME: ClassVar[str] = "alif"
+    PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = (
+        tau("tau_mem"), tau("tau_adp"), magnitude("threshold"), magnitude("adaptation"),
+    )  # fmt: skip
+    STATES: ClassVar[tuple[str, ...]] = ("v", "b", "s")
+    INITIAL: ClassVar[Mapping[str, str]] = {"b": "initial_adaptation"}
+    RECORD: ClassVar[type[Neuron] | None] = AdaptiveLIF
+    DECAYS: ClassVar[tuple[str, ...]] = ("alpha", "rho")
+    SETTLED: ClassVar[tuple[str, ...]] = ("d",)
+
+    @staticmethod
+    def coefficients(p: Any) -> dict[str, Any]:
+        """Return alpha, rho, threshold and adaptation."""
+        return {
+            "alpha": exp(-1.0 / p.tau_mem),
+            "rho": exp(-1.0 / p.tau_adp),
+            "threshold": p.threshold,
+            "adaptation": p.adaptation,
+        }
+
+    @staticmethod
+    def gain(c: Any) -> Any:
+        """Return 1 - alpha."""
+        return 1.0 - c.alpha
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        """Adaptation, threshold, membrane with the reset of the spike before, spike."""
+        b = lerp(s.s, s.b, c.rho)
+        limit = fma(c.adaptation, b, c.threshold)
+        v = fma(c.alpha, s.v, current) - limit * s.s
+        return {"v": v, "b": b, "s": spike(v - limit)}
+
+    @staticmethod
+    def integers(p: Any, unit: FloatArray, stock: bool) -> Integers:  # noqa: ARG004
+        """Return ``AdaptiveLIF``: d has as many fractional bits as fit (docs/FIXED_POINT.md)."""
+        b_decay = decay_code(exp(-1.0 / p.tau_adp))
+        return _adaptive(p, unit, b_decay, p.adaptation)
+
+    @staticmethod
+    def meaning(record: Any, scale: FloatArray) -> dict[str, Any]:
+        """Return alpha, rho, threshold and adaptation of integers."""
+        strength = record.b_step * DECAY_ONE / record.b_decay
+        return {
+            "alpha": decay_factor(record.v_decay),
+            "rho": decay_factor(record.b_decay),
+            "threshold": scale * record.v_threshold,
+            "adaptation": scale * strength / 2.0**record.b_exp,
+        }
+
+
+class ReLUALIF(ALIF):
+    """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, v_t - B_t)``.
+
+    Reset and adaptation scale with the graded activation. It has no integer form: a float baseline.
+    """
+
+    NAME: ClassVar[str] = "alif_relu"
+    SPIKING: ClassVar[bool] = False
+    RECORD: ClassVar[type[Neuron] | None] = None
+    WHY_NOT: ClassVar[str] = "graded activations do not exist on the chip; train alif instead"
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:  # noqa: ARG004
+        """Return v, b and s after the step; s is graded."""
+        return ALIF.step(c, s, current, relu)
+
+
+class LIF(FloatNeuron):
+    """Leaky integrate-and-fire with constant threshold and soft reset: ``ALIF`` without adaptation.
+
+    ::
+
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - threshold s_{t-1}        alpha = exp(-1 / tau_mem)
+        s_t = [v_t - threshold > 0]
+    """
+
+    NAME: ClassVar[str] = "lif"
+    PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = (tau("tau_mem"), magnitude("threshold"))
+    STATES: ClassVar[tuple[str, ...]] = ("v", "s")
+    RECORD: ClassVar[type[Neuron] | None] = AdaptiveLIF
+    DECAYS: ClassVar[tuple[str, ...]] = ("alpha",)
+    SETTLED: ClassVar[tuple[str, ...]] = ("d",)
+
+    @staticmethod
+    def coefficients(p: Any) -> dict[str, Any]:
+        """Return alpha and threshold."""
+        return {"alpha": exp(-1.0 / p.tau_mem), "threshold": p.threshold}
+
+    @staticmethod
+    def gain(c: Any) -> Any:
+        """Return 1 - alpha."""
+        return 1.0 - c.alpha
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        """Membrane with the reset of the spike before, spike."""
+        v = fma(c.alpha, s.v, current) - c.threshold * s.s
+        return {"v": v, "s": spike(v - c.threshold)}
+
+    @staticmethod
+    def integers(p: Any, unit: FloatArray, stock: bool) -> Integers:  # noqa: ARG004
+        """Return ``AdaptiveLIF`` with a threshold that does not move."""
+        return _adaptive(p, unit, np.ones(unit.shape, np.int64), np.zeros(unit.shape))
+
+    @staticmethod
+    def meaning(record: Any, scale: FloatArray) -> dict[str, Any]:
+        """Return alpha and threshold of integers."""
+        return {"alpha": decay_factor(record.v_decay), "threshold": scale * record.v_threshold}
+
+
+def _adaptive(p: Any, unit: FloatArray, b_decay: IntArray, adaptation: FloatArray) -> Integers:
+    v_decay = decay_code(exp(-1.0 / p.tau_mem))
+    state_scale = v_decay / DECAY_ONE * unit / STATE_ONE
+    strength = adaptation / state_scale
+    b_exp = adaptation_exponent(strength, b_decay, p.initial_adaptation)
+    return Integers(
+        AdaptiveLIF,
+        {
+            "v_decay": v_decay,
+            "b_decay": b_decay,
+            "v_threshold": rounded(p.threshold / state_scale),
+            "b_step": rounded(strength * b_decay / DECAY_ONE * 2.0**b_exp),
+            "b_exp": b_exp,
+            "d_init": rounded(p.initial_adaptation * strength * 2.0**b_exp),
+            "bias": rounded(STATE_ONE * p.bias / unit),
+        },
+        state_scale,
+    )
+
+
+def adaptation_exponent(
+    strength: FloatArray, b_decay: IntArray, initial_adaptation: float = 0.0
+) -> IntArray:
+    """Return the largest bExp (n,) for which d cannot saturate; -1 where there is none.
+
+    A neuron that fires at every step drives d to ``strength 2^bExp``, with ``strength = adaptation
+    / state_scale``, plus at most the rounding error of bStep, ``4096 / (2 b_decay)``. A neuron that
+    does not adapt gets 0.
+    """
+    reach = np.maximum(strength * max(1.0, initial_adaptation), 1.0)
+    room = STATE_MAX - DECAY_ONE / b_decay
+    exponent = np.clip(np.floor(np.log2(room / reach)), -1, grid.ADAPTATION_EXP_MAX)
+    return np.where(strength > 0, exponent, 0).astype(np.int64)

@@ -6,8 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .grid import STATE_SHIFT, THRESHOLD_MANTISSA_NEVER, IntArray, decayed, sat, where, wrap24
+import numpy as np
+
+from .grid import (
+    STATE_MAX,
+    STATE_ONE,
+    STATE_SHIFT,
+    THRESHOLD_MANTISSA_NEVER,
+    FloatArray,
+    IntArray,
+    decay_code,
+    decay_factor,
+    decayed,
+    mantissa_bias,
+    rounded,
+    sat,
+    where,
+    wrap24,
+)
 from .neuron import Neuron, decay, parameter, state
+from .real import FloatNeuron, FloatParameter, Integers, exp, fma, magnitude, tau
+
+THRESHOLD_NEVER = float(np.finfo(np.float32).max)
+"""Threshold of a ``cuba_lif`` that never spikes, a readout of its membrane."""
+TAU_SYN_NONE = 0.001
+"""``tau_syn`` of a current without a filter: exp(-1 / tau_syn) is 0. It cannot be trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +67,73 @@ class CubaLIF(Neuron):
     def threshold(self, states: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Return ``v_threshold << 6``."""
         return self.v_threshold << STATE_SHIFT
+
+
+class CurrentLIF(FloatNeuron):
+    """Loihi's current-based leaky integrate-and-fire with hard reset; loads in stock lava-dl.
+
+    ::
+
+        i_t = alpha_syn i_{t-1} + W s_t        alpha_syn = exp(-1 / tau_syn)
+        v_t = alpha v_{t-1} + i_t + bias        alpha = exp(-1 / tau_mem)
+        s_t = [v_t - threshold > 0],  v_t = 0 where s_t
+
+    The bias bypasses the current's filter, as on the chip.
+    """
+
+    NAME: ClassVar[str] = "cuba_lif"
+    PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = (
+        tau("tau_syn", low=TAU_SYN_NONE), tau("tau_mem"), magnitude("threshold"),
+    )  # fmt: skip
+    STATES: ClassVar[tuple[str, ...]] = ("i", "v", "s")
+    BIAS_IN_STEP: ClassVar[bool] = True
+    RECORD: ClassVar[type[Neuron] | None] = CubaLIF
+    STOCK: ClassVar[bool] = True
+    DECAYS: ClassVar[tuple[str, ...]] = ("alpha_syn", "alpha")
+
+    @staticmethod
+    def coefficients(p: Any) -> dict[str, Any]:
+        """Return alpha_syn, alpha and threshold."""
+        return {
+            "alpha_syn": exp(-1.0 / p.tau_syn),
+            "alpha": exp(-1.0 / p.tau_mem),
+            "threshold": p.threshold,
+        }
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        """Current, membrane, spike, reset to zero."""
+        i = fma(c.alpha_syn, s.i, current)
+        v = fma(c.alpha, s.v, i + c.bias)
+        fired = spike(v - c.threshold)
+        return {"i": i, "v": v * (1.0 - fired), "s": fired}
+
+    @staticmethod
+    def integers(p: Any, unit: FloatArray, stock: bool) -> Integers:  # noqa: ARG004
+        """Return ``CubaLIF``."""
+        threshold = rounded(p.threshold / unit)
+        return Integers(
+            CubaLIF,
+            {
+                "i_decay": decay_code(exp(-1.0 / p.tau_syn)),
+                "v_decay": decay_code(exp(-1.0 / p.tau_mem)),
+                # With a mantissa of 2^17 or more a neuron never spikes; a trained threshold must be
+                # reachable.
+                "v_threshold": np.where(
+                    p.threshold >= THRESHOLD_NEVER,
+                    THRESHOLD_MANTISSA_NEVER,
+                    np.where(threshold < 1 << 17, threshold, STATE_MAX),
+                ),
+                "bias": mantissa_bias(p.bias / unit),
+            },
+            unit / STATE_ONE,
+        )
+
+    @staticmethod
+    def meaning(record: Any, scale: FloatArray) -> dict[str, Any]:
+        """Return alpha_syn, alpha and threshold of integers."""
+        return {
+            "alpha_syn": decay_factor(record.i_decay),
+            "alpha": decay_factor(record.v_decay),
+            "threshold": scale * STATE_ONE * record.v_threshold,
+        }

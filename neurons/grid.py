@@ -84,3 +84,14 @@ def decay_factor(code: npt.ArrayLike) -> FloatArray:
 def round_int(x: npt.ArrayLike) -> IntArray:
     """Round to the nearest integer, ties to even."""
     return np.rint(np.asarray(x, dtype=np.float64)).astype(np.int64)
+
+
+def rounded(values: FloatArray) -> IntArray:
+    """Round to integers; values beyond int64 become one that is outside every range."""
+    far = 2.0**40
+    return round_int(np.clip(values, -far, far))
+
+
+def mantissa_bias(bias: FloatArray) -> IntArray:
+    """Return a bias in weight units as an even mantissa, in state units: what lava-dl can hold."""
+    return 2 * rounded(bias / 2) * STATE_ONE

@@ -5,8 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .grid import STATE_SHIFT, IntArray, decayed, sat
+from .grid import (
+    DECAY_ONE,
+    STATE_ONE,
+    STATE_SHIFT,
+    FloatArray,
+    IntArray,
+    decay_code,
+    decay_factor,
+    decayed,
+    mantissa_bias,
+    rounded,
+    sat,
+)
 from .neuron import Neuron, decay, state
+from .real import FloatNeuron, FloatParameter, Integers, exp, fma, tau
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,3 +38,54 @@ class LeakyIntegrator(Neuron):
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
         """Membrane; it never spikes."""
         return {"v": sat(decayed(s.v, p.v_decay) + (a << STATE_SHIFT) + p.bias)}
+
+
+class LI(FloatNeuron):
+    """The leaky-integrator readout; it does not spike.
+
+    ::
+
+        v_t = alpha v_{t-1} + (1 - alpha) I_t        alpha = exp(-1 / tau_mem)
+    """
+
+    NAME: ClassVar[str] = "li"
+    PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = (tau("tau_mem"),)
+    STATES: ClassVar[tuple[str, ...]] = ("v",)
+    SPIKING: ClassVar[bool] = False
+    RECORD: ClassVar[type[Neuron] | None] = LeakyIntegrator
+    STOCK: ClassVar[bool] = True
+    DECAYS: ClassVar[tuple[str, ...]] = ("alpha",)
+
+    @staticmethod
+    def coefficients(p: Any) -> dict[str, Any]:
+        """Return alpha."""
+        return {"alpha": exp(-1.0 / p.tau_mem)}
+
+    @staticmethod
+    def gain(c: Any) -> Any:
+        """Return 1 - alpha."""
+        return 1.0 - c.alpha
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:  # noqa: ARG004
+        """Membrane."""
+        return {"v": fma(c.alpha, s.v, current)}
+
+    @staticmethod
+    def integers(p: Any, unit: FloatArray, stock: bool) -> Integers:
+        """Return ``LeakyIntegrator``."""
+        v_decay = decay_code(exp(-1.0 / p.tau_mem))
+        bias = p.bias / unit
+        return Integers(
+            LeakyIntegrator,
+            {
+                "v_decay": v_decay,
+                "bias": mantissa_bias(bias) if stock else rounded(STATE_ONE * bias),
+            },
+            v_decay / DECAY_ONE * unit / STATE_ONE,
+        )
+
+    @staticmethod
+    def meaning(record: Any, scale: FloatArray) -> dict[str, Any]:  # noqa: ARG004
+        """Return alpha of integers."""
+        return {"alpha": decay_factor(record.v_decay)}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from .alif import AdaptiveLIF
+from .alif import ALIF, LIF, AdaptiveLIF, ReLUALIF
 from .atrlif import ThresholdRefractoryLIF
-from .cuba_lif import CubaLIF
+from .cuba_lif import CubaLIF, CurrentLIF
 from .errors import InputError
-from .li import LeakyIntegrator
+from .li import LI, LeakyIntegrator
 from .neuron import Neuron, program
+from .real import FloatNeuron, check_declared
 
 NEURONS: dict[str, type[Neuron]] = {
     record.TYPE: record
     for record in (CubaLIF, AdaptiveLIF, LeakyIntegrator, ThresholdRefractoryLIF)
 }
 """The neuron models by their name in a file."""
+
+
+FLOAT_NEURONS: dict[str, type[FloatNeuron]] = {
+    neuron.NAME: neuron for neuron in (ALIF, ReLUALIF, LIF, CurrentLIF, LI)
+}
+"""The neurons of real numbers by their name in a recipe."""
 
 
 def register(record: type[Neuron]) -> type[Neuron]:
@@ -32,6 +39,22 @@ def register(record: type[Neuron]) -> type[Neuron]:
     program(record)
     NEURONS[name] = record
     return record
+
+
+def register_float(neuron: type[FloatNeuron]) -> type[FloatNeuron]:
+    """Add a neuron to ``FLOAT_NEURONS``, so that recipes may name it; may be used as a decorator.
+
+    Raises
+    ------
+    InputError
+        Its name is taken or is no name, or what it declares is not complete.
+    """
+    name = neuron.NAME
+    if FLOAT_NEURONS.get(name, neuron) is not neuron:
+        raise InputError(f"neuron {neuron.__name__}: the name {name} is taken by another neuron")
+    check_declared(neuron)
+    FLOAT_NEURONS[name] = neuron
+    return neuron
 
 
 def check_registered(record: type[Neuron]) -> None:

@@ -12,15 +12,14 @@ import numpy.typing as npt
 import torch
 
 from ..export.checkpoint import (
-    TAU_MAX,
-    TAU_MIN,
-    TAU_SYN_NONE,
-    TIME_CONSTANTS,
     ModelConfig,
+    declared_parameter,
     expected_weights,
 )
+from ..export.config import Delay
 from ..export.errors import InputError
 from ..export.suggest import check_known
+from ..neurons.real import TIME_CONSTANT, FloatParameter
 from .network import SRNN
 
 
@@ -77,24 +76,27 @@ def from_foreign_weights(
             found[name] = _summed(name, shape, [str(s) for s in sources], weights)
         else:
             found[name] = _default(config, name, shape)
-        if name.rsplit(".", 1)[1] in TIME_CONSTANTS:
-            found[name] = _in_range(name, found[name], clip_time_constants)
+        entry = declared_parameter(config, name)
+        if entry is not None and entry.kind == TIME_CONSTANT:
+            found[name] = _in_range(name, entry, found[name], clip_time_constants)
     model = SRNN(config, engine)
     model.load_weights(found)
     return model
 
 
-def _in_range(name: str, taus: npt.NDArray[np.float32], clip: bool) -> npt.NDArray[np.float32]:
+def _in_range(
+    name: str, entry: FloatParameter, taus: npt.NDArray[np.float32], clip: bool
+) -> npt.NDArray[np.float32]:
     """Return time constants within the grid's range, changed with a warning, or refuse them."""
-    low = TAU_SYN_NONE if name.endswith("tau_syn") else TAU_MIN
-    clipped = np.clip(taus, low, TAU_MAX).astype(np.float32)
+    low, high = entry.low, entry.high
+    clipped = np.clip(taus, low, high).astype(np.float32)
     # float32 rounds the limits themselves.
     changed = np.flatnonzero(~np.isclose(taus, clipped, rtol=1e-6, atol=0) & np.isfinite(taus))
     if not changed.size:
         return taus
     first = changed[0]
     text = (
-        f"{name}: {changed.size} of {taus.size} time constants lie outside {low:g}..{TAU_MAX:g} "
+        f"{name}: {changed.size} of {taus.size} time constants lie outside {low:g}..{high:g} "
         f"steps, such as {taus[first]:g} of neuron {first}"
     )
     if not clip:
@@ -131,8 +133,12 @@ def _default(config: ModelConfig, name: str, shape: tuple[int, ...]) -> npt.NDAr
         raise InputError(f"mapping: {name} must be mapped to a name of the given weights")
     if parameter == "bias":
         return np.zeros(shape, dtype=np.float32)
-    value = getattr(layer, parameter)
-    if parameter in TIME_CONSTANTS:
+    entry = declared_parameter(config, name)
+    initial = None if entry is None else layer.parameters.get(parameter, entry.initial)
+    value = getattr(layer, parameter) if initial is None else initial
+    if isinstance(value, Delay):
+        return np.linspace(value.low, value.high, shape[0]).round().astype(np.float32)
+    if not isinstance(value, (int, float)):
         if value.kind != "constant":
             raise InputError(
                 f"mapping: {name} is not mapped and its initial value is {value.kind}, not constant"

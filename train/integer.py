@@ -2,7 +2,7 @@
 
 At every forward pass the float weights are frozen to the integers that the exporter would write
 (``export/freeze.py``), and those integers run in the simulator that is passed in. The gradient is
-that of the float equations of ``train/neurons.py`` at the de-quantized states, with the
+that of the float equations of ``neurons/`` at the de-quantized states, with the
 de-quantized parameters (W, alpha, rho, threshold, adaptation and bias as the integers represent
 them), and ignores every rounding (straight-through estimator).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..export import grid
-from ..export.checkpoint import ModelConfig
+from ..export.config import FLOAT_NEURONS, ModelConfig
 from ..export.errors import InputError
 from ..export.freeze import Frozen, Quantization, freeze
 from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
@@ -27,6 +28,7 @@ from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
 from .engine.stack import StackLayer
 from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, prepare, scaled
+from .neurons import coefficient_names
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
@@ -140,7 +142,7 @@ def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> S
 
     ``input_scale``: the real value of an input of 1, 1 for a layer that reads spikes.
     """
-    neuron, scale = integer.neuron, integer.state_scale
+    scale = integer.state_scale
     unit = (scale * grid.STATE_ONE)[:, None]
     synapses, recurrent = dense(integer.synapses), integer.recurrent
     weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
@@ -149,18 +151,17 @@ def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> S
     )
     if recurrent is not None:
         recurrent_weight = unit * recurrent.weight * 2.0**recurrent.weight_exp
-    values = _coefficients(neuron, scale)
-    if layer.neuron == "lif":
-        values = [values[0], values[2]]
+    values = meant_coefficients(layer.neuron, integer)
     return replace(
         layer,
         weight=_through(layer.weight, weight),
         recurrent_weight=None
         if layer.recurrent_weight is None
         else _through(layer.recurrent_weight, recurrent_weight),
-        bias=_through(layer.bias, scale * _values(neuron, "bias")),
+        bias=_through(layer.bias, values.pop("bias")),
         coefficients=tuple(
-            _through(real, meant) for real, meant in zip(layer.coefficients, values, strict=True)
+            _through(real, values[name])
+            for name, real in zip(coefficient_names(layer.neuron), layer.coefficients, strict=True)
         ),
     )
 
@@ -169,19 +170,16 @@ def _values(neuron: Neuron, name: str) -> npt.NDArray[np.float64]:
     return np.asarray(getattr(neuron, name), np.float64)
 
 
-def _coefficients(neuron: Neuron, scale: npt.NDArray[np.float64]) -> list[Any]:
-    """Return the real values of a neuron's integers, ordered as ``StackLayer.coefficients``."""
-    alpha = grid.decay_factor(_values(neuron, "v_decay"))
-    if isinstance(neuron, AdaptiveLIF):
-        b_decay = _values(neuron, "b_decay")
-        strength = _values(neuron, "b_step") * grid.DECAY_ONE / b_decay
-        adaptation = scale * strength / 2.0 ** _values(neuron, "b_exp")
-        threshold = scale * _values(neuron, "v_threshold")
-        return [alpha, grid.decay_factor(b_decay), threshold, adaptation]
-    if isinstance(neuron, CubaLIF):
-        threshold = scale * grid.STATE_ONE * _values(neuron, "v_threshold")
-        return [grid.decay_factor(_values(neuron, "i_decay")), alpha, threshold]
-    return [alpha]
+def meant_coefficients(name: str, integer: Layer) -> dict[str, Any]:
+    """Return the real values (n,) of a layer's integers: the coefficients, and the bias."""
+    neuron, scale = integer.neuron, integer.state_scale
+    real = SimpleNamespace(
+        **{entry.name: _values(neuron, entry.name) for entry in neuron.PARAMETERS}
+    )
+    return {
+        "bias": scale * getattr(real, "bias", np.zeros(1)),
+        **FLOAT_NEURONS[name].meaning(real, scale),
+    }
 
 
 def _overflowing() -> np.errstate:

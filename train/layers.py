@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ..export.config import DELAYS, Delay, LayerConfig
 from ..export.errors import InputError
-from .neurons import NEURONS, State
+from .neurons import Neuron, State
 
 if TYPE_CHECKING:
     from .engine.events import Events
@@ -41,7 +41,7 @@ class Direction(nn.Module):
         n = config.size
         self.weight = nn.Parameter(torch.empty(n, inputs))
         self.bias = nn.Parameter(torch.zeros(n))
-        self.neuron = NEURONS[config.neuron](config)
+        self.neuron = Neuron(config)
         self.delay: Tensor | None
         self.delay_rec: Tensor | None
         _initialise(self.weight, config.weight_init, config.weight_gain)
@@ -96,7 +96,7 @@ class Direction(nn.Module):
         neuron = self.neuron
         weight, recurrent_weight, bias = self._with_gain()
         coefficients = neuron.coefficients()
-        if neuron.bias_after_current:
+        if neuron.kind.BIAS_IN_STEP:
             coefficients, bias = (*coefficients, self.bias), None
         if self.delay is None:
             drive = functional.linear(inputs, weight, bias).unbind(1)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ..export.checkpoint import (
-    FLOAT_NEURONS,
     ModelConfig,
     check_weights,
     expected_weights,
@@ -310,7 +309,7 @@ class SRNN(nn.Module):
                     if target is not None:
                         stored = RECURRENT_WEIGHT if name == "recurrent_weight" else name
                         target.copy_(torch.from_numpy(np.array(weights[prefix + stored])))
-            for name in FLOAT_NEURONS[direction.neuron.name]:
+            for name in direction.neuron.parameter_values():
                 value = torch.from_numpy(np.array(weights[prefix + name], dtype=np.float32))
                 direction.neuron.load_parameter(name, value)
         for prefix, layer in self._dense_layers().items():
@@ -354,7 +353,7 @@ class SRNN(nn.Module):
         return [
             parameter
             for name, parameter in self.named_parameters()
-            if "raw_tau" in name and parameter.requires_grad
+            if ".raw_" in name and parameter.requires_grad
         ]
 
     def __repr__(self) -> str:

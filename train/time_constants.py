@@ -16,7 +16,8 @@ import math
 import torch
 from torch import Tensor
 
-from ..export.checkpoint import TAU_MAX, TAU_MIN, Init
+from ..export.config import Init
+from ..neurons.real import TAU_MAX, TAU_MIN, Spread
 
 _LOW, _SPAN = math.log(TAU_MIN), math.log(TAU_MAX) - math.log(TAU_MIN)
 _EDGE = 1e-6
@@ -34,15 +35,18 @@ def raw_from_tau(tau: Tensor) -> Tensor:
     return torch.logit(share.clamp(_EDGE, 1 - _EDGE)).to(tau.dtype)
 
 
-def draw_tau(init: Init, size: int) -> Tensor:
-    """Draw initial time constants (size,) in steps with torch's global generator."""
+def draw(init: Init | Spread, size: int) -> Tensor:
+    """Draw initial values (size,) with torch's global generator."""
     if init.kind == "normal":
-        tau = init.mean + init.std * torch.randn(size)
-    elif init.kind == "uniform":
-        tau = init.low + (init.high - init.low) * torch.rand(size)
-    elif init.kind == "log_uniform":
+        return init.mean + init.std * torch.randn(size)
+    if init.kind == "uniform":
+        return init.low + (init.high - init.low) * torch.rand(size)
+    if init.kind == "log_uniform":
         low, high = math.log(init.low), math.log(init.high)
-        tau = torch.exp(low + (high - low) * torch.rand(size))
-    else:
-        tau = torch.full((size,), init.mean)
-    return tau.clamp(TAU_MIN * 1.01, TAU_MAX * 0.99)
+        return torch.exp(low + (high - low) * torch.rand(size))
+    return torch.full((size,), init.mean)
+
+
+def draw_tau(init: Init | Spread, size: int) -> Tensor:
+    """Draw initial time constants (size,) in steps with torch's global generator."""
+    return draw(init, size).clamp(TAU_MIN * 1.01, TAU_MAX * 0.99)

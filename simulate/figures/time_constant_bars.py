@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...export.config import TAU_MAX, TAU_MIN, Init
+from ...export.config import Init
 from ...export.errors import InputError
 from ...export.grid import DECAY_ONE
+from ...neurons.real import TAU_MAX, TAU_MIN
 from .series import Series, variable
 from .style import BLUE, NARROW, VERMILLION, new_figure, styled
 

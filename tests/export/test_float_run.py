@@ -7,9 +7,9 @@ import pytest
 import torch
 from export_models import float_model, spikes
 from srnn.export.checkpoint import LayerConfig, check_samples
-from srnn.export.config import TAU_SYN_NONE
 from srnn.export.errors import InputError
 from srnn.export.float_run import run_float, with_answers
+from srnn.neurons.cuba_lif import TAU_SYN_NONE
 from srnn.train.network import SRNN
 
 pytestmark = pytest.mark.extra("train")

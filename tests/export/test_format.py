@@ -20,6 +20,7 @@ from srnn.export.network import NEURONS, READOUTS, Convolution
 from srnn.export.netx import FORMAT_VERSION, write_net
 from srnn.export.reading import limits
 from srnn.export.samples import Samples
+from srnn.neurons.real import TAU_MAX, TAU_MIN, names
 
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 ROWS = [
@@ -154,9 +155,9 @@ def test_model_pt_is_described():
     text = TEXT[TEXT.index("## `model.pt`") :]
     for name in ("format", "format_version", "config", "weights", "task", "recipe", "metrics"):
         assert f"| `{name}` |" in text
-    for neuron, parameters in checkpoint.FLOAT_NEURONS.items():
-        assert f"`{neuron}`" in text
-        for parameter in parameters:
+    for name, neuron in checkpoint.FLOAT_NEURONS.items():
+        assert f"`{name}`" in text
+        for parameter in names(neuron):
             assert parameter in text
-    assert f"{checkpoint.TAU_MIN:g}..{checkpoint.TAU_MAX:g}" in text
+    assert f"{TAU_MIN:g}..{TAU_MAX:g}" in text
     assert checkpoint.FORMAT_VERSION == 1

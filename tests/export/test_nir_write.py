@@ -17,13 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from srnn.export.checkpoint import FloatModel, LayerConfig, write_model
 from srnn.export.cli import main
-from srnn.export.config import TAU_SYN_NONE, THRESHOLD_NEVER, Delay
+from srnn.export.config import Delay
 from srnn.export.errors import InputError
 from srnn.export.float_run import run_float, with_answers
 from srnn.export.network import same_network
 from srnn.export.netx import read_net
 from srnn.export.nir_import import import_nir
 from srnn.export.nir_write import to_nir, write_nir
+from srnn.neurons.cuba_lif import TAU_SYN_NONE, THRESHOLD_NEVER
 
 pytestmark = pytest.mark.extra("nir")
 

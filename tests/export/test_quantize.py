@@ -15,7 +15,6 @@ from srnn.export.checkpoint import FloatModel, LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.export.freeze import avoid_lava_dl_defects, weight_units
 from srnn.export.grid import STATE_MAX
-from srnn.export.integer_neurons import INTEGER_NEURONS, adaptation_exponent
 from srnn.export.network import AdaptiveLIF, CubaLIF, Layer, Network, Synapses
 from srnn.export.netx_stock import form_obstacles
 from srnn.export.quantize import (
@@ -26,6 +25,7 @@ from srnn.export.quantize import (
     quantize,
     trained_quantization,
 )
+from srnn.neurons.alif import adaptation_exponent
 from srnn.simulate import reference, run
 from srnn.train.network import SRNN
 
@@ -260,12 +260,6 @@ def test_layers_without_an_integer_form_are_refused_together() -> None:
     assert "layer 0 (alif): a bidirectional layer needs the sequence in reverse" in line
     assert "layer 1 (alif_relu): graded activations do not exist on the chip" in line
     assert "\n" not in line
-
-
-def test_every_neuron_has_an_integer_form_or_a_reason() -> None:
-    for name in ("alif", "lif", "cuba_lif", "li"):
-        assert name in INTEGER_NEURONS
-    assert "alif_relu" not in INTEGER_NEURONS
 
 
 @pytest.mark.parametrize("tiny", [0.0, 1e-7])

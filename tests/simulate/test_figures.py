@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from paths import ROOT
 from report_pages import network_of, samples_of
-from srnn.export.config import TAU_MAX, TAU_MIN, Init
+from srnn.export.config import Init
 from srnn.export.errors import InputError
 from srnn.export.grid import decay_code
+from srnn.neurons.real import TAU_MAX, TAU_MIN
 from srnn.simulate import figures, run_with_activity
 from srnn.simulate.figures.activity import rate_histogram_series
 from srnn.simulate.figures.confusion_matrix import confusion_series

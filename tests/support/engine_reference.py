@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from srnn.export.config import LayerConfig
+from srnn.export.config import FLOAT_NEURONS, LayerConfig
 from srnn.train.engine.sequence import spiking_sequence
 from srnn.train.engine.surrogates import encode
-from srnn.train.neurons import NEURONS
+from srnn.train.neurons import Neuron
 from srnn.train.surrogate import SURROGATES, spike
 from torch import Tensor
 
@@ -40,7 +40,7 @@ class Case:
         if self.recurrent_weight is not None:
             found["recurrent_weight"] = self.recurrent_weight
         found |= dict(zip(NAMES[self.neuron], self.coefficients, strict=True))
-        states = NEURONS[self.neuron].states
+        states = FLOAT_NEURONS[self.neuron].STATES
         return found | {f"{k}0": v for k, v in zip(states, self.state, strict=True)}
 
     def to(self, kind: torch.dtype) -> Case:
@@ -100,16 +100,16 @@ def draw(  # noqa: PLR0917
         0.3 * n**-0.5 * torch.randn(n, n, generator=g) if recurrent else None,
         bias + 0.05 * torch.randn(n, generator=g),
         tuple(decays[name] for name in NAMES[neuron]),
-        tuple(states[name] for name in NEURONS[neuron].states),
+        tuple(states[name] for name in FLOAT_NEURONS[neuron].STATES),
         SURROGATES[surrogate](),
     )
 
 
 def run_loop(case: Case) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Return membranes, spikes and the last state of the plain loop."""
-    neuron = NEURONS[case.neuron](LayerConfig(neuron=case.neuron, size=len(case.bias)))
+    neuron = Neuron(LayerConfig(neuron=case.neuron, size=len(case.bias)))
     coefficients, bias = case.coefficients, case.bias
-    if neuron.bias_after_current:
+    if neuron.kind.BIAS_IN_STEP:
         coefficients, bias = (*coefficients, bias), torch.zeros_like(bias)
     state, membranes, spikes = case.state, [], []
     for x in case.inputs.unbind(1):

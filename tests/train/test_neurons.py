@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from srnn.export.checkpoint import FLOAT_NEURONS, TAU_MAX, TAU_MIN
 from srnn.export.errors import InputError
-from srnn.train.neurons import NEURONS, Neuron
+from srnn.neurons.real import TAU_MAX, TAU_MIN
 from srnn.train.surrogate import MultiGaussian
 from train_helpers import NAMES, direction, layer, network, signals, values
 
@@ -208,9 +207,3 @@ def test_initial_state_is_zero_and_explicit(kind: str) -> None:
     assert torch.equal(first.output, model(x, state=(state,)).output)
     other = tuple(part + 0.5 for part in state)
     assert not torch.equal(first.output, model(x, state=(other,)).output)
-
-
-def test_tables_name_the_same_neurons() -> None:
-    assert set(NEURONS) == set(FLOAT_NEURONS)
-    with pytest.raises(TypeError, match="abstract"):
-        Neuron(layer("alif"))  # type: ignore[abstract]

@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from srnn.export.checkpoint import TAU_MAX, TAU_MIN, Init
+from srnn.export.checkpoint import Init
 from srnn.export.errors import InputError
+from srnn.neurons.real import TAU_MAX, TAU_MIN
 from srnn.train.time_constants import draw_tau, raw_from_tau, tau_from_raw
 
 raws = st.one_of(st.floats(-1e30, 1e30), st.floats(-30, 30))

@@ -36,7 +36,7 @@ OUTPUTS = 5
 
 @dataclass(frozen=True)
 class NeuronKernels:
-    """How a neuron of ``train/neurons.py`` maps to the compiled kernels of ``programs.py``.
+    """How a neuron of ``neurons/`` maps to the compiled kernels of ``programs.py``.
 
     ``number`` in ``programs.py``; ``states``: indices of the neuron's states, in its order, among
     the kernel's (v, second, s); ``planes``: 2 if the second state is kept, else 1;

@@ -25,7 +25,7 @@ class SpikingSequence(nn.Module):
         result.spikes.sum().backward()
         more = layer(y, state=result.state)     # truncated BPTT: detach the state first
 
-    Equations and parameters are those of ``train/neurons.py``; weights are ``layer.weight``
+    Equations and parameters are those of ``neurons/``; weights are ``layer.weight``
     (n, inputs), ``layer.recurrent_weight`` (n, n) or None, ``layer.bias`` (n,), and the neuron's
     parameters are in ``layer.neuron``.
 

@@ -1,6 +1,6 @@
 """Neuron models, compiled: one step of the forward and one of the backward pass, block by block.
 
-The equations are those of ``train/neurons.py``. Kept per step and neuron are ``x``, the membrane
+The equations are those of ``neurons/``. Kept per step and neuron are ``x``, the membrane
 potential ``v`` minus the threshold ``B``, and, where the neuron has one, a second state (``b`` of
 ALIF, ``i`` of the CUBA neuron); the backward pass computes everything else again.
 

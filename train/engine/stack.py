@@ -133,7 +133,7 @@ def spiking_stack(
 ) -> StackResult:
     """Run layers, each on the spikes of the one below, over a sequence; differentiable once.
 
-    The equations are those of ``train/neurons.py``, the current without its gain:
+    The equations are those of ``neurons/``, the current without its gain:
     ``c_t = weight x_t + recurrent_weight s_{t-1}`` and ``v_t = alpha v_{t-1} + c_t + bias - ...``.
     No gradient is detached or dropped: they reach every tensor of every layer, and the inputs.
 

@@ -22,11 +22,10 @@ from srnn.train.engine import Events, function
 from srnn.train.engine.stack import NEURON_KERNELS
 from srnn.train.engine.surrogates import encode
 from srnn.train.network import SRNN
-from srnn.train.neurons import NEURONS
 from srnn.train.surrogate import SURROGATES
 
 LIMIT = 1e-4
-RECURRENT = [name for name in NEURONS if name != "li"]
+RECURRENT = [name for name in NEURON_KERNELS if name != "li"]
 
 
 def check(make) -> Case:
@@ -37,11 +36,11 @@ def check(make) -> Case:
 
 
 def test_every_neuron_and_surrogate_has_a_program():
-    assert set(NEURON_KERNELS) == set(NEURONS) == set(FLOAT_NEURONS)
+    assert set(NEURON_KERNELS) == set(FLOAT_NEURONS)
     assert all(encode(kind()) is not None for kind in SURROGATES.values())
 
 
-@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize("neuron", NEURON_KERNELS)
 def test_a_feed_forward_layer_equals_the_loop(neuron):
     check(lambda seed: draw(neuron, seed, recurrent=False))
 
@@ -113,7 +112,7 @@ def test_sparse_and_dense_inputs(density):
     check(lambda seed: draw("alif", seed, channels=90, n=20, density=density))
 
 
-@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize("neuron", NEURON_KERNELS)
 def test_chunks_with_state_equal_the_whole(neuron):
     recurrent = neuron != "li"
     case, exact = agreeing(lambda seed: draw(neuron, seed, recurrent=recurrent))

@@ -1,0 +1,278 @@
+"""What a neuron of real numbers is: its parameters, its step, and the integers that it becomes.
+
+The step is a pure function of real numbers. It runs as it stands on torch tensors (training's plain
+loop, the reference of every gradient) and on NumPy arrays (answers without torch). Its vocabulary,
+besides ``+ - *`` and numbers, is the functions of this file and the spike that it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, shown
+from .grid import FloatArray, IntArray
+from .neuron import Neuron
+
+TAU_MIN, TAU_MAX = 0.2, 4095.0
+"""Range of time constants in steps: what a 12-bit decay code can represent."""
+
+TIME_CONSTANT, MAGNITUDE, VALUE = "time constant", "magnitude", "value"
+"""How a parameter is trained: as a share of the logarithm of its range, without its sign, or as it
+is, used within its range."""
+
+LAYER_SETTINGS = ("tau_mem", "tau_adp", "tau_syn", "threshold", "adaptation")
+"""Parameters whose initial values every layer of a recipe has as settings of their own."""
+RESERVED = ("weight", "bias", "weight_rec", "delay", "delay_rec", "initial_adaptation")
+"""Names in a ``model.pt`` that no parameter of a neuron may have."""
+
+SPREADS = ("constant", "normal", "uniform", "log_uniform")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Initial values of a parameter over the neurons of a layer.
+
+    Parameters
+    ----------
+    kind
+        Distribution over the neurons: constant, normal, uniform, log_uniform.
+    mean
+        Mean of constant and normal.
+    std
+        Standard deviation of normal.
+    low
+        Lowest of uniform and log_uniform.
+    high
+        Highest of uniform and log_uniform.
+    """
+
+    kind: str = "constant"
+    mean: float = 0.0
+    std: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in SPREADS:
+            raise InputError(
+                f"initial values: unknown kind {shown(self.kind)} (known: {', '.join(SPREADS)})"
+            )
+        for name in ("mean", "std", "low", "high"):
+            if not math.isfinite(getattr(self, name)):
+                raise InputError(f"initial values: {name} {getattr(self, name)} is not finite")
+        if self.std < 0 or self.high < self.low:
+            raise InputError(
+                f"initial values: std {self.std} below 0 or high {self.high} below low {self.low}"
+            )
+        if self.kind == "log_uniform" and self.low <= 0:
+            raise InputError(f"initial values: low {self.low} of log_uniform is not above 0")
+
+
+@dataclass(frozen=True)
+class FloatParameter:
+    """A parameter of every neuron of a layer; ``name`` is its name in recipes and a ``model.pt``.
+
+    ``kind``: how it is trained; ``low``, ``high``: its range, both included; ``initial``: its
+    values before training where the recipe says nothing, None for a setting of every layer.
+    """
+
+    name: str
+    kind: str
+    low: float
+    high: float
+    unit: str = ""
+    initial: Spread | None = None
+
+
+def tau(name: str, initial: Spread | None = None, low: float = TAU_MIN) -> FloatParameter:
+    """Declare a time constant in steps."""
+    return FloatParameter(name, TIME_CONSTANT, low, TAU_MAX, "steps", initial)
+
+
+def magnitude(name: str, initial: Spread | None = None) -> FloatParameter:
+    """Declare a parameter that is used without its sign, so that it recovers from zero."""
+    return FloatParameter(name, MAGNITUDE, 0.0, math.inf, "", initial)
+
+
+def value(name: str, low: float, high: float, initial: Spread) -> FloatParameter:
+    """Declare a parameter that keeps to a range."""
+    return FloatParameter(name, VALUE, low, high, "", initial)
+
+
+@dataclass(frozen=True, eq=False)
+class Integers:
+    """A record's unchecked parameters, and the real value (n,) of a unit of its membrane."""
+
+    record: type[Neuron]
+    parameters: dict[str, IntArray]
+    state_scale: FloatArray
+
+    def out_of_range(self) -> npt.NDArray[np.bool_]:
+        """Return which neurons (n,) have a parameter beyond its limit."""
+        mask = np.zeros(self.state_scale.shape, dtype=bool)
+        for entry in self.record.PARAMETERS:
+            if entry.name in self.parameters:
+                values = self.parameters[entry.name]
+                mask |= (values < entry.low) | (values > entry.high)
+        return mask
+
+
+class FloatNeuron:
+    """A neuron of real numbers; a class of declarations and pure functions, never instantiated.
+
+    In every equation ``current`` is W x_t + W_rec s_{t-1}, both times ``gain``, and the bias times
+    ``gain`` unless ``BIAS_IN_STEP``. The state before the first step is zero, or the setting of the
+    layer that ``INITIAL`` names. Nothing is detached but by ``detach``: gradients flow through
+    resets and thresholds.
+    """
+
+    NAME: ClassVar[str] = ""
+    """Its name in recipes and in a ``model.pt``."""
+    PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = ()
+    STATES: ClassVar[tuple[str, ...]] = ()
+    """One of them is v; ``s``, what the neuron sends, comes last where it sends anything."""
+    INITIAL: ClassVar[Mapping[str, str]] = {}
+    SPIKING: ClassVar[bool] = True
+    """Whether s is 0 or 1."""
+    BIAS_IN_STEP: ClassVar[bool] = False
+    """Whether the step adds the bias, ``c.bias``; it is a part of ``current`` otherwise."""
+    RECORD: ClassVar[type[Neuron] | None] = None
+    """What it becomes on a chip, None where it has no integer form."""
+    WHY_NOT: ClassVar[str] = ""
+    """Why it has none."""
+    STOCK: ClassVar[bool] = False
+    """Whether lava-dl has the neuron: a network of such neurons is quantized as lava-dl needs."""
+    DECAYS: ClassVar[tuple[str, ...]] = ()
+    """The coefficients that are decay factors."""
+    SETTLED: ClassVar[tuple[str, ...]] = ()
+    """States of the record that no input saturates, because ``integers`` sees to it."""
+
+    @staticmethod
+    def coefficients(p: Any) -> dict[str, Any]:
+        """Return what a step reads, (n,) each, from the parameters; computed once per sequence."""
+        raise NotImplementedError
+
+    @staticmethod
+    def gain(c: Any) -> Any:  # noqa: ARG004
+        """Return the factor (n,) of the current, from the coefficients; None for 1."""
+        return None
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        """Return the states after a step.
+
+        Parameters
+        ----------
+        c
+            The coefficients by name, (n,), and where ``BIAS_IN_STEP`` the bias.
+        s
+            The states before the step by name, (batch, n).
+        current
+            (batch, n), see above.
+        spike
+            ``spike(x)`` is 1 where x > 0, else 0, with a surrogate gradient.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def integers(p: Any, unit: FloatArray, stock: bool) -> Integers:
+        """Return the record's parameters.
+
+        Parameters
+        ----------
+        p
+            The parameters by name, float64 (n,); ``bias``; ``initial_adaptation`` of the layer.
+        unit
+            The real value of one unit of each neuron's integer weights, (n,).
+        stock
+            Whether the whole network is of neurons that lava-dl has.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def meaning(record: Any, scale: FloatArray) -> dict[str, Any]:
+        """Return the coefficients (n,) that integers stand for, the inverse of ``integers``.
+
+        ``record``: its parameters as float64 (n,), by name; ``scale``: the real value of a unit of
+        the membrane, (n,).
+        """
+        raise NotImplementedError
+
+
+def names(neuron: type[FloatNeuron]) -> tuple[str, ...]:
+    """Return the names of a neuron's parameters."""
+    return tuple(entry.name for entry in neuron.PARAMETERS)
+
+
+def sends(neuron: type[FloatNeuron]) -> bool:
+    """Whether a neuron sends anything but its membrane."""
+    return "s" in neuron.STATES
+
+
+def check_declared(neuron: type[FloatNeuron]) -> None:
+    """Refuse a neuron whose declarations do not fit together.
+
+    Raises
+    ------
+    InputError
+        A name that is none, a parameter that is declared twice, has the name of something else or
+        no initial values, states without v or with s before the end, or without s where the neuron
+        spikes.
+    """
+    where = f"neuron {neuron.__name__}"
+    if not (neuron.NAME.isascii() and neuron.NAME.isidentifier()):
+        raise InputError(f"{where}: NAME {shown(neuron.NAME)} is not a name of letters and _")
+    declared = names(neuron)
+    wrong = sorted({name for name in declared if name in RESERVED or declared.count(name) > 1})
+    if wrong:
+        raise InputError(f"{where}: parameters {', '.join(wrong)} have names that are taken")
+    for entry in neuron.PARAMETERS:
+        if entry.initial is None and entry.name not in LAYER_SETTINGS:
+            raise InputError(f"{where}: parameter {entry.name} has no initial values")
+    states = neuron.STATES
+    if "v" not in states or "s" in states[:-1] or len(set(states)) < len(states):
+        raise InputError(f"{where}: STATES {shown(states)}, needs v, and s last or not at all")
+    if neuron.SPIKING and not sends(neuron):
+        raise InputError(f"{where}: STATES {shown(states)}, a neuron that spikes needs s last")
+
+
+def coefficients_of(neuron: type[FloatNeuron], p: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a neuron's coefficients from its parameters by name."""
+    return neuron.coefficients(SimpleNamespace(**p))
+
+
+def exp(x: Any) -> Any:
+    """Return e^x."""
+    return x.exp() if hasattr(x, "exp") else np.exp(x)
+
+
+def sqrt(x: Any) -> Any:
+    """Return the square root."""
+    return x.sqrt() if hasattr(x, "sqrt") else np.sqrt(x)
+
+
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """Return ``x y + z``."""
+    return z.addcmul(x, y) if hasattr(z, "addcmul") else x * y + z
+
+
+def lerp(a: Any, b: Any, weight: Any) -> Any:
+    """Return ``a + weight (b - a)``."""
+    return a.lerp(b, weight) if hasattr(a, "lerp") else a + weight * (b - a)
+
+
+def relu(x: Any) -> Any:
+    """Return ``max(0, x)``."""
+    return x.relu() if hasattr(x, "relu") else np.maximum(x, 0.0)
+
+
+def detach(x: Any) -> Any:
+    """Return x without its gradient."""
+    return x.detach() if hasattr(x, "detach") else x
