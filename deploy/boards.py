@@ -17,6 +17,7 @@ from ..export.network import NEURONS
 from ..export.plain import build, shown
 from ..export.reading.text import read_toml, read_toml_file
 from ..export.suggest import check_known, unknown
+from ..neurons.loading import find
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -168,7 +169,7 @@ class Chip:
 
     def __post_init__(self) -> None:
         for index, name in enumerate(self.native_neurons):
-            if name not in NEURONS:
+            if find(name) is None:
                 raise InputError(unknown("neuron", name, NEURONS, f"native_neurons.{index}"))
         for name in ("cores_per_chip", "neurons_per_core"):
             if getattr(self.limits, name).value is None:

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from ..export.errors import InputError
+from ..neurons.identity import named
 
 GROUP = "srnn.backends"
 """The group of entry points."""
@@ -33,8 +34,7 @@ class Plugin:
     @property
     def distribution(self) -> str:
         """The distribution that declares it, with its version."""
-        found = self.entry.dist
-        return "unknown" if found is None else f"{found.name} {found.version}"
+        return named(self.entry.dist)
 
     def make(self, options: Any, protocol: type[Answer]) -> Answer:
         """Import the plug-in and make its backend from run options.

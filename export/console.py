@@ -15,9 +15,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import Parser
+from .errors import InputError
 from .exits import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_NO, EXIT_OK, EXIT_STOPPED, exit_codes, guarded
 from .tables import table_lines, wrapped
 from .terminal import on_terminal, put, say, visible
@@ -47,7 +50,7 @@ WIDTH = 80
 def make_parser(
     prog: str, description: str, example: str, no: str = "the answer is no"
 ) -> argparse.ArgumentParser:
-    """Return a parser with ``--version``, ``--json``, ``--debug``, and help that teaches.
+    """Return a parser with ``--version``, ``--json``, ``--debug``, ``--neurons``, and help.
 
     Under ``--help`` stand an example and the exit codes; ``no``: what code 1 says.
     """
@@ -69,6 +72,14 @@ def make_parser(
         "--json", action="store_true", help="print one JSON object instead of tables"
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--neurons",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Python file with neurons of your own; it is run. May be given several times",
+    )
     return parser
 
 
@@ -185,4 +196,21 @@ def run_parsed(
     arguments: argparse.Namespace,
 ) -> int:
     """Run, and turn every error into one line on standard error and an exit code."""
-    return guarded(parser.prog, lambda: command(arguments, Output(arguments.json)), arguments.debug)
+
+    def work() -> int:
+        _load_neurons(arguments.neurons)
+        return command(arguments, Output(arguments.json))
+
+    return guarded(parser.prog, work, arguments.debug)
+
+
+def _load_neurons(files: Sequence[Path]) -> None:
+    for file in files:
+        from ..neurons.loading import load
+
+        try:
+            # What the file prints must not stand among a command's results.
+            with redirect_stdout(sys.stderr):
+                load(file)
+        except InputError as error:
+            raise InputError(f"--neurons: {error}") from error

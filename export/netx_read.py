@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.identity import origin, step_digest
+from ..neurons.loading import find, load_installed
+from ..neurons.registry import BUILT_IN
 from . import grid
 from .errors import InputError
 from .grid import FloatArray
@@ -41,7 +44,7 @@ from .netx_write import FORMAT, FORMAT_VERSION
 from .reading.files import located
 from .reading.text import json_value
 from .samples import Samples, check_samples
-from .suggest import check_known
+from .suggest import unknown
 
 T = TypeVar("T")
 
@@ -225,9 +228,7 @@ def _synapses(contents: Contents, base: str, own: str, suffix: str) -> Synapses:
 
 
 def _neuron(contents: Contents, base: str, size: int) -> Neuron:
-    kind = contents.text(f"{base}/type")
-    check_known("neuron", kind, NEURONS, f"{base}/type")
-    record, parameters = NEURONS[kind], {}
+    record, parameters = _record(contents, base), {}
     for parameter in record.PARAMETERS:
         path = f"{base}/{parameter.key}"
         values = contents.numbers(path, np.int32)
@@ -236,6 +237,40 @@ def _neuron(contents: Contents, base: str, size: int) -> Neuron:
         parameters[parameter.name] = in_range(values, path, parameter.low, parameter.high)
     with located(base):
         return record(size, **parameters)
+
+
+def _record(contents: Contents, base: str) -> type[Neuron]:
+    """Return the neuron that a file names, which computes what it did when the file was made."""
+    kind = contents.text(f"{base}/type")
+    record = find(kind)
+    digest = made_of = ""
+    if f"{base}_digest" in contents.values or record not in {None, *BUILT_IN}:
+        digest = contents.text(f"{base}_digest")
+        made_of = _origin(_json(contents, f"{base}_origin", dict))
+    if record is None:
+        raise InputError("; ".join((_missing(f"{base}/type", kind, made_of), *load_installed())))
+    if digest and digest != step_digest(record):
+        raise InputError(
+            f"{base}_digest: the file was made with another version of neuron {kind} (step "
+            f"{digest[:12]}{made_of}), here it is {step_digest(record)[:12]}"
+            f"{_origin(origin(record))}; give that version, or export the network again"
+        )
+    return record
+
+
+def _origin(stored: dict[str, Any]) -> str:
+    """Return where a neuron came from as text: of a file its name, or a distribution."""
+    name = stored.get("file", stored.get("distribution"))
+    return f", of {name[:80]}" if isinstance(name, str) else ""
+
+
+def _missing(where: str, kind: str, made_of: str) -> str:
+    if not made_of:
+        return f"{unknown('neuron', kind, NEURONS, where)}; --neurons FILE gives one of your own"
+    return (
+        f"{where}: neuron {shown(kind)}{made_of}, is not srnn's own; give its file by --neurons "
+        "FILE (in Python srnn.neurons.load), or install its distribution"
+    )
 
 
 def _check_standard_part(contents: Contents, network: Network) -> None:

@@ -16,7 +16,7 @@ from .netx_stock import (
 )
 from .netx_values import Value
 
-NOT_FOR_STOCK = {CubaLIF.TYPE: "SRNN_CUBA"}
+NOT_FOR_STOCK = {CubaLIF.TYPE: "SRNN_CUBA"} | dict.fromkeys(("LOIHI", "SDNN"), "SRNN_NEURON")
 """Neuron type in the standard part of files that stock lava-dl must refuse."""
 
 Tree = dict[str, Value]
@@ -157,8 +157,12 @@ def _stock_neuron(base: str, layer: Layer, kind: str) -> Tree:
 
 
 def _named_neuron(base: str, layer: Layer) -> Tree:
-    kind = layer.neuron.TYPE
-    return {f"{base}/neuron/type": NOT_FOR_STOCK.get(kind, kind), **parameters(base, layer)}
+    kind = NOT_FOR_STOCK.get(layer.neuron.TYPE, layer.neuron.TYPE)
+    # What has RF in its name, netx would load as resonate-and-fire.
+    return {
+        f"{base}/neuron/type": "SRNN_NEURON" if "RF" in kind else kind,
+        **parameters(base, layer),
+    }
 
 
 def parameters(base: str, layer: Layer) -> Tree:

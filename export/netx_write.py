@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..neurons.identity import origin, step_digest
+from ..neurons.registry import BUILT_IN
 from .errors import InputError
 from .network import Connection, Convolution, Network
 from .netx_standard import Tree, parameters, standard_part
@@ -84,6 +86,10 @@ def _own_part(network: Network) -> Tree:
         if layer.recurrent is not None:
             tree.update(_synapses(base, "_rec", layer.recurrent))
         tree[f"{base}/neuron/type"] = layer.neuron.TYPE
+        record = type(layer.neuron)
+        if record not in BUILT_IN:
+            tree[f"{base}/neuron_digest"] = step_digest(record)
+            tree[f"{base}/neuron_origin"] = json_text(origin(record), f"layer {index}, neuron")
         tree.update(parameters(base, layer))
     return tree
 

@@ -16,6 +16,9 @@ NEURONS: dict[str, type[Neuron]] = {
 }
 """The neuron models by their name in a file."""
 
+BUILT_IN = frozenset(NEURONS.values())
+"""Those of srnn itself, which every reader of a file has."""
+
 
 FLOAT_NEURONS: dict[str, type[FloatNeuron]] = {
     neuron.NAME: neuron for neuron in (ALIF, ReLUALIF, LIF, CurrentLIF, LI)
@@ -29,13 +32,22 @@ def register(record: type[Neuron]) -> type[Neuron]:
     Raises
     ------
     InputError
-        Its name is taken or is no name, or its step is not one (``neuron.program``).
+        Its name is taken or is no name; it is no dataclass; two parameters have one key, or one
+        that a file cannot hold; its step is not one (``neuron.program``).
     """
     name = record.TYPE
     if not (name.isascii() and name.isidentifier()):
         raise InputError(f"neuron {record.__name__}: TYPE {name!r} is not a name of letters and _")
     if NEURONS.get(name, record) is not record:
         raise InputError(f"neuron {record.__name__}: the name {name} is taken by another neuron")
+    if "__dataclass_fields__" not in vars(record):
+        raise InputError(f"neuron {name}: write @dataclass(frozen=True, eq=False) above its class")
+    keys = [entry.key for entry in record.PARAMETERS]
+    for key in keys:
+        if not (key.isascii() and key.isidentifier()) or key == "type":
+            raise InputError(f"neuron {name}: key {key!r} is not a name of letters and _, or taken")
+        if keys.count(key) > 1:
+            raise InputError(f"neuron {name}: two parameters have the key {key}")
     program(record)
     NEURONS[name] = record
     return record

@@ -112,8 +112,8 @@ def _quiet_beside_the_first() -> Iterator[None]:
 
 
 OWN_OPTIONS = {
-    "--help", "--version", "--json", "--debug", "--out", "--data", "--download", "--resume",
-    "--overwrite", "--show", "--list", "--quantize", "--start", "--no-test",
+    "--help", "--version", "--json", "--debug", "--neurons", "--out", "--data", "--download",
+    "--resume", "--overwrite", "--show", "--list", "--quantize", "--start", "--no-test",
 }  # fmt: skip
 """The command's own options; every other ``--name VALUE`` is a setting of the recipe."""
 

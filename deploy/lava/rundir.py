@@ -76,7 +76,8 @@ class RunDirectory:
         """Read the job."""
         with (self.path / "job.pickle").open("rb") as content:
             for name, file in pickle.load(content).items():
-                _import(name, file)
+                if name not in sys.modules:
+                    _import(name, file)
             return pickle.load(content)
 
     def _record_path(self, layer: int, quantity: str) -> Path:

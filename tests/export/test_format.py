@@ -98,7 +98,7 @@ def test_every_dataset_of_a_file_has_a_row(tmp_path, network):
     allowed = {"weight_rec", "weight_exp_rec", "delay_rec", "bias", "delay", "<key>"}
     allowed |= {"iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike"}
     allowed |= {"inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation"}
-    allowed |= {"groups", "shape_in"}
+    allowed |= {"groups", "shape_in", "neuron_digest", "neuron_origin"}
     assert {name.rsplit("/", 1)[1] for name in missing} <= allowed
 
 

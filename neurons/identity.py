@@ -1,0 +1,63 @@
+"""What a file keeps of a neuron that is not built in: a digest of its step, and its origin."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .expression import LEAVES, Expression, parts
+from .neuron import Neuron, program
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+DISTRIBUTIONS: dict[type[Neuron], str] = {}
+"""Neurons of installed distributions, by the distribution's name and version."""
+
+
+@cache
+def step_digest(record: type[Neuron]) -> str:
+    """Return the SHA-256 of what a neuron computes, in hexadecimal (docs/FORMAT.md).
+
+    It covers the parameters with their ranges, the states and the expressions of the step, not how
+    the file that defines them is written.
+
+    Raises
+    ------
+    InputError
+        As ``neuron.program``.
+    """
+    step = program(record)
+    numbers: dict[Expression, int] = {}
+
+    def word(value: Any) -> str:
+        return f"#{numbers[value]}" if isinstance(value, Expression) else str(value)
+
+    lines = [f"parameter {p.name} {p.key} {p.low} {p.high}" for p in record.PARAMETERS]
+    for number, part in enumerate(parts(step.results)):
+        numbers[part] = number
+        words = part.args if part.op in LEAVES else map(word, part.args)
+        lines.append(" ".join((f"#{number}", part.op, *words)))
+    lines += [f"state {name} {word(value)}" for name, value in step.states.items()]
+    if step.spiked is not None:
+        lines.append(f"spiked {word(step.spiked)}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def origin(record: type[Neuron]) -> dict[str, str]:
+    """Return where a neuron came from: ``file``, its name without a folder, or ``distribution``.
+
+    Empty where a class has neither, as in a notebook.
+    """
+    if record in DISTRIBUTIONS:
+        return {"distribution": DISTRIBUTIONS[record]}
+    file = getattr(sys.modules.get(record.__module__), "__file__", None)
+    return {} if file is None else {"file": Path(file).name}
+
+
+def named(distribution: Distribution | None) -> str:
+    """Return a distribution's name and version."""
+    return "unknown" if distribution is None else f"{distribution.name} {distribution.version}"
