@@ -243,13 +243,13 @@ def _record(contents: Contents, base: str) -> type[Neuron]:
     """Return the neuron that a file names, which computes what it did when the file was made."""
     kind = contents.text(f"{base}/type")
     record = find(kind)
-    digest = made_of = ""
+    digest, made_of = None, ""
     if f"{base}_digest" in contents.values or record not in {None, *BUILT_IN}:
         digest = contents.text(f"{base}_digest")
         made_of = _origin(_json(contents, f"{base}_origin", dict))
     if record is None:
         raise InputError("; ".join((_missing(f"{base}/type", kind, made_of), *load_installed())))
-    if digest and digest != step_digest(record):
+    if digest is not None and digest != step_digest(record):
         raise InputError(
             f"{base}_digest: the file was made with another version of neuron {kind} (step "
             f"{digest[:12]}{made_of}), here it is {step_digest(record)[:12]}"

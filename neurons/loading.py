@@ -18,20 +18,26 @@ from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import InputError
 from .identity import DISTRIBUTIONS, named
 from .neuron import Neuron
-from .registry import NEURONS, register
+from .real import FloatNeuron
+from .registry import FLOAT_NEURONS, NEURONS, register, register_float
+
+T = TypeVar("T", bound=type)
 
 GROUP = "srnn.neurons"
 """The group of entry points."""
 
 _KINDS: tuple[tuple[type, dict[str, Any], Callable[[Any], object]], ...] = (
     (Neuron, NEURONS, register),
+    (FloatNeuron, FLOAT_NEURONS, register_float),
 )
 """What a file may define: the base class, the registry, and what adds to it."""
+
+_NONE = "defines no neuron, a class with the base Neuron or FloatNeuron"
 
 _LOADED: dict[str, tuple[bytes, tuple[type, ...]]] = {}
 """Content and neurons of each file that is loaded, by its module's name."""
@@ -40,8 +46,9 @@ _LOADED: dict[str, tuple[bytes, tuple[type, ...]]] = {}
 def load(path: str | os.PathLike[str]) -> tuple[type, ...]:
     """Run a Python file and register the neurons that it defines: what ``--neurons`` does.
 
-    These are its classes with the base ``Neuron``, except those whose name begins with ``_``. A
-    file that is loaded again is run only if it has changed; its neurons replace the earlier ones.
+    These are its classes with the base ``Neuron`` or ``FloatNeuron``, except those whose name
+    begins with ``_``. A file that is loaded again is run only if it has changed; its neurons
+    replace the earlier ones.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def load(path: str | os.PathLike[str]) -> tuple[type, ...]:
                 del table[key]
         records = _defined(_run(file, name, content))
         if not records:
-            raise InputError(f"{path}: defines no neuron, a class with the base Neuron")
+            raise InputError(f"{path}: {_NONE}")
         for record in records:
             try:
                 _add(record)
@@ -83,11 +90,14 @@ def load(path: str | os.PathLike[str]) -> tuple[type, ...]:
     return records
 
 
-def find(name: str) -> type[Neuron] | None:
-    """Return the neuron of a name, also one of an installed distribution, else None."""
-    if name not in NEURONS:
+def find(name: str, table: dict[str, T] = NEURONS) -> T | None:
+    """Return the neuron of a name, also one of an installed distribution, else None.
+
+    ``table``: the registry, ``NEURONS`` or ``FLOAT_NEURONS``.
+    """
+    if name not in table:
         load_installed()
-    return NEURONS.get(name)
+    return table.get(name)
 
 
 @cache
@@ -161,7 +171,7 @@ def _given(value: Any) -> Iterable[Any]:
     if isinstance(value, ModuleType):
         records = _defined(value)
         if not records:
-            raise InputError("defines no neuron, a class with the base Neuron")
+            raise InputError(_NONE)
         return records
     if callable(value) and not isinstance(value, type):
         value = value()
@@ -173,7 +183,7 @@ def _add(record: Any) -> None:
         if isinstance(record, type) and issubclass(record, base):
             add(record)
             return
-    raise InputError(f"{record!r} is not a class with the base Neuron")
+    raise InputError(f"{record!r} is not a class with the base Neuron or FloatNeuron")
 
 
 @contextmanager

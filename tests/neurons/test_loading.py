@@ -20,7 +20,7 @@ from srnn.export.netx import read_net, write_net
 from srnn.neurons import NEURONS, load
 from srnn.neurons.identity import origin, step_digest
 from srnn.neurons.loading import find, load_installed
-from srnn.neurons.registry import BUILT_IN, register
+from srnn.neurons.registry import BUILT_IN, FLOAT_NEURONS, register
 
 
 @pytest.fixture(autouse=True)
@@ -229,6 +229,7 @@ def test_a_file_that_was_edited_is_refused(tmp_path: Path) -> None:
         ("neuron_digest", None, "neuron_digest: missing"),
         ("neuron_origin", None, "neuron_origin: missing"),
         ("neuron_origin", b"[]", "not an object in JSON"),
+        ("neuron_digest", "", r"another version of neuron OWN_SURFER \(step , of my_neuron"),
         (
             "neuron_digest",
             b"0" * 64,
@@ -342,3 +343,36 @@ def test_a_network_file_runs_no_code(tmp_path: Path) -> None:
     file.write_text("raise SystemExit", encoding="utf-8")
     with pytest.raises(InputError, match="is not srnn's own"):
         read_net(os.path.relpath(net))
+
+
+FLOAT = """
+
+class RealSurfer(FloatNeuron):
+    NAME = "own_surfer"
+    PARAMETERS = (tau("tau_mem"),)
+    STATES = ("v", "s")
+    RECORD = Surfer
+
+    @staticmethod
+    def coefficients(p):
+        return {"alpha": exp(-1 / p.tau_mem)}
+
+    @staticmethod
+    def step(c, s, current, spike):
+        v = c.alpha * s.v * (1 - s.s) + current
+        return {"v": v, "s": spike(v - 1)}
+"""
+
+
+def test_a_neuron_of_real_numbers_is_registered_with_its_record(file: Path) -> None:
+    head = "from srnn.neurons.real import FloatNeuron, exp, tau\n"
+    file.write_text(head + TEXT + FLOAT, encoding="utf-8")
+    record, neuron = load(file)
+    assert FLOAT_NEURONS["own_surfer"] is neuron is find("own_surfer", FLOAT_NEURONS)
+    assert neuron.RECORD is record is find(TYPE)
+    wrong = FLOAT.replace('STATES = ("v", "s")', 'STATES = ("s", "v")')
+    file.write_text(head + TEXT.replace("a << 6", "a << 5") + wrong, encoding="utf-8")
+    with pytest.raises(InputError, match=r"n\.py, line 28: neuron RealSurfer: STATES .* needs v"):
+        load(file)
+    assert FLOAT_NEURONS["own_surfer"] is neuron
+    assert NEURONS[TYPE] is record

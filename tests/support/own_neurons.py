@@ -15,6 +15,7 @@ from srnn.export.netx import write_net
 from srnn.export.samples import Samples
 from srnn.neurons import NEURONS, load, loading
 from srnn.neurons.neuron import Neuron
+from srnn.neurons.registry import FLOAT_NEURONS
 from srnn.simulate import reference
 
 # Stock lava-dl takes whatever has RF in its name for resonate-and-fire.
@@ -48,8 +49,9 @@ class Surfer(Neuron):
 
 def forget() -> None:
     """Leave srnn's own neurons alone, as a new process has them."""
-    for name in [name for name, one in NEURONS.items() if not one.__module__.startswith("srnn.")]:
-        del NEURONS[name]
+    for table in (NEURONS, FLOAT_NEURONS):
+        for name in [name for name, one in table.items() if not one.__module__.startswith("srnn.")]:
+            del table[name]
     for name in loading._LOADED:
         del sys.modules[name]
     loading._LOADED.clear()
