@@ -132,6 +132,13 @@ class ALIF(FloatNeuron):
             "adaptation": scale * strength / 2.0**record.b_exp,
         }
 
+    @staticmethod
+    def real_states(record: Any, scale: FloatArray, states: Mapping[str, Any]) -> dict[str, Any]:
+        """Return v, and b, which d carries times the strength of the adaptation; 0 without any."""
+        strength = record.b_step * DECAY_ONE / record.b_decay
+        b = np.where(strength > 0, 1.0 / np.maximum(strength, 1.0), 0.0) * states["d"]
+        return {"v": scale * states["v"], "b": b}
+
 
 class ReLUALIF(ALIF):
     """The paper's non-spiking control: ``ALIF`` with ``s_t = max(0, v_t - B_t)``.

@@ -137,3 +137,8 @@ class CurrentLIF(FloatNeuron):
             "alpha": decay_factor(record.v_decay),
             "threshold": scale * STATE_ONE * record.v_threshold,
         }
+
+    @staticmethod
+    def real_states(record: Any, scale: FloatArray, states: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG004
+        """Return the current and v."""
+        return {"i": scale * states["u"], "v": scale * states["v"]}

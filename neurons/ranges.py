@@ -18,8 +18,8 @@ Interval = tuple[int, int]
 SHIFT_MAX = 63
 _SUM_MAX, _INT32_MAX = 1 << 56, (1 << 31) - 1
 _ROUNDS = 8
-"""Steps after which a state that still grows is taken to have no limit; those that saturate stand
-still after two."""
+"""Steps after which a state that still grows is put where it would saturate, and after twice as
+many is taken to have no limit."""
 
 
 def _corners(compute: Callable[..., int]) -> Callable[..., Interval]:
@@ -131,22 +131,36 @@ def ranges(step: Program, sums: int, limit: int) -> Ranges:
             return parameters[part.name]
         return (0, 1) if part.name == SPIKED else states[part.name]
 
-    # First one by one: a state that grows because another does is not without a limit.
-    for turn in range(_ROUNDS * (len(states) + 1)):
+    def grown() -> dict[str, Interval]:
         known: dict[Expression, Interval] = {}
-        grown = {}
+        found = {}
         for name, value in step.states.items():
             after, before = interval(value, leaf, known), states[name]
             hull = min(before[0], after[0]), max(before[1], after[1])
             if hull != before and name not in watched:
-                grown[name] = hull
-        if not grown:
+                found[name] = hull
+        return found
+
+    # First one by one: a state that grows because another does is not without a limit.
+    for turn in range(1, 2 * _ROUNDS * (len(states) + 1)):
+        growing = grown()
+        if not growing:
             break
-        states |= grown
-        if turn % _ROUNDS == _ROUNDS - 1:
-            watched |= set(grown)
-            states |= dict.fromkeys(grown, (-limit, limit))
-    known = {}
+        states |= growing
+        if turn % _ROUNDS:
+            continue
+        before = {name: states[name] for name in growing}
+        states |= dict.fromkeys(growing, (-limit, limit))
+        if turn % (2 * _ROUNDS):
+            # A state that creeps towards its saturation is there in one step from far away.
+            after = {name: interval(step.states[name], leaf, {}) for name in growing}
+            states |= {
+                name: (min(before[name][0], low), max(before[name][1], high))
+                for name, (low, high) in after.items()
+            }
+        else:
+            watched |= set(growing)
+    known: dict[Expression, Interval] = {}
     for value in step.results:
         interval(value, leaf, known)
     return Ranges(states, frozenset(watched), known)

@@ -205,6 +205,14 @@ class FloatNeuron:
         """
         raise NotImplementedError
 
+    @staticmethod
+    def real_states(record: Any, scale: FloatArray, states: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG004
+        """Return the states that a record's states (..., n) stand for, all but s.
+
+        ``record``, ``scale``: as in ``meaning``.
+        """
+        return {"v": scale * states["v"]}
+
 
 def names(neuron: type[FloatNeuron]) -> tuple[str, ...]:
     """Return the names of a neuron's parameters."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .adlif import AdaptiveCurrentLIF, AdLIF
 from .alif import ALIF, LIF, AdaptiveLIF, ReLUALIF
 from .atrlif import ThresholdRefractoryLIF
+from .brf import BRF, ResonateFire
 from .cuba_lif import CubaLIF, CurrentLIF
 from .errors import InputError
 from .li import LI, LeakyIntegrator
@@ -12,7 +14,14 @@ from .real import FloatNeuron, check_declared
 
 NEURONS: dict[str, type[Neuron]] = {
     record.TYPE: record
-    for record in (CubaLIF, AdaptiveLIF, LeakyIntegrator, ThresholdRefractoryLIF)
+    for record in (
+        CubaLIF,
+        AdaptiveLIF,
+        LeakyIntegrator,
+        ThresholdRefractoryLIF,
+        AdaptiveCurrentLIF,
+        ResonateFire,
+    )
 }
 """The neuron models by their name in a file."""
 
@@ -21,7 +30,7 @@ BUILT_IN = frozenset(NEURONS.values())
 
 
 FLOAT_NEURONS: dict[str, type[FloatNeuron]] = {
-    neuron.NAME: neuron for neuron in (ALIF, ReLUALIF, LIF, CurrentLIF, LI)
+    neuron.NAME: neuron for neuron in (ALIF, ReLUALIF, LIF, CurrentLIF, LI, AdLIF, BRF)
 }
 """The neurons of real numbers by their name in a recipe."""
 

@@ -10,7 +10,7 @@ them), and ignores every rounding (straight-through estimator).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,15 +20,16 @@ import torch
 from torch import Tensor
 
 from ..export import grid
-from ..export.config import FLOAT_NEURONS, ModelConfig
+from ..export.config import ModelConfig
 from ..export.errors import InputError
 from ..export.freeze import Frozen, Quantization, freeze
 from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
-from .engine.stack import StackLayer
+from ..neurons.real import FloatNeuron
 from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, prepare, scaled
-from .neurons import coefficient_names
+from .layers import Direction, Weights
+from .neurons import State, coefficient_names
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
@@ -137,49 +138,61 @@ class IntegerRun:
     lengths: npt.NDArray[np.int64]
 
 
-def straight_through(layer: StackLayer, integer: Layer, input_scale: float) -> StackLayer:
-    """Return a layer with the values of the integers and the gradients of the float parameters.
+def straight_through(direction: Direction, integer: Layer, input_scale: float) -> Weights:
+    """Return weights with the values of the integers and the gradients of the float parameters.
 
     ``input_scale``: the real value of an input of 1, 1 for a layer that reads spikes.
     """
-    scale = integer.state_scale
+    real, scale = direction.weights(), integer.state_scale
     unit = (scale * grid.STATE_ONE)[:, None]
     synapses, recurrent = dense(integer.synapses), integer.recurrent
     weight = unit * synapses.weight * 2.0**synapses.weight_exp / input_scale
-    recurrent_weight = (
-        None if layer.recurrent_weight is None else np.zeros(layer.recurrent_weight.shape)
-    )
-    if recurrent is not None:
-        recurrent_weight = unit * recurrent.weight * 2.0**recurrent.weight_exp
-    values = meant_coefficients(layer.neuron, integer)
-    return replace(
-        layer,
-        weight=_through(layer.weight, weight),
-        recurrent_weight=None
-        if layer.recurrent_weight is None
-        else _through(layer.recurrent_weight, recurrent_weight),
-        bias=_through(layer.bias, values.pop("bias")),
-        coefficients=tuple(
-            _through(real, values[name])
-            for name, real in zip(coefficient_names(layer.neuron), layer.coefficients, strict=True)
+    recurrent_weight = None
+    if real.recurrent_weight is not None:
+        meant = np.zeros(real.recurrent_weight.shape)
+        if recurrent is not None:
+            meant = unit * recurrent.weight * 2.0**recurrent.weight_exp
+        recurrent_weight = _through(real.recurrent_weight, meant)
+    record = _real_parameters(integer.neuron)
+    values = direction.neuron.kind.meaning(record, scale)
+    return Weights(
+        _through(real.weight, weight),
+        recurrent_weight,
+        _through(real.bias, scale * getattr(record, "bias", np.zeros(len(scale)))),
+        tuple(
+            _through(value, values[name])
+            for name, value in zip(
+                coefficient_names(direction.neuron.name), real.coefficients, strict=True
+            )
         ),
+    )
+
+
+def _real_parameters(neuron: Neuron) -> Any:
+    """Return a record's parameters by name, float64 (n,)."""
+    return SimpleNamespace(
+        **{entry.name: _values(neuron, entry.name) for entry in neuron.PARAMETERS}
+    )
+
+
+def real_states(
+    neuron: type[FloatNeuron], frozen: Frozen, trace: Trace, index: int, like: Tensor
+) -> State:
+    """Return the states (batch, time, n) that a layer's integers stand for, in the neuron's order.
+
+    ``like``: a tensor of their dtype.
+    """
+    layer, recorded = frozen.network.layers[index], trace.layers[index]
+    record = _real_parameters(layer.neuron)
+    states = neuron.real_states(record, layer.state_scale, recorded.states)
+    return tuple(
+        torch.as_tensor(recorded.spikes if name == "s" else states[name]).to(like.dtype)
+        for name in neuron.STATES
     )
 
 
 def _values(neuron: Neuron, name: str) -> npt.NDArray[np.float64]:
     return np.asarray(getattr(neuron, name), np.float64)
-
-
-def meant_coefficients(name: str, integer: Layer) -> dict[str, Any]:
-    """Return the real values (n,) of a layer's integers: the coefficients, and the bias."""
-    neuron, scale = integer.neuron, integer.state_scale
-    real = SimpleNamespace(
-        **{entry.name: _values(neuron, entry.name) for entry in neuron.PARAMETERS}
-    )
-    return {
-        "bias": scale * getattr(real, "bias", np.zeros(1)),
-        **FLOAT_NEURONS[name].meaning(real, scale),
-    }
 
 
 def _overflowing() -> np.errstate:

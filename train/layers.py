@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -31,6 +31,18 @@ _FORMER = {
     "weight_rec": "recurrent_weight",
 }
 """Names in a ``checkpoint.pt`` that was written before they were renamed, and the present ones."""
+
+
+class Weights(NamedTuple):
+    """What a layer's steps are computed with: (n, inputs), (n, n) or None, (n,), (n,) each.
+
+    Weights and bias are already multiplied by the gain of the current.
+    """
+
+    weight: Tensor
+    recurrent_weight: Tensor | None
+    bias: Tensor
+    coefficients: tuple[Tensor, ...]
 
 
 class Direction(nn.Module):
@@ -82,22 +94,43 @@ class Direction(nn.Module):
             raise InputError(
                 'layer: event lists need the engine "events" in float32, on the CPU or on CUDA'
             )
+        return self.loop(inputs, state, spike_function)
+
+    def loop(
+        self,
+        inputs: Tensor,
+        state: State | None,
+        spike_function: Any,
+        weights: Weights | None = None,
+        meant: State | None = None,
+    ) -> tuple[Tensor, Tensor, State]:
+        """Run step by step; parameters as of ``steps``, returns as ``forward``."""
         membrane = self.neuron.states.index("v")
         membranes, spikes = [], []
-        for after in self.steps(inputs, state, spike_function):
+        for after in self.steps(inputs, state, spike_function, weights, meant):
             membranes.append(after[membrane])
             spikes.append(after[-1])
             state = after
         assert state is not None
         return torch.stack(membranes, 1), torch.stack(spikes, 1), state
 
-    def steps(self, inputs: Tensor, state: State | None, spike_function: Any) -> Iterator[State]:
-        """Yield the state after each step of (batch, time, inputs), computed one by one."""
+    def steps(
+        self,
+        inputs: Tensor,
+        state: State | None,
+        spike_function: Any,
+        weights: Weights | None = None,
+        meant: State | None = None,
+    ) -> Iterator[State]:
+        """Yield the state after each step of (batch, time, inputs), computed one by one.
+
+        ``weights``: in place of the layer's own; ``meant``: states (batch, time, n) that take the
+        place of those computed, whose gradients stay.
+        """
         neuron = self.neuron
-        weight, recurrent_weight, bias = self._with_gain()
-        coefficients = neuron.coefficients()
+        weight, recurrent_weight, bias, coefficients = weights or self.weights()
         if neuron.kind.BIAS_IN_STEP:
-            coefficients, bias = (*coefficients, self.bias), None
+            coefficients, bias = (*coefficients, bias), None
         if self.delay is None:
             drive = functional.linear(inputs, weight, bias).unbind(1)
         else:
@@ -109,42 +142,44 @@ class Direction(nn.Module):
             raise _no_state()
         recurrent = None if recurrent_weight is None else recurrent_weight.t()
         late, waiting = self.delay_rec, []
-        for current in drive:
+        for step, current in enumerate(drive):
             if recurrent is not None and late is not None:
                 waiting.append(state[-1] @ recurrent)
                 current = current + _due(waiting, late)  # noqa: PLW2901
             elif recurrent is not None:
                 current = torch.addmm(current, state[-1], recurrent)  # noqa: PLW2901
             state = neuron.step(state, current, coefficients, spike_function)
+            if meant is not None:
+                state = tuple(
+                    (x - x.detach()) + y[:, step] for x, y in zip(state, meant, strict=True)
+                )
             yield state
 
-    def _with_gain(self) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Return weights, recurrent weights and bias, each times the gain of the current."""
-        gain = self.neuron.current_gain()
-        if gain is None:
-            return self.weight, self.recurrent_weight, self.bias
-        recurrent = None if self.recurrent_weight is None else gain[:, None] * self.recurrent_weight
-        return gain[:, None] * self.weight, recurrent, gain * self.bias
+    def weights(self) -> Weights:
+        """Return what the layer's steps are computed with."""
+        gain, weight, recurrent = self.neuron.current_gain(), self.weight, self.recurrent_weight
+        bias = self.bias
+        if gain is not None:
+            weight, bias = gain[:, None] * weight, gain * bias
+            recurrent = None if recurrent is None else gain[:, None] * recurrent
+        return Weights(weight, recurrent, bias, self.neuron.coefficients())
 
-    def on_engine(self, batch: int, state: State | None) -> StackLayer:
-        """Return the layer as ``train/engine`` takes it, for ``batch`` samples."""
+    def on_engine(
+        self, batch: int, state: State | None, weights: Weights | None = None
+    ) -> StackLayer:
+        """Return the layer as ``train/engine`` takes it, for ``batch`` samples.
+
+        ``weights``: in place of its own.
+        """
         from .engine.stack import StackLayer
 
-        weight, recurrent_weight, bias = self._with_gain()
+        weights = weights or self.weights()
         if state is None:
-            state = self.neuron.initial_state(weight.new_zeros(batch, self.neuron.size))
+            state = self.neuron.initial_state(self.weight.new_zeros(batch, self.neuron.size))
         elif self.delays():
             raise _no_state()
         late = {name: steps.cpu().numpy().astype(np.int32) for name, steps in self.delays().items()}
-        return StackLayer(
-            self.neuron.name,
-            weight,
-            recurrent_weight,
-            bias,
-            self.neuron.coefficients(),
-            state,
-            **late,
-        )
+        return StackLayer(self.neuron.name, *weights, state, **late)
 
 
 class SpikingLayer(nn.Module):

@@ -143,23 +143,25 @@ class SRNN(nn.Module):
             return self._run_on_grid(self.grid, inputs, lengths, state, spikes)
         if encoded is not None and all(layer.backward_direction is None for layer in layers):
             return self._run_stack(layers, inputs, lengths, state, spikes, encoded)
-        signal, all_spikes, final = inputs, [], []
-        membrane = None
+        signal, made = inputs, []
         for index, layer in enumerate(layers):
             before = None if state is None else state[index]
             wanted = index == len(layers) - 1 and self.config.readout != "spike_count"
-            membrane, sent, after = layer(
-                signal, lengths, before, self.spike_function, encoded, wanted
-            )
-            final.append(after)
-            signal = sent
-            all_spikes.append(sent)
-        output = cast(Tensor, signal if self.config.readout == "spike_count" else membrane)
+            made.append(layer(signal, lengths, before, self.spike_function, encoded, wanted))
+            signal = made[-1][1]
+        return self._outputs(made, lengths, spikes)
+
+    def _outputs(
+        self, made: list[tuple[Tensor | None, Tensor, State]], lengths: Tensor | None, spikes: bool
+    ) -> Outputs:
+        """Return outputs from membranes, spikes and last states of the layers."""
+        membranes, sent, final = zip(*made, strict=True)
+        output = sent[-1] if self.config.readout == "spike_count" else membranes[-1]
         counts = tuple(
-            _counts(sent, lengths) if index in self.spiking_layers else None
-            for index, sent in enumerate(all_spikes)
+            _counts(spiking, lengths) if index in self.spiking_layers else None
+            for index, spiking in enumerate(sent)
         )
-        return Outputs(output, tuple(all_spikes) if spikes else (), tuple(final), counts)
+        return Outputs(cast(Tensor, output), sent if spikes else (), final, counts)
 
     def _run_stack(  # noqa: PLR0917
         self,
@@ -201,12 +203,11 @@ class SRNN(nn.Module):
         spikes: bool,
     ) -> Outputs:
         """Run the integer network, with the gradients of the float one at its states."""
-        from .engine.stack import spiking_stack
-        from .integer import IntegerRun, replayed, straight_through
+        from .integer import IntegerRun, real_states, replayed, straight_through
 
         encoded = self._encoded(inputs)
-        if encoded is None or self._weight.device.type != "cpu":
-            raise InputError('grid: training on the grid needs the engine "events" on the CPU')
+        if self._weight.device.type != "cpu":
+            raise InputError("grid: training on the grid runs on the CPU")
         if state is not None:
             raise InputError(
                 "grid: the chip resets its state before every sequence; set truncate_steps to 0"
@@ -215,11 +216,27 @@ class SRNN(nn.Module):
         frozen = grid.freeze(self.weights())
         ends = None if lengths is None else lengths.cpu().numpy()
         trace = grid.run(frozen.network, grid.integers(dense), ends)
-        layers = []
-        for index, layer in enumerate(self.layers):
-            real = cast(SpikingLayer, layer).forward_direction.on_engine(len(dense), None)
-            scale = grid.input_scale if index == 0 else 1.0
-            layers.append(straight_through(real, frozen.network.layers[index], scale))
+        run = IntegerRun(frozen.network, trace.output, trace.lengths)
+        directions = [cast(SpikingLayer, layer).forward_direction for layer in self.layers]
+        weights = [
+            straight_through(direction, layer, grid.input_scale if index == 0 else 1.0)
+            for index, (direction, layer) in enumerate(
+                zip(directions, frozen.network.layers, strict=True)
+            )
+        ]
+        if encoded is None:
+            signal, made = dense, []
+            for index, (direction, own) in enumerate(zip(directions, weights, strict=True)):
+                meant = real_states(direction.neuron.kind, frozen, trace, index, signal)
+                made.append(direction.loop(signal, None, self.spike_function, own, meant))
+                signal = made[-1][1]
+            return self._outputs(made, lengths, spikes)._replace(integers=run)
+        from .engine.stack import spiking_stack
+
+        layers = [
+            direction.on_engine(len(dense), None, own)
+            for direction, own in zip(directions, weights, strict=True)
+        ]
         counting = self.config.readout == "spike_count"
         made = spiking_stack(
             layers,
@@ -234,12 +251,15 @@ class SRNN(nn.Module):
         )
         output = made.spikes[-1] if counting else made.membranes
         sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()
-        run = IntegerRun(frozen.network, trace.output, trace.lengths)
         return Outputs(cast(Tensor, output), sent, made.states, made.counts, run)
 
     def _encoded(self, inputs: Tensor | Events) -> Encoded | None:
         """Return the surrogate for the engine, or None where the loop runs."""
         if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
+            return None
+        from .engine.stack import NEURON_KERNELS
+
+        if not all(layer.neuron in NEURON_KERNELS for layer in self.config.layers):
             return None
         weight = self._weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)

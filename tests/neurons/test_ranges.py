@@ -16,6 +16,7 @@ LIMIT = (1 << 31) - 1
 def test_states_that_saturate() -> None:
     assert {name: set(limited_states(record)) for name, record in NEURONS.items()} == {
         "CUBA": {"v"}, "SRNN_ALIF": {"d", "v"}, "SRNN_LI": {"v"}, "ATRLIF": {"v"},
+        "SRNN_ADLIF": {"w", "v"}, "SRNN_BRF": {"q", "x", "v"},
     }  # fmt: skip
 
 

@@ -71,10 +71,38 @@ def threshold_refractory_lif(
     return state, spikes
 
 
+def adaptive_current_lif(
+    p: Any, state: State, a: IntArray, _spiked: IntArray
+) -> tuple[State, IntArray]:
+    """One step of ``AdaptiveCurrentLIF``."""
+    v = sat(
+        rtz(state["v"] * (4096 - p.v_decay)) + 64 * a + p.bias - np.floor_divide(state["w"], 16)
+    )
+    spikes = v > p.v_threshold
+    v = v * ~spikes
+    w = sat(rtz(state["w"] * (4096 - p.w_decay)) + rtz(v * p.a_gain, 20) + p.w_step * spikes)
+    return {"w": w, "v": v}, spikes
+
+
+def resonate_fire(p: Any, state: State, a: IntArray, _spiked: IntArray) -> tuple[State, IntArray]:
+    """One step of ``ResonateFire``."""
+    v, x, q = state["v"], state["x"], state["q"]
+    k = p.keep - rtz(q * p.q_gain, 19)
+    after = {
+        "v": sat(rtz(v * k, 16) - rtz(x * p.turn, 16) + 64 * a + p.bias),
+        "x": sat(rtz(v * p.turn, 16) + rtz(x * k, 16)),
+    }
+    spikes = after["v"] > p.v_threshold + rtz(q * p.v_threshold, 19)
+    after["q"] = sat(rtz(q * (4096 - p.q_decay)) + 524288 * spikes)
+    return after, spikes
+
+
 STEPS: dict[str, Callable[[Any, State, IntArray, IntArray], tuple[State, IntArray]]] = {
     "CUBA": cuba_lif,
     "SRNN_ALIF": adaptive_lif,
     "SRNN_LI": leaky_integrator,
     "ATRLIF": threshold_refractory_lif,
+    "SRNN_ADLIF": adaptive_current_lif,
+    "SRNN_BRF": resonate_fire,
 }
 """The steps by the neuron's name in a file: ``(parameters, states, sums, spikes before)``."""

@@ -97,8 +97,8 @@ def test_fine_tuning_starts_from_a_float_model(tmp_path):
 
 
 def test_settings_that_the_grid_cannot_have():
-    with pytest.raises(InputError, match="needs the engine events on the cpu, not loop"):
-        on_grid(engine="loop")
+    with pytest.raises(InputError, match="runs on the cpu, not cuda"):
+        on_grid(device="cuda")
     with pytest.raises(InputError, match="truncate_steps 5"):
         on_grid(truncate_steps=5)
     with pytest.raises(InputError, match=r"weight_bits 9 is outside 3\.\.8"):

@@ -1,0 +1,189 @@
+"""adlif and brf: their equations by hand, their gradients, and equality of the grid everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from srnn.export.checkpoint import FloatModel
+from srnn.export.config import FLOAT_NEURONS, LayerConfig, ModelConfig, SurrogateConfig
+from srnn.export.float_run import run_float
+from srnn.export.freeze import Quantization
+from srnn.export.quantize import quantize
+from srnn.export.trace import compare
+from srnn.simulate import reference, run
+from srnn.train.integer import OnGrid
+from srnn.train.network import SRNN
+
+pytestmark = pytest.mark.extra("train")
+
+INPUTS, SIZE, OUT, BATCH, STEPS = 7, 9, 3, 4, 60
+NEW = ("adlif", "brf")
+GAINS = {"adlif": 8.0, "brf": 60.0}
+TASK = {"input_scale": 1.0, "message_bits": 0, "classes": tuple("abc")}
+
+
+def network(kind: str, seed: int = 0, readout: str = "membrane", **settings: Any) -> SRNN:
+    torch.manual_seed(seed)
+    layers = (
+        LayerConfig(kind, SIZE, recurrent=True, weight_gain=GAINS.get(kind, 2.0), **settings),
+        LayerConfig(kind, SIZE, weight_gain=6 * GAINS.get(kind, 2.0)),
+        LayerConfig("li", OUT),
+    )
+    counted = LayerConfig(kind, OUT, weight_gain=6 * GAINS.get(kind, 2.0))
+    last = layers if readout == "membrane" else (layers[0], counted)
+    surrogate = SurrogateConfig("exponential")
+    return SRNN(ModelConfig(INPUTS, last, readout, surrogate=surrogate))
+
+
+def draw(seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.random((BATCH, STEPS, INPUTS)) < 0.3).astype(np.uint8)
+
+
+def by_hand(kind: str, w: dict[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The docstring equations of the first layer in float64: membranes and spikes."""
+    n = SIZE
+    v, s, extra, q = (np.zeros((len(x), n)) for _ in range(4))
+    membranes, spikes = [], []
+    for t in range(x.shape[1]):
+        current = x[:, t] @ w["weight"].T + s @ w["weight_rec"].T + w["bias"]
+        if kind == "adlif":
+            alpha, rho = np.exp(-1 / w["tau_mem"]), np.exp(-1 / w["tau_adp"])
+            u = alpha * v + (1 - alpha) * (current - extra)
+            s = (u > 1) * 1.0
+            v = u * (1 - s)
+            extra = rho * extra + (1 - rho) * 120 * (w["a"] * v + w["b"] * s)
+        else:
+            k = np.sqrt(1 - w["omega"] ** 2) - w["b_offset"] - 0.01 * q
+            v, extra = (
+                k * v - w["omega"] * extra + 0.01 * current,
+                w["omega"] * v + k * extra,
+            )
+            s = (v - 1 - q > 0) * 1.0
+            q = 0.9 * q + s
+        membranes.append(v)
+        spikes.append(s)
+    return np.stack(membranes, 1), np.stack(spikes, 1)
+
+
+def first_layer(model: SRNN) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix("layers.0."): value.astype(np.float64)
+        for name, value in model.weights().items()
+        if name.startswith("layers.0.")
+    }
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_it_computes_its_docstring(kind: str) -> None:
+    model, x = network(kind), draw()
+    model.load_weights(model.weights())
+    membranes, spikes = by_hand(kind, first_layer(model), x.astype(float))
+    assert 0.02 < spikes.mean() < 0.5
+    found = model.double()(torch.from_numpy(x).double())
+    np.testing.assert_allclose(found.spikes[0].detach(), spikes, atol=1e-9)
+    assert 0.01 < found.spikes[1].mean() < 0.6
+    file = FloatModel(model.config, model.float().weights(), TASK)
+    ran = run_float(file, x)
+    np.testing.assert_allclose(ran.membranes[0], membranes, atol=1e-6)
+    np.testing.assert_array_equal(ran.spikes[0], spikes)
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_gradients_are_those_of_float64(kind: str) -> None:
+    x = draw()
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        model = network(kind).to(dtype)
+        outputs = model(torch.from_numpy(x).to(dtype))
+        g = torch.Generator().manual_seed(3)
+        weighing = torch.randn(outputs.output.shape, generator=g).to(dtype)
+        (
+            (outputs.output * weighing).sum() + outputs.spikes[1].sum() + outputs.spikes[0].sum()
+        ).backward()
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    names = {entry.name for entry in FLOAT_NEURONS[kind].PARAMETERS}
+    assert all(any(name in key for key in gradients[0]) for name in names)
+    for name, exact in gradients[1].items():
+        assert exact is not None, name
+        assert exact.abs().max() > 0, name
+        error = (gradients[0][name].double() - exact).abs().max() / exact.abs().max()
+        assert error < 1e-4, name
+
+
+@pytest.mark.parametrize("readout", ["membrane", "spike_count"])
+@pytest.mark.parametrize("kind", NEW)
+def test_the_grid_is_the_same_everywhere(kind: str, readout: str) -> None:
+    model, inputs = network(kind, readout=readout), draw()
+    model.grid = OnGrid(
+        model.config, Quantization(), TASK, lambda *given: run(*given, record="states")
+    )
+    model.grid.calibrate(model.weights(), inputs)
+    outputs = model(torch.from_numpy(inputs).float())
+    frozen = model.grid.freeze(model.weights()).network
+    expected = reference.run(frozen, inputs)
+    assert not any(r.different for r in compare(run(frozen, inputs), expected))
+    for sent, layer in zip(outputs.spikes, expected.layers, strict=True):
+        if layer.spikes is not None:
+            assert 0.01 < layer.spikes.mean() < 0.9
+            np.testing.assert_array_equal(sent.detach().numpy(), layer.spikes)
+    if readout == "membrane":
+        real = expected.output * frozen.layers[-1].state_scale
+        np.testing.assert_array_equal(outputs.output.detach().numpy(), real.astype(np.float32))
+    outputs.output.sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    file = FloatModel(
+        model.config, model.weights(), TASK, quantization=model.grid.description(),
+        samples={"inputs": inputs, "output": outputs.output.detach().numpy()},
+    )  # fmt: skip
+    network_, _ = quantize(file, None, reference.run, inputs)
+    assert not any(r.different for r in compare(reference.run(network_, inputs), expected))
+
+
+@pytest.mark.parametrize("kind", [*NEW, "alif", "lif"])
+def test_integers_mean_what_they_were_made_from(kind: str) -> None:
+    model, inputs = network(kind), draw()
+    file = FloatModel(model.config, model.weights(), TASK)
+    made, reports = quantize(file, Quantization(), reference.run, inputs)
+    neuron = FLOAT_NEURONS[kind]
+    w = first_layer(model)
+    real = neuron.coefficients(type("P", (), w))
+    meant = neuron.meaning(made.layers[0].neuron, made.layers[0].state_scale)
+    assert set(meant) == set(real)
+    for name, value in real.items():
+        np.testing.assert_allclose(meant[name], value, rtol=3e-2, atol=2e-4, err_msg=name)
+    assert reports[0].decay_error < 2e-4
+    ran, trace = run_float(file, inputs), reference.run(made, inputs)
+    spikes = trace.layers[0].spikes
+    assert spikes is not None
+    assert ran.spikes[0] is not None
+    assert np.abs(ran.spikes[0].mean((0, 1)) - spikes.mean((0, 1))).mean() < 0.03
+
+
+@pytest.mark.parametrize("kind", ["alif", "lif", "cuba_lif"])
+def test_the_loop_on_the_grid_equals_the_engine(kind: str) -> None:
+    inputs = draw()
+    found = []
+    for engine in ("events", "loop"):
+        model = network(kind)
+        model.engine = engine
+        model.grid = OnGrid(
+            model.config, Quantization(), TASK, lambda *given: run(*given, record="states")
+        )
+        outputs = model(torch.from_numpy(inputs).float())
+        (outputs.output.square().sum() + outputs.spikes[0].sum()).backward()
+        found.append((outputs, {name: p.grad for name, p in model.named_parameters()}))
+    (one, mine), (other, theirs) = found
+    assert torch.equal(one.output, other.output)
+    assert all(torch.equal(a, b) for a, b in zip(one.spikes, other.spikes, strict=True))
+    for name, gradient in mine.items():
+        if gradient is not None:
+            expected = theirs[name]
+            assert expected is not None, name
+            scale = expected.abs().max().clamp(min=1e-3)
+            assert ((gradient - expected).abs().max() / scale) < 2e-3, name
