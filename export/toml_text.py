@@ -18,7 +18,7 @@ def settings(kind: type, values: Mapping[str, Any], prefix: str = "") -> Iterato
     ----------
     kind
         The dataclass; fields that are tables or lists of their own are left out, as their place is
-        below a heading.
+        below a heading, but for ``parameters`` of a layer, which stands in a line.
     values
         Plain values by name. A setting that has none, or None, stands there as a comment.
     prefix
@@ -27,7 +27,7 @@ def settings(kind: type, values: Mapping[str, Any], prefix: str = "") -> Iterato
     known, hints = meanings(kind), get_type_hints(kind)
     for name in (f.name for f in fields(kind)):
         value = values.get(name)
-        if is_table(hints[name]):
+        if is_table(hints[name]) and name != "parameters":
             continue
         nested = is_dataclass(hints[name])
         yield f"# {in_brief(known.get(name, name))}{':' * nested}"
@@ -61,7 +61,8 @@ def literal(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key(k)} = {literal(v)}" for k, v in value.items()) + " }"
+        entries = ", ".join(f"{key(k)} = {literal(v)}" for k, v in value.items())
+        return f"{{ {entries} }}" if entries else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(literal, value))}]"
     raise TypeError(f"TOML has no {type(value).__name__}")

@@ -27,7 +27,7 @@ from .real import FloatNeuron, FloatParameter, Integers, Spread, detach, exp, fm
 
 W_BITS = 4
 """Fractional bits of w, in units of the membrane."""
-A_BITS = DECAY_BITS + W_BITS + 4
+A_BITS = DECAY_BITS + 8
 """Fractional bits of the code of a."""
 Q = 120.0
 """Factor of a and b, which keeps both near 1."""
@@ -42,7 +42,7 @@ class AdaptiveCurrentLIF(Neuron):
 
         v = sat(rtz(v (4096 - v_decay), 12) + (a << 6) + bias - (w >> 4))
         s = v > v_threshold;   v = 0 where s
-        w = sat(rtz(w (4096 - w_decay), 12) + rtz(v a_gain, 20) + (w_step where s))
+        w = sat(rtz(w (4096 - w_decay), 12) + rtz(v a_gain, 16) + (w_step where s))
 
     ``w`` carries 4 fractional bits more than ``v``, and follows the membrane after its reset.
     """
@@ -64,8 +64,9 @@ class AdaptiveCurrentLIF(Neuron):
         v = sat(decayed(s.v, p.v_decay) + (a << STATE_SHIFT) + p.bias - (s.w >> W_BITS))
         spiked = v > p.v_threshold
         v = where(spiked, 0, v)
-        w = decayed(s.w, p.w_decay) + rtz(v * p.a_gain, A_BITS) + where(spiked, p.w_step, 0)
-        return {"w": sat(w), "v": v, "spiked": spiked}
+        driven = rtz(v * p.a_gain, A_BITS - W_BITS)
+        w = sat(decayed(s.w, p.w_decay) + driven + where(spiked, p.w_step, 0))
+        return {"w": w, "v": v, "spiked": spiked}
 
     def threshold(self, states: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Return ``v_threshold``."""

@@ -108,7 +108,9 @@ class Ranges:
     parts: Mapping[Expression, Interval]
 
 
-def ranges(step: Program, sums: int, limit: int) -> Ranges:
+def ranges(
+    step: Program, sums: int, limit: int, parameters: Mapping[str, Interval] | None = None
+) -> Ranges:
     """Return the ranges of a step, for synaptic sums of at most ``sums`` in magnitude.
 
     Parameters
@@ -119,8 +121,10 @@ def ranges(step: Program, sums: int, limit: int) -> Ranges:
         The largest magnitude of ``a``.
     limit
         What a state that the step does not limit is assumed to keep to.
+    parameters
+        The values of its parameters; what the record allows where None.
     """
-    parameters = parameter_ranges(step.record)
+    parameters = parameters or parameter_ranges(step.record)
     states = {name: parameters.get(f"{name}_init", (0, 0)) for name in step.record.STATES}
     watched: set[str] = set()
 

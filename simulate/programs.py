@@ -21,6 +21,7 @@ list is returned, and the number of neurons whose v changed. The states of paddi
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -86,15 +87,26 @@ class Printed:
     """A neuron's step as the kernels run it.
 
     ``text``: the function ``update``; ``constants``: what is packed, in order; ``factors``: of
-    these, the decays, which narrow arithmetic takes in 0..4096 alone; ``narrow``: whether narrow
-    arithmetic is exact at all.
+    these, the decays, which narrow arithmetic takes in 0..4096 alone; ``summed``: what has to fit
+    32 bits for narrow arithmetic to be exact.
     """
 
     record: type[Neuron]
     text: str
     constants: tuple[Any, ...]
     factors: tuple[int, ...]
-    narrow: bool
+    summed: tuple[Expression, ...]
+
+    def narrow(self, parameters: Mapping[str, Interval] | None = None) -> bool:
+        """Whether narrow arithmetic is exact, for such parameters or for all."""
+        found = ranges(
+            program(self.record), NARROW_MAX >> STATE_SHIFT, NARROW_MAX, parameters
+        ).parts
+        return all(_within(found[part], _INT32) for part in self.summed) and not any(
+            interval(part.args[1], found.__getitem__, {})[1] > NARROW_SHIFT_MAX
+            for part in found
+            if part.op in SHIFTS
+        )
 
     @property
     def key(self) -> str:
@@ -147,7 +159,18 @@ def needs_wide(neuron: Neuron) -> bool:
     """Whether narrow arithmetic is not exact for these neurons, whatever the synapses."""
     update = printed(type(neuron))
     factors = packed(neuron)[list(update.factors)]
-    return not update.narrow or bool(((factors < 0) | (factors > DECAY_ONE)).any())
+    if ((factors < 0) | (factors > DECAY_ONE)).any():
+        return True
+    if always_narrow(type(neuron)):
+        return False
+    values = {entry.name: getattr(neuron, entry.name) for entry in neuron.PARAMETERS}
+    return not update.narrow({name: (int(x.min()), int(x.max())) for name, x in values.items()})
+
+
+@cache
+def always_narrow(record: type[Neuron]) -> bool:
+    """Whether narrow arithmetic is exact for all parameters that a neuron may have."""
+    return printed(record).narrow()
 
 
 def _within(span: Interval, limits: Interval) -> bool:
@@ -183,7 +206,7 @@ class _Printer:
         self._factors: set[int] = set()
         self._names: dict[Any, str] = {}
         self._lines: list[str] = []
-        self._narrow = True
+        self._summed: list[Expression] = []
         self._uses_spikes = any(
             part.op == "state" and part.name == SPIKED for part in parts(step.results)
         )
@@ -237,7 +260,11 @@ class _Printer:
             ]
         )
         return Printed(
-            self._record, text, tuple(self._constants), tuple(sorted(self._factors)), self._narrow
+            self._record,
+            text,
+            tuple(self._constants),
+            tuple(sorted(self._factors)),
+            tuple(self._summed),
         )
 
     def _say(self, line: str) -> None:
@@ -281,7 +308,7 @@ class _Printer:
             return "load_drive(kind, drive, i)"
         if value.op in CONDITIONS:
             return _COMPARED[value.op].format(*map(self._of, value.args))
-        self._check_narrow(value)
+        self._summed.append(value)
         return self._arithmetic(value)
 
     def _arithmetic(self, value: Expression) -> str:
@@ -342,12 +369,6 @@ class _Printer:
     def _check(self, value: int) -> None:
         if not _within((value, value), _INT32):
             raise InputError(f"neuron {self._record.TYPE}: {value} does not fit 32 bits")
-
-    def _check_narrow(self, value: Expression) -> None:
-        if not _within(self._span(value), _INT32):
-            self._narrow = False
-        if value.op in SHIFTS and self._span(value.args[1])[1] > NARROW_SHIFT_MAX:
-            self._narrow = False
 
 
 @cache

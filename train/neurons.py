@@ -78,7 +78,7 @@ class Neuron(nn.Module):
         if entry.kind == MAGNITUDE:
             return stored.abs()
         # A value that training moved out keeps its gradient, which may bring it back.
-        return stored + (stored.clamp(entry.low, entry.high) - stored).detach()
+        return stored.clamp(entry.low, entry.high).detach() + (stored - stored.detach())
 
     def load_parameter(self, name: str, value: Tensor) -> None:
         """Set one per-neuron parameter from a ``model.pt`` value (size,).

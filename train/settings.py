@@ -64,7 +64,8 @@ def _default(parts: Sequence[str]) -> dict[str, Any]:
     if len(parts) == 4 and parts[1] == "layers":
         for setting in fields(LayerConfig):
             if setting.name == parts[3] and setting.default_factory is not MISSING:
-                return asdict(setting.default_factory())
+                made = setting.default_factory()
+                return made if isinstance(made, dict) else asdict(made)
     return {}
 
 

@@ -148,7 +148,7 @@ def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Neur
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = register(getattr(module, name))
-    assert programs.printed(made).narrow == narrow
+    assert programs.always_narrow(made) == narrow
     yield made
     del NEURONS[made.TYPE]
 

@@ -80,7 +80,7 @@ def adaptive_current_lif(
     )
     spikes = v > p.v_threshold
     v = v * ~spikes
-    w = sat(rtz(state["w"] * (4096 - p.w_decay)) + rtz(v * p.a_gain, 20) + p.w_step * spikes)
+    w = sat(rtz(state["w"] * (4096 - p.w_decay)) + rtz(v * p.a_gain, 16) + p.w_step * spikes)
     return {"w": w, "v": v}, spikes
 
 
