@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..neurons.loading import find, load_installed
 from ..neurons.real import FloatParameter, Spread, names, sends
 from ..neurons.registry import FLOAT_NEURONS
 from .dense import DENSE_LAYERS, dense_weights
@@ -13,7 +14,7 @@ from .errors import InputError
 from .grid import DELAY_MAX
 from .network import READOUTS
 from .plain import build
-from .suggest import check_known
+from .suggest import check_known, unknown
 
 RECURRENT_WEIGHT = "weight_rec"
 """Name of a layer's recurrent weights in a ``model.pt``."""
@@ -216,7 +217,17 @@ class LayerConfig:
     delay_rec: Delay = field(default_factory=Delay)
 
     def __post_init__(self) -> None:
-        check_known("neuron", self.neuron, (*FLOAT_NEURONS, *DENSE_LAYERS), "layer")
+        if not self.dense and find(self.neuron, FLOAT_NEURONS) is None:
+            known = (*FLOAT_NEURONS, *DENSE_LAYERS)
+            raise InputError(
+                "; ".join(
+                    (
+                        unknown("neuron", self.neuron, known, "layer"),
+                        "one of your own: give its file by --neurons FILE",
+                        *load_installed(),
+                    )
+                )
+            )
         if self.dense and self.bidirectional:
             raise InputError(f"layer: a dense layer ({self.neuron}) cannot be bidirectional")
         if self.size < 1:

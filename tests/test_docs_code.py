@@ -46,6 +46,7 @@ REASONS = {
     "takes minutes, and begins with a clone",
     "tests/conformance/test_quirks.py runs each",
     "tests/deploy/test_plugins.py installs and runs it",
+    "tests/test_your_neuron.py writes it to a file and runs the commands",
     "they run these tests",
     "two processes; tests/train/test_parallel.py runs them",
 }
