@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..export.specialized import specialized
 from .convolve import convolve, hold_back
 from .rows import BLOCK, gather, gather_graded
-from .specialized import specialized
 from .vectors import (
     LANES,
     get_int16,

@@ -26,6 +26,7 @@ from numba import from_dtype, int64, njit, types
 from numba.extending import intrinsic
 
 from ..export.kernel import Kernel
+from ..export.specialized import specialized
 from ..neurons.neuron import Neuron
 from .convolve import convolve, hold_back
 from .deliver import (
@@ -37,7 +38,6 @@ from .deliver import (
 )
 from .programs import NARROW_MAX, STATES_MAX, compiled_update, printed
 from .rows import BLOCK
-from .specialized import specialized
 from .vectors import (
     INT64,
     LANES,

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 COMPILED = (
-    "vectors.py", "specialized.py", "rows.py", "programs.py", "events.py", "convolve.py",
+    "vectors.py", "../export/specialized.py", "rows.py", "programs.py", "events.py", "convolve.py",
     "deliver.py", "loops.py", "kernels.py", "stepping.py",
 )  # fmt: skip
 

@@ -257,9 +257,9 @@ class SRNN(nn.Module):
         """Return the surrogate for the engine, or None where the loop runs."""
         if self.engine == "loop" or any(layer.dense for layer in self.config.layers):
             return None
-        from .engine.stack import NEURON_KERNELS
+        from .engine.stack import kernels_for
 
-        if not all(layer.neuron in NEURON_KERNELS for layer in self.config.layers):
+        if any(kernels_for(layer.neuron) is None for layer in self.config.layers):
             return None
         weight = self._weight
         tensors = (weight, inputs) if isinstance(inputs, Tensor) else (weight,)

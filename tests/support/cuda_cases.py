@@ -21,9 +21,9 @@ from srnn.export.config import Init, LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.tasks import Task
 from srnn.train.cuda.events import dense_events
-from srnn.train.cuda.plan import MAX_WIDTH
+from srnn.train.cuda.plan import LAYOUTS, MAX_WIDTH
 from srnn.train.engine import Events
-from srnn.train.engine.stack import NEURON_KERNELS, StackLayer, StackResult
+from srnn.train.engine.stack import StackLayer, StackResult
 from srnn.train.engine.surrogates import encode
 from srnn.train.loop import fit
 from srnn.train.network import SRNN
@@ -372,7 +372,7 @@ SIZES = (
 def cases() -> dict[str, tuple[Callable[..., None], dict[str, Any]]]:
     """Checks and their arguments, by name."""
     found: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {}
-    for neuron in NEURON_KERNELS:
+    for neuron in LAYOUTS:
         drawn: dict[str, Any] = {"neuron": neuron}
         found[f"{neuron}-feed_forward"] = (equals_the_loop, {**drawn, "recurrent": False})
         found[f"{neuron}-chunks"] = (chunks_equal_the_whole, drawn)

@@ -9,17 +9,11 @@ import torch
 from srnn.export.config import FLOAT_NEURONS, LayerConfig
 from srnn.train.engine.sequence import spiking_sequence
 from srnn.train.engine.surrogates import encode
-from srnn.train.neurons import Neuron
+from srnn.train.neurons import Neuron, coefficient_names
 from srnn.train.surrogate import SURROGATES, spike
 from torch import Tensor
 
-NAMES = {
-    "alif": ("alpha", "rho", "threshold", "adaptation"),
-    "alif_relu": ("alpha", "rho", "threshold", "adaptation"),
-    "lif": ("alpha", "threshold"),
-    "cuba_lif": ("alpha_syn", "alpha", "threshold"),
-    "li": ("alpha",),
-}
+NAMES = {name: coefficient_names(name) for name in FLOAT_NEURONS}
 
 
 @dataclass(frozen=True)
@@ -86,11 +80,20 @@ def draw(  # noqa: PLR0917
         "rho": uniform(0.8, 0.99, n),
         "threshold": uniform(0.05, 0.5, n),
         "adaptation": uniform(0.2, 1.8, n),
+        "a_gain": uniform(0.0, 0.3, n),
+        "w_step": uniform(0.0, 0.3, n),
+        "keep": uniform(0.7, 0.98, n),
+        "turn": uniform(0.02, 0.3, n),
+        "q_gain": uniform(0.005, 0.05, n),
+        "q_keep": uniform(0.7, 0.95, n),
     }
     states = {
         "v": uniform(-0.2, 0.2, batch, n),
         "i": uniform(-0.2, 0.2, batch, n),
         "b": uniform(0.0, 0.3, batch, n),
+        "w": uniform(0.0, 0.3, batch, n),
+        "x": uniform(-0.2, 0.2, batch, n),
+        "q": uniform(0.0, 0.3, batch, n),
         "s": (torch.rand(batch, n, generator=g) < 0.3).float(),
     }
     return Case(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from ...export.config import LayerConfig
 from ...export.errors import InputError
 from ...export.extras import how_to_install
-from ..engine.stack import NEURON_KERNELS, StackResult
-from .plan import MAX_WIDTH
+from ..engine.stack import StackResult
+from .plan import LAYOUTS, MAX_WIDTH
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """Whether Triton runs kernels on the CPU with NumPy, for tests; read at import, as by Triton."""
@@ -42,9 +42,9 @@ def why_not(neuron: str, n: int, recurrent: bool, late: bool = False) -> str | N
     """
     if importlib.util.find_spec("triton") is None:
         return _no_triton()
-    if neuron not in NEURON_KERNELS:
+    if neuron not in LAYOUTS:
         return f"neuron {neuron!r} has no kernel"
-    if recurrent and not NEURON_KERNELS[neuron].spikes:
+    if recurrent and not LAYOUTS[neuron].spikes:
         return f"neuron {neuron!r} does not spike: there is no recurrent kernel for it"
     if late:
         return "delays have no kernel"

@@ -21,7 +21,7 @@ from .plan import STREAMED, LaunchPlan
 class KernelCall:
     """The arguments of a call that are not tensors.
 
-    ``number``: of the neuron in ``engine/programs.py``; ``states``: which of v, second and s it
+    ``number``: of the neuron in ``plan.py``; ``states``: which of v, second and s it
     has, as indices; ``spikes``: whether its output is something other than its membrane;
     ``membranes``: whether they are requested.
     """

@@ -1,7 +1,7 @@
 """Triton kernels: forward and backward pass of one sample through all steps of a layer.
 
-The equations, their gradients and what is kept (x and the second state) are those of
-``train/engine/programs.py``. A kernel is launched once per sequence; every program owns one sample,
+The equations are those of ``neurons/``; kept are x, the argument of the spike, and the second
+state. A kernel is launched once per sequence; every program owns one sample,
 and its states, parameters and parameter gradients stay in registers from step to step.
 
 Arrays are float32 and contiguous: (batch, time, n) over time, (batch, n) for states,
@@ -32,11 +32,11 @@ import triton.language as tl  # pyright: ignore[reportMissingImports]
 from ..engine import programs
 from . import plan
 
-ALIF = tl.constexpr(programs.ALIF)
-ALIF_RELU = tl.constexpr(programs.ALIF_RELU)
-LIF = tl.constexpr(programs.LIF)
-CUBA_LIF = tl.constexpr(programs.CUBA_LIF)
-LI = tl.constexpr(programs.LI)
+ALIF = tl.constexpr(plan.ALIF)
+ALIF_RELU = tl.constexpr(plan.ALIF_RELU)
+LIF = tl.constexpr(plan.LIF)
+CUBA_LIF = tl.constexpr(plan.CUBA_LIF)
+LI = tl.constexpr(plan.LI)
 MULTI_GAUSSIAN = tl.constexpr(programs.MULTI_GAUSSIAN)
 NARROW_MULTI_GAUSSIAN = tl.constexpr(programs.NARROW_MULTI_GAUSSIAN)
 GAUSSIAN = tl.constexpr(programs.GAUSSIAN)

@@ -17,6 +17,34 @@ A recurrent product of one sample is a matrix times a vector. Its weights are re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+ALIF, ALIF_RELU, LIF, CUBA_LIF, LI = range(5)
+"""Neurons that the kernels have."""
+
+
+class Layout(NamedTuple):
+    """How a neuron maps to the kernels of ``kernels.py``.
+
+    ``number``; ``states``: indices of its states among v, second and s; ``coefficients``: indices
+    of its coefficients among alpha, rho, threshold and adaptation; ``spikes``: whether its output
+    is something other than its membrane.
+    """
+
+    number: int
+    states: tuple[int, ...]
+    coefficients: tuple[int, ...]
+    spikes: bool = True
+
+
+LAYOUTS = {
+    "alif": Layout(ALIF, (0, 1, 2), (0, 1, 2, 3)),
+    "alif_relu": Layout(ALIF_RELU, (0, 1, 2), (0, 1, 2, 3)),
+    "lif": Layout(LIF, (0, 2), (0, 2)),
+    "cuba_lif": Layout(CUBA_LIF, (1, 0, 2), (1, 0, 2)),
+    "li": Layout(LI, (0,), (0,), spikes=False),
+}
+"""Neurons by name; all others run as a loop on a GPU."""
 
 NO_RECURRENCE, RESIDENT, STREAMED = range(3)
 

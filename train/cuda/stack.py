@@ -9,13 +9,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...export.errors import InputError
+from ..engine.derived import COEFFICIENTS_MAX
 from ..engine.events import Events
-from ..engine.stack import NAMES, NEURON_KERNELS, StackLayer, StackResult
+from ..engine.programs import STATES_MAX
+from ..engine.stack import NAMES, StackLayer, StackResult
 from ..engine.surrogates import STEP, Encoded
 from .choice import INTERPRETED, why_not
 from .events import dense_events
 from .function import CudaLayer, KernelCall
-from .plan import plan
+from .plan import LAYOUTS, plan
 
 
 def spiking_stack(
@@ -78,7 +80,7 @@ def spiking_stack(
             sent.append(signal)
             states.append(final)
     counted = tuple(
-        _counts(signal, lengths) if counts and NEURON_KERNELS[layer.neuron].spikes else None
+        _counts(signal, lengths) if counts and LAYOUTS[layer.neuron].spikes else None
         for layer, signal in zip(layers, sent, strict=True)
     )
     shown = [
@@ -96,11 +98,14 @@ def _run(
     membranes: bool,
 ) -> tuple[Tensor | None, Tensor, tuple[Tensor, ...]]:
     """Return membranes if requested, the output, and the last state."""
-    program = NEURON_KERNELS[neuron]
+    program = LAYOUTS[neuron]
     weight, recurrent_weight, bias, *rest = tensors
     assert weight is not None
     assert bias is not None
-    coefficients, state = rest[:4], rest[4:]
+    state = rest[COEFFICIENTS_MAX:][:3]
+    coefficients: list[Tensor | None] = [None] * 4
+    for place, value in zip(program.coefficients, rest, strict=False):
+        coefficients[place] = value
     no_state = bias.new_zeros(len(signal), len(bias))
     no_coefficient = torch.zeros_like(bias)
     parameters = torch.stack([bias, *(no_coefficient if x is None else x for x in coefficients)])
@@ -151,7 +156,8 @@ def _check(inputs: Tensor | Events, given: list[tuple[Tensor | None, ...]]) -> N
         assert weight is not None
         assert bias is not None
         n, where = len(bias), f"cuda, layer {index}" if len(given) > 1 else "cuda"
-        expected = [(n, below), (n, n), *[(n,)] * 5, *[(shape[0], n)] * 3]
+        own = [(n,)] * (1 + COEFFICIENTS_MAX) + [(shape[0], n)] * STATES_MAX
+        expected = [(n, below), (n, n), *own]
         for name, tensor, fits in zip(NAMES, tensors, expected, strict=True):
             _check_tensor(f"{where}: {name}", tensor, fits, device)
         below = n

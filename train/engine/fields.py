@@ -3,35 +3,38 @@
 Sizes count elements, everything else is the address of a C-contiguous array, or 0 for none. The
 rows of two threads differ in their work space and in the gradients that they add to. Shapes:
 ``n`` neurons padded to ``width``, ``channels`` inputs padded to ``channels_width``, ``samples`` in
-a block, ``planes`` 2 where the neuron has a second state, else 1.
+a block, ``planes`` what a step keeps.
 """
 
 from __future__ import annotations
 
-FIELDS = 40
+FIELDS = 44
 """Fields of a row."""
 
 (
-    PROGRAM,  # number of the neuron model in ``programs.py``
+    SENDS,  # what the neuron sends, a number of ``programs.py``
+    FORWARD,  # addresses of its steps
+    BACKWARD,
     NEURONS,
     WIDTH,
     CHANNELS,
     CHANNELS_WIDTH,
-    PARAMETERS,  # float32 (5, width)
+    PARAMETERS,  # float32 (parameters, width)
     WEIGHT,  # float32, forward (channels, width), backward (n, channels_width) in panels
     RECURRENT_WEIGHT,  # float32, forward (n, width) from row to column, backward to row, in panels
     PLANES,  # planes that are kept per step
     KEPT,  # float32 (blocks, time, planes, samples, width): v - threshold, then the second state
-    INITIAL,  # float32 (3, batch, width): v, second and s before the first step
-    FINAL,  # float32 (3, batch, width): those after the last step, or their gradients
+    STATES,  # number of states: v, second, s, and more
+    INITIAL,  # float32 (states, batch, width): before the first step
+    FINAL,  # float32 (states, batch, width): those after the last step, or their gradients
     MEMBRANES,  # float32 (batch, time, n), or their gradients
     SPIKES,  # float32 (batch, time, n), or their gradients
     COUNTS,  # float32 (batch, n), spikes of each neuron within a sample's length, or the gradients
-    D_INITIAL,  # float32 (3, batch, width)
+    D_INITIAL,  # float32 (states, batch, width)
     D_WEIGHT,  # float32 (channels in eights, width)
     D_RECURRENT_WEIGHT,  # float32 (width, width)
-    D_PARAMETERS,  # float32 (5, width)
-    ROOM,  # float32 (4 forward, 8 backward; samples, width): the planes of ``programs.py``
+    D_PARAMETERS,  # float32 (parameters, width)
+    ROOM,  # float32 (planes of ``programs.py``, samples, width)
     FIRED,  # int32 (samples, width): the neurons that fired last
     FIRED_COUNTS,  # int64 (samples + 1): how many in each sample, and in all of them
     BITS,  # int64 (samples, words of 64 bits): the same as bits
@@ -45,7 +48,7 @@ FIELDS = 40
     SLOTS_REC,
     WAITING_REC,
     HELD,  # float32 (samples, width): a line held apart from the drive or its gradient
-) = range(33)
+) = range(36)
 
 INPUT_FIELDS = 8
 (

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ...export.kernel import ready
+from ...export.kernel import Kernel, ready
 from . import fields
+from .derived import COEFFICIENTS_MAX
 from .events import Events
 from .kernels import MASK_BITS, Sizes, run_backward, run_forward
 from .memory import aligned
+from .programs import BACKWARD_PLANES, FORWARD_PLANES, MEMBRANE, STATES_MAX
 from .replay import Replay
 from .rows import PANEL
 from .simd import LANES, LINE
@@ -26,29 +28,40 @@ from .threads import get_threads, run_shares, shares
 Floats = npt.NDArray[np.float32]
 Delays = npt.NDArray[np.int32]
 
-TENSORS = 10
-"""Tensors of a layer, in the order of ``stack.NAMES``."""
+STATES = 3 + COEFFICIENTS_MAX
+TENSORS = STATES + STATES_MAX
+"""Tensors of a layer, in the order of ``stack.NAMES``: weights, coefficients, and from ``STATES``
+on its states."""
 CACHED = 1 << 21
 """Size of a recurrent matrix beyond which its rows no longer stay in a cache; measured."""
-OUTPUTS = 5
-"""What the function returns per layer: spikes, counts, and v, second and s after the last step."""
+OUTPUTS = 2 + STATES_MAX
+"""What the function returns per layer: spikes, counts, and the states after the last step."""
 
 
 @dataclass(frozen=True)
 class NeuronKernels:
-    """How a neuron of ``neurons/`` maps to the compiled kernels of ``programs.py``.
+    """How a neuron of ``neurons/`` maps to compiled kernels.
 
-    ``number`` in ``programs.py``; ``states``: indices of the neuron's states, in its order, among
-    the kernel's (v, second, s); ``planes``: 2 if the second state is kept, else 1;
-    ``coefficients``: indices of its coefficients among alpha, rho, threshold and adaptation;
-    ``spikes``: whether its output is something other than its membrane.
+    ``sends``: a number of ``programs.py``; ``states``: indices of the neuron's states, in its
+    order, among the kernel's (v, second, s, and more); ``planes`` that a step keeps;
+    ``coefficients``: how many; ``steps``: forward and backward.
     """
 
-    number: int
+    sends: int
     states: tuple[int, ...]
     planes: int
-    coefficients: tuple[int, ...]
-    spikes: bool = True
+    coefficients: int
+    steps: tuple[Kernel, Kernel]
+
+    @property
+    def spikes(self) -> bool:
+        """Whether its output is something other than its membrane."""
+        return self.sends != MEMBRANE
+
+    @property
+    def state_count(self) -> int:
+        """States that the kernel has."""
+        return max(3, *(place + 1 for place in self.states))
 
 
 @dataclass(frozen=True)
@@ -125,13 +138,18 @@ class Stack(torch.autograd.Function):
             membranes = made.pop(0)
             outputs += made
         parts = shares(_blocks(sizes), threads)
+        steps = [program.steps for program in call.programs]
         ready(
-            *[run_forward] * (call.replay is None),
-            *[run_backward] * call.needs_backward,
+            *[run_forward, *(forward for forward, _ in steps)] * (call.replay is None),
+            *[run_backward, *(backward for _, backward in steps)] * call.needs_backward,
         )
+        for row, program in zip(rows, call.programs, strict=False):
+            row[fields.FORWARD] = program.steps[0].address
         if call.replay is None:
             stack, inputs = np.stack(rows), _inputs(values, call.events, None)
-            rooms = [_with_room(stack, inputs, layers, sizes.samples, 4) for _ in parts]
+            rooms = [
+                _with_room(stack, inputs, layers, sizes.samples, FORWARD_PLANES) for _ in parts
+            ]
 
             def run(number: int, low: int, high: int) -> None:
                 of_thread, line, _ = rooms[number]
@@ -170,12 +188,13 @@ class Stack(torch.autograd.Function):
                 len(parts),
                 reaches_below=index > 0 or needs_inputs,
             )
+            made.row[fields.BACKWARD] = call.programs[index].steps[1].address
             learnt.append(made)
         stack = np.stack([made.row for made in learnt])
         d_inputs = aligned(ctx.values.shape, clear=False) if needs_inputs else None
         inputs = _inputs(ctx.values, call.events, d_inputs)
 
-        rooms = [_with_room(stack, inputs, layers, sizes.samples, 8) for _ in parts]
+        rooms = [_with_room(stack, inputs, layers, sizes.samples, BACKWARD_PLANES) for _ in parts]
         for number, (rows, _, _) in enumerate(rooms):
             for row, made in zip(rows, learnt, strict=True):
                 row[fields.D_WEIGHT] = _address(made.weight[number])
@@ -220,7 +239,7 @@ def _forward_row(  # noqa: PLR0917
 ) -> tuple[npt.NDArray[np.int64], list[Tensor | None], list[Any]]:
     """Return a layer's row in the forward pass, its membranes and ``OUTPUTS``, and what to hold."""
     weight, recurrent_weight = (_turned(weight, layer.width) for weight in weights)
-    final = aligned((3, sizes.batch, layer.width), clear=False)
+    final = aligned((len(layer.initial), sizes.batch, layer.width), clear=False)
     of_steps = (sizes.batch, sizes.steps, layer.n)
     # A layer that does not spike sends its membranes.
     as_spikes = call.last_spikes and program.spikes if last else call.spikes
@@ -233,7 +252,7 @@ def _forward_row(  # noqa: PLR0917
     row[fields.MEMBRANES] = _address(membranes)
     if spikes is not None:
         row[fields.SPIKES if program.spikes else fields.MEMBRANES] = _address(spikes)
-    after = [torch.from_numpy(final[k, :, : layer.n]) for k in range(3)]
+    after = _padded_list([torch.from_numpy(state[:, : layer.n]) for state in final], STATES_MAX)
     made = [_tensor(membranes), _tensor(spikes), _tensor(counts), *after]
     return row, made, [weight, recurrent_weight]
 
@@ -249,7 +268,7 @@ def _replayed(
         _tensor(membranes) if last else None,
         _tensor(spikes) if (call.last_spikes if last else call.spikes) else None,
         _tensor(replay.counts()) if call.counts else None,
-        *(torch.from_numpy(state) for state in replay.final()),
+        *_padded_list([torch.from_numpy(state) for state in replay.final()], STATES_MAX),
     ]
 
 
@@ -269,8 +288,9 @@ def _backward_row(
     weight = _in_panels(weights[0], layer.channels_width) if reaches_below else None
     recurrent_weight = _in_panels(weights[1], layer.width)
     given = [None if x is None else _array(x) for x in outside[:3]]
-    final = _states(outside[3:], batch, layer.width)
-    initial = aligned((3, batch, layer.width), clear=False)
+    count = len(layer.initial)
+    final = _states(outside[3 : 3 + count], batch, layer.width)
+    initial = aligned((count, batch, layer.width), clear=False)
     row = layer.row.copy()
     row[fields.WEIGHT], row[fields.RECURRENT_WEIGHT] = _address(weight), _address(recurrent_weight)
     row[fields.FINAL], row[fields.D_INITIAL] = _address(final), _address(initial)
@@ -282,7 +302,7 @@ def _backward_row(
         row,
         aligned((threads, eights, layer.width)),
         aligned((threads, *square)),
-        aligned((threads, 5, layer.width)),
+        aligned((threads, *layer.parameters.shape)),
         initial,
         [weight, recurrent_weight, given, final],
     )
@@ -295,8 +315,9 @@ def _gradients(layer: _Layer, learnt: _Learnt, needed: Sequence[bool]) -> list[T
     recurrent_weight = (
         learnt.recurrent_weight.sum(0)[:n, :n].T if learnt.recurrent_weight.size else None
     )
-    rows = learnt.parameters.sum(0)[:, :n]
-    every = [weight, recurrent_weight, *rows, *(learnt.initial[k, :, :n] for k in range(3))]
+    rows = _padded_list(list(learnt.parameters.sum(0)[:, :n]), 1 + COEFFICIENTS_MAX)
+    initial = _padded_list([state[:, :n] for state in learnt.initial], STATES_MAX)
+    every = [weight, recurrent_weight, *rows, *initial]
     return [
         torch.from_numpy(array) if wanted and array is not None else None
         for array, wanted in zip(every, needed, strict=True)
@@ -315,25 +336,24 @@ def _make_layer(
     assert weight is not None
     n, channels = weight.shape
     width = _padded(n)
-    parameters = aligned((5, width))
-    for place, value in enumerate(tensors[2:7]):
+    parameters = aligned((1 + program.coefficients, width))
+    for row, value in zip(parameters, tensors[2:STATES], strict=False):
         if value is not None:
-            parameters[place, :n] = _array(value)
-    # Neurons of the padding never reach a threshold of 1.
-    parameters[3, n:] = 1
-    initial = _states(tensors[7:], sizes.batch, width)
+            row[:n] = _array(value)
+    initial = _states(tensors[STATES:][: program.state_count], sizes.batch, width)
     of_steps = (_blocks(sizes), sizes.steps, program.planes, sizes.samples, width)
     kept = aligned(of_steps, clear=False) if keeps else None
     late, late_rec = (_late(delay, width) for delay in delays)
     row = np.zeros(fields.FIELDS, np.int64)
     for place, value in (
-        (fields.PROGRAM, program.number),
+        (fields.SENDS, program.sends),
         (fields.NEURONS, n),
         (fields.WIDTH, width),
         (fields.CHANNELS, channels),
         (fields.CHANNELS_WIDTH, _padded(channels)),
         (fields.PARAMETERS, _address(parameters)),
         (fields.PLANES, program.planes),
+        (fields.STATES, program.state_count),
         (fields.KEPT, _address(kept)),
         (fields.INITIAL, _address(initial)),
         (fields.DELAY, _address(late)),
@@ -346,6 +366,10 @@ def _make_layer(
     return _Layer(n, width, channels, _padded(channels), row, kept, parameters, initial, held)
 
 
+def _padded_list(values: list[Any], length: int) -> list[Any]:
+    return [*values, *[None] * (length - len(values))]
+
+
 def _late(delay: Delays | None, width: int) -> Delays | None:
     """Return delays padded to ``width`` with the last one, None where there are none."""
     if delay is None or not delay.any():
@@ -354,8 +378,8 @@ def _late(delay: Delays | None, width: int) -> Delays | None:
 
 
 def _states(given: Sequence[Tensor | None], batch: int, width: int) -> Floats:
-    """Return (3, batch, width) of three states or gradients, zero where there is none."""
-    states = aligned((3, batch, width))
+    """Return (states, batch, width) of states or gradients, zero where there is none."""
+    states = aligned((len(given), batch, width))
     for place, state in enumerate(given):
         if state is not None:
             states[place, :, : state.shape[1]] = _array(state)

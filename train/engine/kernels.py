@@ -29,7 +29,9 @@ from numba import int64, njit, types
 
 from ...export.kernel import Kernel
 from .delays import FROM_BELOW, FROM_ITSELF, hold_back, nothing_waits
+from .derived import call_backward, call_forward
 from .fields import (
+    BACKWARD,
     BITS,
     CHANNELS,
     CHANNELS_WIDTH,
@@ -46,6 +48,7 @@ from .fields import (
     FINAL,
     FIRED,
     FIRED_COUNTS,
+    FORWARD,
     FOUND,
     FOUND_COUNTS,
     HELD,
@@ -58,24 +61,25 @@ from .fields import (
     PAIRS,
     PARAMETERS,
     PLANES,
-    PROGRAM,
     RECURRENT_WEIGHT,
     RING,
     ROOM,
+    SENDS,
     SOURCES,
     SPIKES,
     STARTS,
+    STATES,
     VALUES,
     WEIGHT,
     WIDTH,
 )
 from .lines import add, clear, copy, count_fired, list_bits, read_dense
 from .programs import (
-    ALIF_RELU,
     CARRY_V,
     DC,
     DS,
-    LI,
+    GRADED,
+    MEMBRANE,
     OUT,
     S0,
     V0,
@@ -84,9 +88,8 @@ from .programs import (
     bit_words,
     bits_of,
     outputs_of,
-    step_backward,
-    step_forward,
 )
+from .programs import SPIKES as SPIKES_ALONE
 from .rows import gather, product, product_panels, scatter
 from .simd import get_int32, get_int64, put_int64
 from .sources import source_digest
@@ -109,9 +112,9 @@ class Sizes(NamedTuple):
 
 @njit
 def _read_states(layer, field, batch, samples, b0, rows, planes):
-    """Copy the three states of a block's samples into three planes; what is padding becomes 0."""
+    """Copy the states of a block's samples into planes; what is padding becomes 0."""
     width = get_int64(layer, WIDTH)
-    for number in range(3):
+    for number in range(get_int64(layer, STATES)):
         plane = planes + 4 * number * samples * width
         clear(plane, samples * width)
         for r in range(rows):
@@ -121,9 +124,9 @@ def _read_states(layer, field, batch, samples, b0, rows, planes):
 
 @njit
 def _write_states(layer, field, batch, samples, b0, rows, planes):
-    """Copy three planes to the states of a block's samples."""
+    """Copy planes to the states of a block's samples."""
     width = get_int64(layer, WIDTH)
-    for number in range(3):
+    for number in range(get_int64(layer, STATES)):
         plane = planes + 4 * number * samples * width
         for r in range(rows):
             start = (number * batch + b0 + r) * width
@@ -195,7 +198,7 @@ def _add_recurrent(layer, samples, rows, t, drive, sent):
     if late:
         clear(held, samples * width)
     # Spikes in the states before the first step may have values other than 0 and 1.
-    graded = t == 0 or get_int64(layer, PROGRAM) == ALIF_RELU
+    graded = t == 0 or get_int64(layer, SENDS) == GRADED
     total = held if late else drive
     _add_sent(total, width, weight, layer, sent, samples, rows, graded)
     if late:
@@ -335,14 +338,14 @@ def _pass_to_below(below, layer, samples, rows, place, dc):
 
     The lists of ``below`` are still those of this step; ``place``: the step in what is kept.
     """
-    kind, below_width = get_int64(below, PROGRAM), get_int64(below, WIDTH)
+    sends, below_width = get_int64(below, SENDS), get_int64(below, WIDTH)
     width, block = get_int64(layer, WIDTH), samples * get_int64(below, WIDTH)
     planes = get_int64(below, ROOM)
     out = planes + 4 * OUT * block
-    dense = kind in (ALIF_RELU, LI) or _is_dense(below, samples, rows)
+    dense = sends != SPIKES_ALONE or _is_dense(below, samples, rows)
     if dense:
         kept = get_int64(below, KEPT) + 4 * place * get_int64(below, PLANES) * block
-        outputs_of(kind, block, kept, out)
+        outputs_of(sends, block, kept, out)
     _learn_sent(get_int64(layer, D_WEIGHT), width, dc, below, out, samples, rows, dense)
     product_panels(
         samples, planes + 4 * DS * block, below_width, dc, width, get_int64(layer, WEIGHT),
@@ -356,15 +359,15 @@ def _pass_to_itself(layer, samples, rows, t, turn, before, dc):
 
     ``turn`` counts the steps from the end; ``before`` is what was kept of the previous step.
     """
-    program, width, n = (
-        get_int64(layer, PROGRAM),
+    sends, width, n = (
+        get_int64(layer, SENDS),
         get_int64(layer, WIDTH),
         get_int64(layer, NEURONS),
     )
     planes, block = get_int64(layer, ROOM), samples * width
     ds, dw = planes + 4 * DS * block, get_int64(layer, D_RECURRENT_WEIGHT)
     product_panels(samples, ds, width, dc, width, get_int64(layer, RECURRENT_WEIGHT), width, n)
-    if get_int64(layer, RING) != 0 and t > 0 and program != ALIF_RELU:
+    if get_int64(layer, RING) != 0 and t > 0 and sends != GRADED:
         # A matrix beyond the caches: a row is loaded once for as many steps as masks have bits.
         turns = MASK_BITS // samples
         copy(get_int64(layer, RING), turn % turns * block, dc, 0, block)
@@ -373,12 +376,12 @@ def _pass_to_itself(layer, samples, rows, t, turn, before, dc):
             _learn_marked(layer, dw)
         return
     out = planes + 4 * OUT * block
-    dense = t == 0 or program == ALIF_RELU or _is_dense(layer, samples, rows)
+    dense = t == 0 or sends == GRADED or _is_dense(layer, samples, rows)
     if t == 0:
         # Spikes in the states before the first step may have values other than 0 and 1.
         out = planes + 4 * S0 * block
     elif dense:
-        outputs_of(program, block, before, out)
+        outputs_of(sends, block, before, out)
     _learn_sent(dw, width, dc, layer, out, samples, rows, dense)
 
 
@@ -398,7 +401,7 @@ def _compile(digest: int):
             for t in range(steps):
                 for number in range(layers):
                     layer = stack + 8 * FIELDS * number
-                    program, width = get_int64(layer, PROGRAM), get_int64(layer, WIDTH)
+                    sends, width = get_int64(layer, SENDS), get_int64(layer, WIDTH)
                     planes, kept = get_int64(layer, ROOM), get_int64(layer, KEPT)
                     block = samples * width
                     drive, sent = planes, planes + 4 * S * block
@@ -407,11 +410,11 @@ def _compile(digest: int):
                         _add_inputs(inputs, layer, steps, samples, b0, rows, t, drive)
                     else:
                         below = layer - 8 * FIELDS
-                        kind = get_int64(below, PROGRAM)
+                        kind = get_int64(below, SENDS)
                         out = get_int64(below, ROOM) + 4 * samples * get_int64(below, WIDTH) * (
-                            V if kind == LI else S
+                            V if kind == MEMBRANE else S
                         )
-                        graded = kind in (ALIF_RELU, LI)
+                        graded = kind != SPIKES_ALONE
                         weight = get_int64(layer, WEIGHT)
                         _add_sent(drive, width, weight, below, out, samples, rows, graded)
                     if get_int64(layer, DELAY) != 0:
@@ -420,11 +423,12 @@ def _compile(digest: int):
                         _add_recurrent(layer, samples, rows, t, drive, sent)
                     if kept != 0:
                         kept += 4 * (index * steps + t) * get_int64(layer, PLANES) * block
-                    step_forward(
-                        program, get_int64(layer, PARAMETERS), samples, width, planes,
+                    call_forward(
+                        get_int64(layer, FORWARD), get_int64(layer, PARAMETERS),
+                        get_int64(layer, NEURONS), samples, width, planes,
                         get_int64(layer, BITS), kept,
                     )  # fmt: skip
-                    if program != LI:
+                    if sends != MEMBRANE:
                         _list_fired(layer, samples, rows)
                     _write_outputs(layer, sizes, b0, rows, t, planes)
             for number in range(layers):
@@ -452,7 +456,7 @@ def _compile(digest: int):
             for t in range(steps - 1, -1, -1):
                 for number in range(layers - 1, -1, -1):
                     layer = stack + 8 * FIELDS * number
-                    program, width = get_int64(layer, PROGRAM), get_int64(layer, WIDTH)
+                    sends, width = get_int64(layer, SENDS), get_int64(layer, WIDTH)
                     planes = get_int64(layer, ROOM)
                     block = samples * width
                     step = 4 * get_int64(layer, PLANES) * block
@@ -460,8 +464,9 @@ def _compile(digest: int):
                     before = kept - step if t > 0 else 0
                     prefetched = before - step if t > 1 else kept
                     _add_outside(layer, sizes, b0, rows, t, planes)
-                    step_backward(
-                        program, get_int64(layer, PARAMETERS), kind, f, samples, width, kept,
+                    call_backward(
+                        get_int64(layer, BACKWARD), get_int64(layer, PARAMETERS),
+                        get_int64(layer, NEURONS), kind, f, samples, width, kept,
                         before, prefetched, planes, get_int64(layer, BITS),
                         get_int64(layer, D_PARAMETERS),
                     )  # fmt: skip
@@ -475,7 +480,7 @@ def _compile(digest: int):
                         _pass_to_below(below, layer, samples, rows, index * steps + t, dc)
                     else:
                         _learn_inputs(inputs, layer, steps, samples, b0, rows, t, dc)
-                    if program != LI:
+                    if sends != MEMBRANE:
                         _list_fired(layer, samples, rows)
                     if get_int64(layer, RECURRENT_WEIGHT) != 0:
                         dc = drive

@@ -5,7 +5,10 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-COMPILED = ("simd.py", "rows.py", "lines.py", "delays.py", "fields.py", "programs.py", "kernels.py")
+COMPILED = (
+    "simd.py", "rows.py", "lines.py", "delays.py", "fields.py", "programs.py",
+    "derived.py", "kernels.py",
+)  # fmt: skip
 
 
 def source_digest() -> int:

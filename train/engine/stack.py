@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...export.config import FLOAT_NEURONS
 from ...export.errors import InputError
-from ...export.suggest import check_known
-from . import programs
+from ...export.suggest import unknown
+from ...neurons.real import FloatNeuron
+from .derived import COEFFICIENTS_MAX, kernels_of, printed, why_not
 from .events import Events
-from .function import Call, Delays, NeuronKernels, Stack
+from .function import OUTPUTS, Call, Delays, NeuronKernels, Stack
+from .programs import STATES_MAX
 from .replay import Replay
 from .surrogates import STEP, Encoded
 from .threads import not_compiled
 
-NEURON_KERNELS = {
-    "alif": NeuronKernels(programs.ALIF, (0, 1, 2), 2, (0, 1, 2, 3)),
-    "alif_relu": NeuronKernels(programs.ALIF_RELU, (0, 1, 2), 2, (0, 1, 2, 3)),
-    "lif": NeuronKernels(programs.LIF, (0, 2), 1, (0, 2)),
-    "cuba_lif": NeuronKernels(programs.CUBA_LIF, (1, 0, 2), 2, (1, 0, 2)),
-    "li": NeuronKernels(programs.LI, (0,), 1, (0,), spikes=False),
-}
+
+@cache
+def _kernels(neuron: type[FloatNeuron]) -> NeuronKernels:
+    made = printed(neuron)
+    return NeuronKernels(
+        made.sends, made.places, len(made.kept), len(made.coefficients), kernels_of(neuron)
+    )
+
+
+def kernels_for(name: str) -> NeuronKernels | None:
+    """Return how the engine runs a neuron, None where it cannot."""
+    neuron = FLOAT_NEURONS.get(name)
+    return None if neuron is None or why_not(neuron) is not None else _kernels(neuron)
+
+
 NAMES = (
-    "weight", "recurrent_weight", "bias", "alpha", "rho", "threshold", "adaptation",
-    "v", "second", "s",
+    "weight", "recurrent_weight", "bias",
+    *(f"coefficient {number}" for number in range(1, COEFFICIENTS_MAX + 1)),
+    "v", "second", "s", *(f"state {number}" for number in range(4, STATES_MAX + 1)),
 )  # fmt: skip
 """A layer's tensors in the order in which the function takes them."""
 
@@ -40,15 +53,13 @@ class StackLayer:
     Parameters
     ----------
     neuron
-        ``alif``, ``alif_relu``, ``lif``, ``cuba_lif`` or ``li``.
+        One of ``FLOAT_NEURONS``.
     weight, recurrent_weight, bias
         (n, channel), (n, n) or None, (n,). Already multiplied by the gain of the current.
     coefficients
-        Per neuron (n,), decays per step: ``alif`` alpha, rho, threshold, adaptation; ``lif`` alpha,
-        threshold; ``cuba_lif`` alpha_syn, alpha, threshold; ``li`` alpha.
+        Per neuron (n,), in the order in which the neuron's ``coefficients`` has them.
     state
-        The state before the first step, each (batch, n): ``alif`` v, b, s; ``lif`` v, s;
-        ``cuba_lif`` i, v, s; ``li`` v.
+        The state before the first step, each (batch, n), in the order of the neuron's ``STATES``.
     delay, delay_rec
         Delays (n,) in whole steps of each neuron's input from below and from the layer itself; None
         for no delays. A recurrent synapse takes one step more. No messages are in transit before
@@ -73,16 +84,15 @@ class StackLayer:
             An unknown neuron, another number of coefficients or states than it has, recurrence of
             a neuron that does not spike, or delays that are not whole steps, one per neuron.
         """
-        check_known("neuron", self.neuron, NEURON_KERNELS, "engine")
-        program = NEURON_KERNELS[self.neuron]
-        for name, given, places in (
+        program = kernels_for(self.neuron)
+        if program is None:
+            raise InputError(unknown("neuron", self.neuron, FLOAT_NEURONS, "engine"))
+        for name, given, count in (
             ("coefficients", self.coefficients, program.coefficients),
-            ("states", self.state, program.states),
+            ("states", self.state, len(program.states)),
         ):
-            if len(given) != len(places):
-                raise InputError(
-                    f"engine: {self.neuron} has {len(places)} {name}, given {len(given)}"
-                )
+            if len(given) != count:
+                raise InputError(f"engine: {self.neuron} has {count} {name}, given {len(given)}")
         if self.recurrent_weight is not None and not program.spikes:
             raise InputError(f"engine: {self.neuron} does not spike and cannot be recurrent")
         for name, late in (("delay", self.delay), ("delay_rec", self.delay_rec)):
@@ -94,13 +104,11 @@ class StackLayer:
                     f"engine: {name} is {late.dtype} {late.shape} from {late.min(initial=0)} on, "
                     f"needs whole steps {tuple(self.bias.shape)} from 0 on"
                 )
-        coefficients: list[Tensor | None] = [None] * 4
-        states: list[Tensor | None] = [None] * 3
-        for place, value in zip(program.coefficients, self.coefficients, strict=True):
-            coefficients[place] = value
+        none = [None] * (COEFFICIENTS_MAX - program.coefficients)
+        states: list[Tensor | None] = [None] * STATES_MAX
         for place, value in zip(program.states, self.state, strict=True):
             states[place] = value
-        return (self.weight, self.recurrent_weight, self.bias, *coefficients, *states)
+        return (self.weight, self.recurrent_weight, self.bias, *self.coefficients, *none, *states)
 
 
 class StackResult(NamedTuple):
@@ -158,8 +166,9 @@ def spiking_stack(
     Notes
     -----
     Kept for the backward pass, per sample, step and neuron: two float32 (``alif``, ``alif_relu``,
-    ``cuba_lif``) or one. Nothing is kept where no gradient is needed. Outputs have the same
-    bits whichever path the kernels choose; gradients have for the same number of threads.
+    ``cuba_lif``, ``adlif``), four (``brf``) or one. Nothing is kept where no gradient is needed.
+    Outputs have the same bits whichever path the kernels choose; gradients have for the same number
+    of threads.
 
     Raises
     ------
@@ -174,7 +183,7 @@ def spiking_stack(
     needs_backward = torch.is_grad_enabled() and any(
         x is not None and x.requires_grad for x in (dense, *flat)
     )
-    kinds = tuple(NEURON_KERNELS[layer.neuron] for layer in layers)
+    kinds = tuple(cast(NeuronKernels, kernels_for(layer.neuron)) for layer in layers)
     ends = None if lengths is None else lengths.detach().cpu().numpy().astype(np.int64)
     call = Call(
         kinds, surrogate, events, ends, membranes or not kinds[-1].spikes, spikes,
@@ -184,7 +193,7 @@ def spiking_stack(
     made = Stack.apply(call, dense, *flat)
     assert isinstance(made, tuple)
     last, *rest = made
-    parts = [rest[5 * index : 5 * index + 5] for index in range(len(layers))]
+    parts = [rest[OUTPUTS * index : OUTPUTS * (index + 1)] for index in range(len(layers))]
     sent: list[Tensor | None] = [part[0] for part in parts]
     if not kinds[-1].spikes:
         sent[-1] = last
@@ -214,7 +223,8 @@ def _check(inputs: Tensor | Events, given: list[tuple[Tensor | None, ...]]) -> N
             )
         if below is not None and below != channels:
             raise InputError(f"{where}: weight reads {channels} neurons of {below} below")
-        expected = [(n, channels), (n, n), *[(n,)] * 5, *[(shape[0], n)] * 3]
+        own = [(n,)] * (1 + COEFFICIENTS_MAX) + [(shape[0], n)] * STATES_MAX
+        expected = [(n, channels), (n, n), *own]
         for name, tensor, fits in zip(NAMES, tensors, expected, strict=True):
             _check_tensor(where, name, tensor, fits)
         below = n

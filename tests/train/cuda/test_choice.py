@@ -12,8 +12,7 @@ import torch
 from srnn.export.config import LayerConfig, ModelConfig
 from srnn.export.errors import InputError
 from srnn.train.cuda import load_stack, why_loop, why_not
-from srnn.train.cuda.plan import MAX_WIDTH
-from srnn.train.engine.stack import NEURON_KERNELS
+from srnn.train.cuda.plan import LAYOUTS, MAX_WIDTH
 from srnn.train.layers import SpikingLayer
 from srnn.train.network import SRNN
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -43,7 +42,7 @@ def on_cuda(engine: str, dtype: torch.dtype = torch.float32) -> tuple[SRNN, Any]
 
 @pytest.mark.usefixtures("triton")
 def test_every_neuron_has_a_kernel():
-    for neuron, program in NEURON_KERNELS.items():
+    for neuron, program in LAYOUTS.items():
         assert why_not(neuron, 10_000, recurrent=False) is None
         if program.spikes:
             assert why_not(neuron, MAX_WIDTH, recurrent=True) is None

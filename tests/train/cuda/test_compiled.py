@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from srnn.train.cuda.plan import (
+    LAYOUTS,
     MAX_WIDTH,
     NO_RECURRENCE,
     RESIDENT,
@@ -21,7 +22,6 @@ from srnn.train.cuda.plan import (
     plan,
 )
 from srnn.train.engine import programs
-from srnn.train.engine.stack import NEURON_KERNELS
 
 pytestmark = pytest.mark.needs("triton")
 
@@ -43,7 +43,7 @@ def compiled(which: str, neuron: str, n: int, recurrent: bool, capability: int) 
     from triton.compiler import ASTSource
 
     kernel = getattr(kernels, which)
-    program, layout = NEURON_KERNELS[neuron], plan(n, recurrent)
+    program, layout = LAYOUTS[neuron], plan(n, recurrent)
     constants: dict[str, Any] = {
         "PROGRAM": program.number,
         "KIND": programs.MULTI_GAUSSIAN,
@@ -91,7 +91,7 @@ def spilled(report: str) -> int:
 
 
 LAYERS = [
-    *((neuron, 128, True) for neuron in NEURON_KERNELS if neuron != "li"),
+    *((neuron, 128, True) for neuron in LAYOUTS if neuron != "li"),
     ("li", 20, False),
     ("alif", 1000, False),
     ("alif", 36, True),
