@@ -12,7 +12,7 @@ from pathlib import Path
 from ..export.files import replace_file
 from ..export.network import NEURONS
 from .boards import LABELS, Boards, Chip, Limit, read_boards
-from .programs import NATIVE, REQUIREMENTS, support
+from .programs import NATIVE, support
 
 COMMAND = "python -m srnn.deploy.boards_page docs/BOARDS.md"
 
@@ -140,7 +140,7 @@ def _programs(boards: Boards) -> str:
         said = "; ".join(
             f"{title}: {found.reason}"
             for title, found in reasons.items()
-            if found.kind != NATIVE or REQUIREMENTS[record].how
+            if found.kind != NATIVE or record.NATIVE_AS
         )
         if said:
             lines.append(f"- `{name}`: {said}.")

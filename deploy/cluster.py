@@ -19,18 +19,11 @@ import numpy.typing as npt
 from ..export import grid
 from ..export.errors import InputError
 from ..export.grid import FloatArray, IntArray
-from ..export.network import (
-    AdaptiveLIF,
-    CubaLIF,
-    Layer,
-    LeakyIntegrator,
-    Network,
-    Neuron,
-    ThresholdRefractoryLIF,
-)
+from ..export.network import Layer, Network, Neuron
+from ..neurons.neuron import Response
 from .connectivity import with_scaled_rows
 from .loads import distinct, profiles
-from .programs import REQUIREMENTS
+from .programs import OWN, requirements
 
 OTHER_WEIGHT = 0.3
 """Weight of all decays but the membrane's: the steady response does not depend on them."""
@@ -40,52 +33,6 @@ on validation samples of the digits, for ALIF and for CUBA networks."""
 APART = 1e3
 """Distance between neurons that never spike and those that may."""
 ROUNDS, STARTS = 100, 8
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What clustering must know about a neuron's parameters, by their names in its record.
-
-    ``leaks``: decays through which a constant input passes; ``others``: all other decays.
-    ``threshold``, and its ``step`` with the step's decay and exponent, or None. ``current_init``
-    and ``init`` are initial states before and after the last leak; ``step_init`` that of the step.
-    """
-
-    leaks: tuple[str, ...]
-    others: tuple[str, ...] = ()
-    threshold: str | None = None
-    step: str | None = None
-    step_decay: str | None = None
-    step_exp: str | None = None
-    current_init: str | None = None
-    init: str | None = None
-    step_init: str | None = None
-
-
-SHAPES: dict[type[Neuron], Shape] = {
-    CubaLIF: Shape(
-        ("i_decay", "v_decay"), threshold="v_threshold", current_init="u_init", init="v_init"
-    ),
-    AdaptiveLIF: Shape(
-        ("v_decay",),
-        ("b_decay",),
-        threshold="v_threshold",
-        step="b_step",
-        step_decay="b_decay",
-        step_exp="b_exp",
-        init="v_init",
-        step_init="d_init",
-    ),
-    LeakyIntegrator: Shape(("v_decay",), init="v_init"),
-    ThresholdRefractoryLIF: Shape(
-        ("i_decay", "v_decay"),
-        ("th_decay", "r_decay"),
-        threshold="th_init",
-        step="th_step",
-        step_decay="th_decay",
-    ),
-}
-"""Neuron record to the shape of its parameters."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +82,7 @@ def cluster(network: Network, count: int) -> tuple[Network, list[Merged]]:
 
 
 def _profiles(neuron: Neuron) -> IntArray:
-    needs = REQUIREMENTS[type(neuron)]
+    needs = requirements(type(neuron))
     names = (*needs.decays, *needs.thresholds)
     return profiles([getattr(neuron, name) for name in names], neuron.size)
 
@@ -143,16 +90,22 @@ def _profiles(neuron: Neuron) -> IntArray:
 def _decay_change(before: Neuron, after: Neuron) -> float:
     changes = [
         np.abs(getattr(after, name) - getattr(before, name)) / np.maximum(getattr(before, name), 1)
-        for name in REQUIREMENTS[type(before)].decays
+        for name in requirements(type(before)).decays
     ]
     return float(np.median(np.max(changes, axis=0)))
 
 
 def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
     """Return the layer with shared profiles, and the ratio of each neuron's weights."""
-    neuron, shape = layer.neuron, SHAPES[type(layer.neuron)]
+    neuron, shape = layer.neuron, layer.neuron.RESPONSE
+    if shape is None:
+        raise InputError(
+            f"{neuron.TYPE} does not say how its neurons can be merged (RESPONSE in its file); "
+            "leave out --cluster"
+        )
     old = {entry.name: getattr(neuron, entry.name) for entry in neuron.PARAMETERS}
-    groups = _k_means(_features(old, shape), count)
+    silent = _never_spike(neuron)
+    groups = _k_means(_features(old, shape, silent), count)
     new: dict[str, Any] = dict(old)
     for name in (*shape.leaks, *shape.others):
         centre = np.exp2(_means(np.log2(_at_least_half(old[name])), groups))
@@ -160,7 +113,6 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
     leak, leak_new = _product(old, shape.leaks), _product(new, shape.leaks)
     ratio = np.ones(layer.size)
     moved = leak / leak_new
-    silent = _never_spike(old, shape)
     if shape.threshold is not None and not silent.all():
         if any(
             0 < silent[groups == group].sum() < (groups == group).sum() for group in set(groups)
@@ -178,8 +130,10 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
         moved = np.where(silent, moved, shared / threshold)
         ratio = np.where(silent, 1.0, moved * leak_new / leak)
     _rescale(new, old, shape, groups, moved)
-    # A bias is added to v after the leak of the current, where there is one.
-    new["bias"] = _whole(old["bias"] * moved * new["v_decay"] / np.maximum(old["v_decay"], 1))
+    if OWN in old:
+        # A bias is added to v after the leak of the current, where there is one.
+        last = shape.leaks[-1]
+        new[OWN] = _whole(old[OWN] * moved * new[last] / np.maximum(old[last], 1))
     clipped = {
         entry.name: np.clip(new[entry.name], entry.low, entry.high) for entry in neuron.PARAMETERS
     }
@@ -194,7 +148,11 @@ def _merge(layer: Layer, count: int) -> tuple[Layer, FloatArray]:
 
 
 def _rescale(
-    new: dict[str, Any], old: dict[str, IntArray], shape: Shape, groups: IntArray, moved: FloatArray
+    new: dict[str, Any],
+    old: dict[str, IntArray],
+    shape: Response,
+    groups: IntArray,
+    moved: FloatArray,
 ) -> None:
     """Give the step of the threshold and the initial states the scale of the new states."""
     if shape.step is not None and shape.threshold is not None:
@@ -213,33 +171,34 @@ def _rescale(
         new[shape.step_init] = _whole(old[shape.step_init] * moved * fraction)
 
 
-def _features(old: dict[str, IntArray], shape: Shape) -> FloatArray:
+def _features(
+    old: dict[str, IntArray], shape: Response, silent: npt.NDArray[np.bool_]
+) -> FloatArray:
     """Return the features by which neurons are compared, (n, features)."""
     columns = [np.log2(_at_least_half(old[name])) for name in shape.leaks]
     columns += [OTHER_WEIGHT * np.log2(_at_least_half(old[name])) for name in shape.others]
     if shape.threshold is not None:
         reach = old[shape.threshold] * _product(old, shape.leaks)
         columns.append(UNIT_WEIGHT * np.log2(_at_least_half(reach)))
-        columns.append(APART * _never_spike(old, shape))
+        columns.append(APART * silent)
     if shape.step is not None:
         columns.append(np.log2(1.0 + _strength(old, shape)))
     return np.stack(columns, axis=1)
 
 
-def _never_spike(old: dict[str, IntArray], shape: Shape) -> npt.NDArray[np.bool_]:
+def _never_spike(neuron: Neuron) -> npt.NDArray[np.bool_]:
     """Return which neurons' thresholds no 24-bit membrane potential reaches: CUBA readouts."""
-    if shape.threshold != "v_threshold" or shape.step is not None:
-        return np.zeros(old["v_decay"].size, np.bool_)
-    return old[shape.threshold] > grid.STATE_MAX >> grid.STATE_SHIFT
+    threshold = neuron.threshold()
+    return np.zeros(neuron.size, np.bool_) if threshold is None else threshold > grid.STATE_MAX
 
 
-def _strength(values: dict[str, Any], shape: Shape) -> FloatArray:
+def _strength(values: dict[str, Any], shape: Response) -> FloatArray:
     """Return by how many thresholds steady spiking raises the threshold."""
     assert shape.step is not None
     return values[shape.step] / _strength_unit(values, shape)
 
 
-def _strength_unit(values: dict[str, Any], shape: Shape) -> FloatArray:
+def _strength_unit(values: dict[str, Any], shape: Response) -> FloatArray:
     assert shape.threshold is not None
     assert shape.step_decay is not None
     exponent = 0 if shape.step_exp is None else values[shape.step_exp]

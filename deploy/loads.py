@@ -13,7 +13,7 @@ from ..export.grid import IntArray
 from ..export.network import Connection, Layer
 from .boards import Board, SynapseFormat
 from .connectivity import Connectivity, connectivity, largest_delay, stored_weight_bits
-from .programs import REQUIREMENTS
+from .programs import requirements
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class Needs:
 def needs(layer: Layer, board: Board, axons_up: IntArray) -> Needs:
     """Count a layer's synapses and number its profiles."""
     form = board.chip.synapse_format
-    needs = REQUIREMENTS[type(layer.neuron)]
+    needs = requirements(type(layer.neuron))
 
     def group(synapses: Connection) -> Group:
         # A matrix that no width holds is a violation of its own; the widest width replaces it here.

@@ -247,7 +247,7 @@ def _print_layers(output: Output, report: Report) -> None:
                 f"layer {layer.name}: on {fewer:,} instead of {cores:,} cores if its neurons had "
                 "equal parameters; --cluster N merges them to N profiles"
             )
-        if found.kind == MICROCODE or (found.kind == NATIVE and layer.neuron.TYPE != "CUBA"):
+        if found.kind == MICROCODE or (found.kind == NATIVE and layer.neuron.NATIVE_AS):
             output.line(f"layer {layer.name}: {found.kind}: {found.reason}")
 
 

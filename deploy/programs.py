@@ -1,79 +1,56 @@
 """Which neuron models a kind of chip can run: built in, with microcode, or not at all.
 
-A neuron type of ``export/network.py`` has one entry here; the table in docs/BOARDS.md is made of
-them.
+All of it follows from what a neuron declares (``neurons/``); the table in docs/BOARDS.md is made
+of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from ..export.network import (
-    AdaptiveLIF,
-    CubaLIF,
-    LeakyIntegrator,
-    Neuron,
-    ThresholdRefractoryLIF,
-)
+from ..export.grid import STATE_MAX, STATE_SHIFT
+from ..export.network import Neuron
+from ..neurons.expression import parts
+from ..neurons.neuron import program
+from ..neurons.ranges import ranges
 from .boards import Chip
+from .widths import REGISTER_MAX, narrowest
 
 NATIVE, MICROCODE, IMPOSSIBLE = "native", "needs microcode", "not possible"
+OWN = "bias"
+"""The parameter that every neuron of a chip has for itself."""
 
 
 @dataclass(frozen=True)
 class NeuronRequirements:
     """What a neuron model requires of a chip.
 
-    ``native_as``: the neuron type of the chip that computes the same, and ``how``. ``lacks``: why a
-    chip with other fixed neurons cannot. ``decays`` and ``thresholds``: the parameters that make up
-    a decay profile and a threshold profile. ``counted_from_one``: decays that a chip stores minus
-    1. ``state_bits``: width of its states with their sign.
+    ``decays``: the parameters that make up a decay profile, with the code that is stored as 0;
+    ``thresholds``: all others that its step reads but the bias, a threshold profile.
+    ``state_bits``: width of its states with their sign, for sums of 24 bits in units of a state;
+    a state that its step does not limit is cut by the chip.
     """
 
-    native_as: str
-    how: str
-    lacks: str
-    decays: tuple[str, ...]
+    decays: Mapping[str, int]
     thresholds: tuple[str, ...]
-    counted_from_one: tuple[str, ...] = ()
-    state_bits: int = 24
+    state_bits: int
 
 
-REQUIREMENTS: dict[type[Neuron], NeuronRequirements] = {
-    CubaLIF: NeuronRequirements(
-        native_as="CUBA",
-        how="",
-        lacks="needs a current and a voltage with hard reset",
-        decays=("i_decay", "v_decay"),
-        thresholds=("v_threshold",),
-        counted_from_one=("i_decay",),
-    ),
-    AdaptiveLIF: NeuronRequirements(
-        native_as="SRNN_ALIF",
-        how="",
-        lacks="needs an adaptive threshold and a soft reset",
-        decays=("v_decay", "b_decay"),
-        thresholds=("v_threshold", "b_step", "b_exp"),
-        counted_from_one=("v_decay", "b_decay"),
-    ),
-    LeakyIntegrator: NeuronRequirements(
-        native_as="CUBA",
-        how="a CUBA neuron whose current decays at once and whose threshold is out of reach, equal "
-        "while its synaptic sum stays within 24 bits",
-        lacks="needs a voltage that is never reset",
-        decays=("v_decay",),
-        thresholds=(),
-    ),
-    ThresholdRefractoryLIF: NeuronRequirements(
-        native_as="ATRLIF",
-        how="",
-        lacks="needs a threshold and a refractory variable that jump at a spike",
-        decays=("i_decay", "v_decay", "th_decay", "r_decay"),
-        thresholds=("th_init", "th_step"),
-        counted_from_one=("i_decay",),
-    ),
-}
-"""Neuron record to its requirements; th and r of ATRLIF are unlimited in Lava, a chip cuts them."""
+@cache
+def requirements(neuron: type[Neuron]) -> NeuronRequirements:
+    """Return what a neuron model requires of a chip."""
+    step = program(neuron)
+    read = {part.name for part in parts(step.results) if part.op == "parameter"}
+    used = [entry for entry in neuron.PARAMETERS if entry.name in read]
+    found = ranges(step, STATE_MAX >> STATE_SHIFT, REGISTER_MAX)
+    limited = [span for name, span in found.states.items() if name not in found.watched]
+    return NeuronRequirements(
+        {entry.name: entry.first for entry in used if entry.first is not None},
+        tuple(entry.name for entry in used if entry.first is None and entry.name != OWN),
+        max((narrowest(span).bits for span in limited), default=1),
+    )
 
 
 @dataclass(frozen=True)
@@ -86,10 +63,12 @@ class Support:
 
 def support(chip: Chip, neuron: type[Neuron]) -> Support:
     """Say how a chip runs a neuron type."""
-    needs = REQUIREMENTS[neuron]
-    if needs.native_as in chip.native_neurons:
-        return Support(NATIVE, needs.how or f"{chip.title} has this neuron")
+    if neuron.TYPE in chip.native_neurons:
+        return Support(NATIVE, f"{chip.title} has this neuron")
+    if neuron.NATIVE_AS is not None and neuron.NATIVE_AS[0] in chip.native_neurons:
+        return Support(NATIVE, neuron.NATIVE_AS[1])
+    lacks = f"needs {neuron.NEEDS}"
     if chip.microcode:
-        return Support(MICROCODE, f"{needs.lacks}; stock tools have no such program")
+        return Support(MICROCODE, f"{lacks}; stock tools have no such program")
     fixed = ", ".join(chip.native_neurons) or "no neuron of ours"
-    return Support(IMPOSSIBLE, f"{needs.lacks}; {chip.title} runs {fixed} alone")
+    return Support(IMPOSSIBLE, f"{lacks}; {chip.title} runs {fixed} alone")

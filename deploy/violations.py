@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..export.errors import index_list
-from ..export.grid import WEIGHT_BITS_MIN, IntArray
+from ..export.grid import STATE_MAX, WEIGHT_BITS_MIN, IntArray
 from ..export.network import Layer, Network
 from .boards import LABELS, PER_CORE, Board
 from .connectivity import connectivity, largest_delay, stored_weight_bits, weight_bits
 from .mapping import Placement
-from .programs import IMPOSSIBLE, NATIVE, REQUIREMENTS, support
+from .programs import IMPOSSIBLE, NATIVE, OWN, requirements, support
 
 BIAS_EXP_MAX = 7
 
@@ -100,7 +100,7 @@ def _widths(layer: Layer, board: Board) -> Iterator[Violation]:
         delay = largest_delay(synapses)
         fix = f"{name} synapses: delays of fewer than {delay} steps"
         yield from _over(board, "delay_bits", layer, delay.bit_length(), fix)
-    needs = REQUIREMENTS[type(layer.neuron)]
+    needs = requirements(type(layer.neuron))
     fix = "none: the neuron's states must keep their width to give the same bits"
     yield from _over(board, "state_bits", layer, needs.state_bits, fix)
     yield from _decays(layer, board)
@@ -117,11 +117,11 @@ def _fewer_bits(limit: int) -> str:
 
 def _decays(layer: Layer, board: Board) -> Iterator[Violation]:
     limit = board.limit("decay_bits").value
-    needs = REQUIREMENTS[type(layer.neuron)]
+    needs = requirements(type(layer.neuron))
     if limit is None:
         return
-    for name in needs.decays:
-        stored = getattr(layer.neuron, name) - (1 if name in needs.counted_from_one else 0)
+    for name, first in needs.decays.items():
+        stored = getattr(layer.neuron, name) - first
         largest = (1 << limit) - 1
         beyond = np.flatnonzero((stored < 0) | (stored > largest))
         if beyond.size:
@@ -136,12 +136,11 @@ def _decays(layer: Layer, board: Board) -> Iterator[Violation]:
 
 def _thresholds(layer: Layer, board: Board) -> Iterator[Violation]:
     limit = board.limit("threshold_bits").value
-    threshold = getattr(layer.neuron, "v_threshold", None)
-    if limit is None or threshold is None:
+    threshold, compared = getattr(layer.neuron, "v_threshold", None), layer.neuron.threshold()
+    if limit is None or threshold is None or compared is None:
         return
     # Thresholds that no 24-bit membrane potential reaches are stored as the largest possible one.
-    reachable = threshold < (1 << 17)
-    beyond = np.flatnonzero(reachable & (threshold >= (1 << limit)))
+    beyond = np.flatnonzero((compared <= STATE_MAX) & (threshold >= (1 << limit)))
     if beyond.size:
         bits = int(threshold[beyond].max()).bit_length()
         fix = f"neuron {index_list(beyond.tolist())}: a larger weight unit lowers thresholds"
@@ -152,7 +151,7 @@ def _biases(layer: Layer, board: Board) -> Iterator[Violation]:
     limit = board.limit("bias_bits").value
     if limit is None:
         return
-    bias: IntArray = layer.neuron.bias  # type: ignore[attr-defined]
+    bias: IntArray = getattr(layer.neuron, OWN, np.zeros(layer.size, np.int64))
     bits = mantissa_bits(bias)
     beyond = np.flatnonzero(bits > limit)
     if beyond.size:

@@ -57,6 +57,7 @@ class AdaptiveCurrentLIF(Neuron):
     TYPE: ClassVar[str] = "SRNN_ADLIF"
     STATES: ClassVar[tuple[str, ...]] = ("w", "v")
     ADAPTATION: ClassVar[str | None] = "w_step"
+    NEEDS: ClassVar[str] = "an adaptation current that the membrane drives"
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:

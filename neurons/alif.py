@@ -23,7 +23,7 @@ from .grid import (
     sat,
     where,
 )
-from .neuron import Neuron, decay, parameter, state
+from .neuron import Neuron, Response, decay, parameter, state
 from .real import FloatNeuron, FloatParameter, Integers, exp, fma, lerp, magnitude, relu, tau
 
 
@@ -56,6 +56,17 @@ class AdaptiveLIF(Neuron):
     ADAPTATION: ClassVar[str | None] = "b_step"
     # The formulas of the literature: decays of v and b, and beta b (simulate/operations.py).
     PRODUCTS: ClassVar[tuple[int, int] | None] = (1, 3)
+    NEEDS: ClassVar[str] = "an adaptive threshold and a soft reset"
+    RESPONSE: ClassVar[Response | None] = Response(
+        ("v_decay",),
+        ("b_decay",),
+        threshold="v_threshold",
+        step="b_step",
+        step_decay="b_decay",
+        step_exp="b_exp",
+        init="v_init",
+        step_init="d_init",
+    )
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .grid import DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray, decayed, sat, where, wrap24
-from .neuron import Neuron, decay, parameter, state
+from .neuron import Neuron, Response, decay, parameter, state
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,14 @@ class ThresholdRefractoryLIF(Neuron):
     TYPE: ClassVar[str] = "ATRLIF"
     STATES: ClassVar[tuple[str, ...]] = ("i", "v", "th", "r")
     ADAPTATION: ClassVar[str | None] = "th_step"
+    NEEDS: ClassVar[str] = "a threshold and a refractory variable that jump at a spike"
+    RESPONSE: ClassVar[Response | None] = Response(
+        ("i_decay", "v_decay"),
+        ("th_decay", "r_decay"),
+        threshold="th_init",
+        step="th_step",
+        step_decay="th_decay",
+    )
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class ResonateFire(Neuron):
 
     TYPE: ClassVar[str] = "SRNN_BRF"
     STATES: ClassVar[tuple[str, ...]] = ("q", "x", "v")
+    NEEDS: ClassVar[str] = "two states that rotate, damped by the spikes"
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .grid import (
     where,
     wrap24,
 )
-from .neuron import Neuron, decay, parameter, state
+from .neuron import Neuron, Response, decay, parameter, state
 from .real import FloatNeuron, FloatParameter, Integers, exp, fma, magnitude, tau
 
 THRESHOLD_NEVER = float(np.finfo(np.float32).max)
@@ -46,7 +46,7 @@ class CubaLIF(Neuron):
     ``v_threshold`` is a mantissa, ``bias`` is in state units.
     """
 
-    i_decay: IntArray = decay("iDecay")
+    i_decay: IntArray = decay("iDecay", first=1)
     v_decay: IntArray = decay("vDecay")
     v_threshold: IntArray = parameter("vThMant", 0, THRESHOLD_MANTISSA_NEVER, "64 states")
     bias: IntArray = state("bias")
@@ -55,6 +55,10 @@ class CubaLIF(Neuron):
 
     TYPE: ClassVar[str] = "CUBA"
     STATES: ClassVar[tuple[str, ...]] = ("u", "v")
+    NEEDS: ClassVar[str] = "a current and a voltage with hard reset"
+    RESPONSE: ClassVar[Response | None] = Response(
+        ("i_decay", "v_decay"), threshold="v_threshold", current_init="u_init", init="v_init"
+    )
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
+from .cuba_lif import CubaLIF
 from .grid import (
     DECAY_ONE,
     STATE_ONE,
     STATE_SHIFT,
+    THRESHOLD_MANTISSA_NEVER,
     FloatArray,
     IntArray,
     decay_code,
@@ -18,7 +22,7 @@ from .grid import (
     rounded,
     sat,
 )
-from .neuron import Neuron, decay, state
+from .neuron import Neuron, Response, decay, state
 from .real import FloatNeuron, FloatParameter, Integers, exp, fma, tau
 
 
@@ -26,18 +30,36 @@ from .real import FloatNeuron, FloatParameter, Integers, exp, fma, tau
 class LeakyIntegrator(Neuron):
     """The leaky-integrator readout: ``v = sat(rtz(v (4096 - v_decay), 12) + (a << 6) + bias)``."""
 
-    v_decay: IntArray = decay("vDecay", low=1)
+    v_decay: IntArray = decay("vDecay", low=1, first=0)
     bias: IntArray = state("bias")
     v_init: IntArray = state("vInit")
 
     TYPE: ClassVar[str] = "SRNN_LI"
     STATES: ClassVar[tuple[str, ...]] = ("v",)
     SPIKING: ClassVar[bool] = False
+    NEEDS: ClassVar[str] = "a voltage that is never reset"
+    NATIVE_AS: ClassVar[tuple[str, str] | None] = (
+        CubaLIF.TYPE,
+        "a CUBA neuron whose current decays at once and whose threshold is out of reach, equal "
+        "while its synaptic sum stays within 24 bits",
+    )
+    RESPONSE: ClassVar[Response | None] = Response(("v_decay",), init="v_init")
 
     @staticmethod
     def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
         """Membrane; it never spikes."""
         return {"v": sat(decayed(s.v, p.v_decay) + (a << STATE_SHIFT) + p.bias)}
+
+    def native_form(self) -> CubaLIF:
+        """Return current-based LIF neurons whose current decays at once, and that never spike."""
+        return CubaLIF(
+            self.size,
+            i_decay=np.full(self.size, DECAY_ONE),
+            v_decay=self.v_decay,
+            v_threshold=np.full(self.size, THRESHOLD_MANTISSA_NEVER),
+            bias=self.bias,
+            v_init=self.v_init,
+        )
 
 
 class LI(FloatNeuron):

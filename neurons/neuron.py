@@ -30,7 +30,8 @@ class Parameter:
     """One integer parameter of a neuron record, stored per neuron.
 
     ``name`` is the record's field, ``key`` the dataset in a ``.net`` file; ``low`` and ``high``
-    are inclusive; ``default`` None means that the parameter must be given.
+    are inclusive; ``default`` None means that the parameter must be given. ``first``: of a decay,
+    the code that a chip stores as 0; None where it is no decay.
     """
 
     name: str
@@ -39,24 +40,55 @@ class Parameter:
     high: int
     unit: str
     default: int | None = None
+    first: int | None = None
 
 
-def parameter(key: str, low: int, high: int, unit: str, default: int | None = None) -> Any:
+def parameter(
+    key: str,
+    low: int,
+    high: int,
+    unit: str,
+    default: int | None = None,
+    *,
+    first: int | None = None,
+) -> Any:
     """Declare a parameter of a record, as ``dataclasses.field`` does; see ``Parameter``."""
-    made = {"parameter": (key, low, high, unit, default)}
+    made = {"parameter": (key, low, high, unit, default, first)}
     if default is None:
         return field(metadata=made)
     return field(default=default, metadata=made)
 
 
-def decay(key: str, low: int = 0, high: int = grid.DECAY_ONE) -> Any:
-    """Declare a decay code: 4096 clears the state in one step."""
-    return parameter(key, low, high, "1/4096 of the state per step")
+def decay(key: str, low: int = 0, high: int = grid.DECAY_ONE, first: int | None = None) -> Any:
+    """Declare a decay code: 4096 clears the state in one step; chips store ``low`` as 0."""
+    kept = low if first is None else first
+    return parameter(key, low, high, "1/4096 of the state per step", first=kept)
 
 
 def state(key: str, default: int | None = 0) -> Any:
     """Declare a parameter with the range and unit of a saturating state."""
     return parameter(key, -grid.STATE_MAX, grid.STATE_MAX, "state", default)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What merging neurons must know of their parameters, by their names in the record.
+
+    ``leaks``: decays through which a constant input passes, the membrane's last; ``others``: all
+    other decays. ``threshold``, and its ``step`` with the step's decay and exponent, or None.
+    ``current_init`` and ``init`` are initial states before and after the last leak; ``step_init``
+    that of the step.
+    """
+
+    leaks: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    threshold: str | None = None
+    step: str | None = None
+    step_decay: str | None = None
+    step_exp: str | None = None
+    current_init: str | None = None
+    init: str | None = None
+    step_init: str | None = None
 
 
 class _Parameters:
@@ -101,6 +133,13 @@ class Neuron:
     PRODUCTS: ClassVar[tuple[int, int] | None] = None
     """Multiplications per step in energy models, without and with adaptation; those of the step
     where None."""
+    NEEDS: ClassVar[str] = "a step of its own"
+    """What a chip with other fixed neurons lacks."""
+    NATIVE_AS: ClassVar[tuple[str, str] | None] = None
+    """Another neuron, by its ``TYPE``, that can compute the same within 24 bits, and how; see
+    ``native_form``."""
+    RESPONSE: ClassVar[Response | None] = None
+    """How neurons can be merged on chips of few profiles; None where they cannot."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= NEURON_COUNT_MAX:
@@ -138,6 +177,10 @@ class Neuron:
         ``states``: after a step, (..., n); at rest where None. None where there is no threshold.
         """
         return None
+
+    def native_form(self) -> Neuron:
+        """Return the neurons of ``NATIVE_AS`` that compute the same; these where it is None."""
+        return self
 
     @property
     def adapts(self) -> npt.NDArray[np.bool_]:

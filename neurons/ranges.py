@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from .errors import InputError
 from .expression import CONDITIONS, LEAVES, SHIFTS, SPIKED, Expression
 from .grid import STATE_BITS, STATE_MAX
 from .neuron import Neuron, Program, program
@@ -123,8 +124,19 @@ def ranges(
         What a state that the step does not limit is assumed to keep to.
     parameters
         The values of its parameters; what the record allows where None.
+
+    Raises
+    ------
+    InputError
+        A shift by fewer than 0 or more than 63 bits.
     """
-    parameters = parameters or parameter_ranges(step.record)
+    try:
+        return _ranges(step, sums, limit, parameters or parameter_ranges(step.record))
+    except ValueError as error:
+        raise InputError(f"neuron {step.record.TYPE}: {error}") from None
+
+
+def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Interval]) -> Ranges:
     states = {name: parameters.get(f"{name}_init", (0, 0)) for name in step.record.STATES}
     watched: set[str] = set()
 

@@ -9,7 +9,7 @@ import pytest
 from paths import ROOT
 from srnn.deploy.boards import LABELS, PER_CORE, Limits, read_boards
 from srnn.deploy.boards_page import EXAMPLE, main, page
-from srnn.deploy.programs import IMPOSSIBLE, MICROCODE, NATIVE, REQUIREMENTS, support
+from srnn.deploy.programs import IMPOSSIBLE, MICROCODE, NATIVE, requirements, support
 from srnn.export.errors import InputError
 from srnn.export.network import NEURONS
 
@@ -155,11 +155,20 @@ def test_programs_by_target() -> None:
 
 def test_a_profile_holds_every_parameter_but_bias_and_start() -> None:
     for record in NEURONS.values():
-        needs = REQUIREMENTS[record]
+        needs = requirements(record)
         own = {"bias", "u_init", "v_init", "d_init"}
         rest = {parameter.name for parameter in record.PARAMETERS} - own
         assert set(needs.decays) | set(needs.thresholds) == rest
-        assert set(needs.counted_from_one) <= set(needs.decays)
+        assert needs.state_bits == 24
+    first = {record.TYPE: requirements(record).decays for record in NEURONS.values()}
+    assert first == {
+        "CUBA": {"i_decay": 1, "v_decay": 0},
+        "SRNN_ALIF": {"v_decay": 1, "b_decay": 1},
+        "SRNN_LI": {"v_decay": 0},
+        "ATRLIF": {"i_decay": 1, "v_decay": 0, "th_decay": 0, "r_decay": 0},
+        "SRNN_ADLIF": {"v_decay": 1, "w_decay": 1},
+        "SRNN_BRF": {"q_decay": 1},
+    }
 
 
 def test_the_page_is_current(tmp_path: Path) -> None:

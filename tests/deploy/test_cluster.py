@@ -9,11 +9,12 @@ import pytest
 from deploy_networks import adaptive, cuba, integrator, spikes, stack, threshold_refractory
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from neuron_draws import random_record
 from paths import ROOT
-from srnn.deploy.cluster import SHAPES, cluster
+from srnn.deploy.cluster import cluster
 from srnn.deploy.connectivity import weight_bits
 from srnn.deploy.loads import distinct, profiles
-from srnn.deploy.programs import REQUIREMENTS
+from srnn.deploy.programs import requirements
 from srnn.export.errors import InputError
 from srnn.export.grid import THRESHOLD_MANTISSA_NEVER
 from srnn.export.network import (
@@ -45,7 +46,7 @@ def network(seed: int) -> Network:
 
 
 def count(neuron: Neuron) -> int:
-    needs = REQUIREMENTS[type(neuron)]
+    needs = requirements(type(neuron))
     names = (*needs.decays, *needs.thresholds)
     return distinct(profiles([getattr(neuron, name) for name in names], neuron.size))
 
@@ -65,13 +66,21 @@ def test_layers_have_no_more_profiles_than_asked(seed: int, most: int) -> None:
     assert run(found, inputs).output.shape == (2, 20, 12)
 
 
-def test_every_neuron_can_be_clustered() -> None:
-    assert set(SHAPES) == set(NEURONS.values())
+def test_neurons_without_a_response_are_refused() -> None:
+    without = {name for name, record in NEURONS.items() if record.RESPONSE is None}
+    # Their membrane drives other states, so a weight does not scale its response.
+    assert without == {"SRNN_ADLIF", "SRNN_BRF"}
+    for name in without:
+        neuron = random_record(np.random.default_rng(3), NEURONS[name], 5)
+        made = Network((Layer("out", Synapses(np.full((5, 2), 4)), neuron),))
+        with pytest.raises(InputError, match=f"layer out: {name} does not say how"):
+            cluster(made, 2)
 
 
 def steady(layer: Layer) -> np.ndarray:
     """Weights over threshold, as a constant input meets them after all leaks, (n, n_in)."""
-    shape = SHAPES[type(layer.neuron)]
+    shape = layer.neuron.RESPONSE
+    assert shape is not None
     leak = np.prod([getattr(layer.neuron, name) for name in shape.leaks], axis=0, dtype=float)
     threshold = getattr(layer.neuron, shape.threshold) if shape.threshold else 1.0
     return layer.synapses.weight / (leak * threshold)[:, None]

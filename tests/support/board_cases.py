@@ -8,7 +8,7 @@ import numpy as np
 from srnn.deploy.boards import Board, Chip, Limit, Limits, SynapseFormat
 from srnn.deploy.connectivity import largest_delay, stored_weight_bits
 from srnn.deploy.mapping import Placement
-from srnn.deploy.programs import REQUIREMENTS
+from srnn.deploy.programs import requirements
 from srnn.export.network import NEURONS, Network, Synapses
 
 FORMAT = SynapseFormat(
@@ -60,7 +60,7 @@ def recount(network: Network, placement: Placement) -> dict[str, np.ndarray]:
         groups = [(layer.synapses, None if index == 0 else placement.core_of[index - 1])]
         if layer.recurrent is not None:
             groups.append((layer.recurrent, homes))
-        needs = REQUIREMENTS[type(layer.neuron)]
+        needs = requirements(type(layer.neuron))
         for core in sorted(set(homes.tolist())):
             rows = np.flatnonzero(homes == core)
             used["neurons_per_core"][core] += len(rows)
