@@ -50,8 +50,8 @@ step per layer: layer l is read l steps later. The command fails on any differen
 With --dry-run place the network on the cores of a board instead: what every core needs,
 the expected spike traffic, and everything that keeps it off the board.
 
-With --emit-program write what a chip without adaptive neurons needs in microcode: registers,
-constants, operations. The listing is executed and compared before it is written."""
+With --emit-program write what a chip that lacks a neuron needs in microcode: registers,
+constants, operations, as they follow from the neuron's step."""
 
 _EXAMPLE = """\
   srnn-deploy model.net                        the bundled samples, on the best target here
@@ -194,10 +194,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     if arguments.timeout is not None and not 0 < arguments.timeout < float("inf"):
         raise InputError(f"--timeout: {arguments.timeout:g} is not a number of seconds above 0")
     emits = arguments.emit_program is not None
-    if emits and arguments.dry_run:
-        raise InputError("--emit-program: places nothing; leave out --dry-run")
-    if emits and str(arguments.emit_program) != "-":
-        check_target("--emit-program", arguments.emit_program)
+    if emits:
+        _check_emission(arguments)
     if not arguments.dry_run:
         for name in ("cluster", "output", *(() if emits else ("board",))):
             if getattr(arguments, name) is not None:
@@ -214,6 +212,16 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     if arguments.output is not None and arguments.cluster is None:
         raise InputError("--output: needs --cluster N, whose network it holds")
     check_kind(arguments.model, NETWORK)
+
+
+def _check_emission(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run:
+        raise InputError("--emit-program: places nothing; leave out --dry-run")
+    for name in ("task", "data", "split", "download", "samples", "steps"):
+        if getattr(arguments, name):
+            raise InputError(f"--{name}: --emit-program runs no sample; leave it out")
+    if arguments.emit_program != STANDARD_OUTPUT:
+        check_target("--emit-program", arguments.emit_program)
 
 
 def _check_target(target: str, places: bool, boards: Path | None) -> None:
@@ -257,11 +265,7 @@ def _emit(arguments: argparse.Namespace, network: Network, output: Output) -> in
     if target is None and arguments.board is None:
         target = DEFAULT_CHIP
     board = chosen_board(Wish(Path(arguments.model), target, arguments.board))
-    named = arguments.task or arguments.data or arguments.split or arguments.download
-    inputs = None
-    if named or read_samples(arguments.model):
-        inputs = _inputs(arguments, network)
-    return emit(network, board.chip, inputs, arguments.emit_program, output)
+    return emit(network, board.chip, arguments.emit_program, output)
 
 
 def _inputs(arguments: argparse.Namespace, network: Network) -> Inputs:

@@ -9,24 +9,27 @@ that a new neuron needs nothing here. The text is made by ``microcode_text.py``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..export.errors import InputError
-from ..export.grid import STATE_BITS, STATE_MAX, SUM_MAX, IntArray
+from ..export.grid import STATE_BITS, STATE_MAX, STATE_SHIFT, SUM_MAX, IntArray
 from ..export.network import Network, Neuron
 from ..neurons.expression import LEAVES, SPIKED, Expression, evaluate, parts
 from ..neurons.neuron import initial_state, program
-from ..neurons.ranges import Interval, Ranges, interval, parameter_ranges, ranges
+from ..neurons.ranges import Interval, interval, parameter_ranges, ranges
 from .boards import Chip
 from .programs import IMPOSSIBLE, MICROCODE, support
 from .widths import REGISTER_MAX, WIDEST, Width, narrowest
 
 INPUT = "a"
 """The name of the synaptic sum."""
+SUM_BITS_MIN = STATE_BITS - STATE_SHIFT
+"""Sums that, shifted, take the 24 bits of a state; programs for smaller ones are the same."""
 
 KINDS: dict[str, tuple[str, str]] = {
     "+": ("add", "exact"),
@@ -69,7 +72,7 @@ class MicrocodeProgram:
 
     ``registers`` keep their values from step to step: the states, and the spike of a neuron that
     has one. ``constants``: by name, what each is of the parameters, and its width. ``after``: what
-    each register holds after the step. ``watched``: registers that the step does not limit.
+    each register holds after the step.
     """
 
     record: type[Neuron]
@@ -78,7 +81,6 @@ class MicrocodeProgram:
     constants: Mapping[str, tuple[Any, Width]]
     operations: tuple[Operation, ...]
     after: Mapping[str, str | int]
-    watched: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -99,8 +101,10 @@ class MicrocodeProgram:
             for name, (made, _) in self.constants.items()
         }
         rows |= {name: row[0] for name, row in initial_state(neuron, 1).items()}
-        rows |= {SPIKED: 0} if neuron.SPIKING else {}
-        return {name: np.broadcast_to(row, neuron.size).astype(np.int64) for name, row in rows.items()}
+        rows |= {SPIKED: 0} if SPIKED in self.registers else {}
+        return {
+            name: np.broadcast_to(row, neuron.size).astype(np.int64) for name, row in rows.items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +125,11 @@ class Listing:
     banks: tuple[Bank, ...]
 
 
+@cache
 def microcode(record: type[Neuron], sum_bits: int) -> MicrocodeProgram:
-    """Return a neuron's program for synaptic sums of so many bits, with the sign.
+    """Return a neuron's program for synaptic sums of so many bits, the sign among them.
+
+    ``sum_bits`` is ``SUM_BITS_MIN`` at least.
 
     Raises
     ------
@@ -132,13 +139,37 @@ def microcode(record: type[Neuron], sum_bits: int) -> MicrocodeProgram:
     return _Printer(record, sum_bits).printed()
 
 
+@cache
+def largest_sum(record: type[Neuron]) -> int:
+    """Return the largest magnitude of synaptic sums that a neuron's program takes.
+
+    Raises
+    ------
+    InputError
+        It takes none.
+    """
+    for bits in range(SUM_MAX.bit_length(), SUM_BITS_MIN, -1):
+        try:
+            microcode(record, bits)
+        except InputError:
+            continue
+        return _largest(bits)
+    microcode(record, SUM_BITS_MIN)
+    return _largest(SUM_BITS_MIN)
+
+
+def _largest(sum_bits: int) -> int:
+    return (1 << (sum_bits - 1)) - 1
+
+
 class _Printer:
     """Writes one step: what depends on parameters alone is a constant, all else an operation."""
 
     def __init__(self, record: type[Neuron], sum_bits: int) -> None:
         self._record, self._step, self._sum_bits = record, program(record), sum_bits
-        self._found = _ranges(record, sum_bits)
-        self._names: dict[Any, str | int] = {
+        self._found = ranges(self._step, _largest(sum_bits), REGISTER_MAX)
+        self._taken = {INPUT, SPIKED, *record.STATES}
+        self._names: dict[Expression, str] = {
             Expression.of("state", name): name for name in (*record.STATES, SPIKED)
         }
         self._names[Expression.of("input", INPUT)] = INPUT
@@ -146,90 +177,71 @@ class _Printer:
         self._operations: list[Operation] = []
 
     def printed(self) -> MicrocodeProgram:
-        step, record = self._step, self._record
+        step = self._step
         registers = {name: narrowest(span) for name, span in self._found.states.items()}
         after = {name: self._of(value) for name, value in step.states.items()}
-        if step.spiked is not None:
+        if step.spiked is not None or Expression.of("state", SPIKED) in parts(step.results):
             registers[SPIKED] = Width("u", 1)
-            after[SPIKED] = self._of(step.spiked)
+            after[SPIKED] = 0 if step.spiked is None else self._of(step.spiked)
         return MicrocodeProgram(
-            record, Width("s", self._sum_bits), registers, self._constants,
-            tuple(self._operations), after, self._found.watched,
-        )  # fmt: skip
+            self._record,
+            Width("s", self._sum_bits),
+            registers,
+            self._constants,
+            tuple(self._operations),
+            after,
+        )
 
     def _of(self, value: Any) -> str | int:
         """Return the name of a value, written where it was not yet."""
         if not isinstance(value, Expression):
             return value
         if value not in self._names:
-            write = self._constant if _is_constant(value) else self._operation
-            self._names[value] = write(value)
+            constant = all(part.op not in {"state", "input"} for part in parts((value,)))
+            self._names[value] = self._constant(value) if constant else self._operation(value)
         return self._names[value]
 
-    def _width(self, value: Expression) -> Width:
-        parameters = parameter_ranges(self._record)
-        span = interval(value, lambda leaf: parameters[leaf.name], dict(self._found.parts))
-        return _width(self._record, value, span)
-
     def _constant(self, value: Expression) -> str:
-        name = value.name if value.op in LEAVES else f"@{len(self._constants) + 1}"
-        # A step knows parameters and states apart, a listing has one list of names.
-        while name in {INPUT, SPIKED, *self._record.STATES, *self._constants}:
+        derived = sum(name.startswith("@") for name in self._constants)
+        name = value.name if value.op in LEAVES else f"@{derived + 1}"
+        # A step tells parameters from states, a listing has one list of names.
+        while name in self._taken:
             name += "_"
+        self._taken.add(name)
         self._constants[name] = value, self._width(value)
         return name
 
     def _operation(self, value: Expression) -> str:
         operands = tuple(map(self._of, value.args))
+        if value.op == "wrap24":
+            self._check_wrap(value.args[0])
         kind, note = KINDS[value.op]
         target = f"%{len(self._operations) + 1}"
         self._operations.append(Operation(target, self._width(value), kind, operands, note))
         return target
 
+    def _span(self, value: Expression) -> Interval:
+        parameters = parameter_ranges(self._record)
+        return interval(value, lambda leaf: parameters[leaf.name], dict(self._found.parts))
 
-def _is_constant(value: Expression) -> bool:
-    leaves = {part.op for part in parts((value,)) if part.op in LEAVES}
-    return leaves <= {"parameter"}
+    def _width(self, value: Expression) -> Width:
+        low, high = self._span(value)
+        half = 1 << (WIDEST - 1)
+        if low < -half or high >= half:
+            raise InputError(
+                f"neuron {self._record.TYPE}: {value} may be {low}..{high}, which {WIDEST} bits "
+                "do not hold; saturate its operands first"
+            )
+        return narrowest((low, high))
 
-
-def _width(record: type[Neuron], value: Any, span: Interval) -> Width:
-    low, high = span
-    if low < -(1 << (WIDEST - 1)) or high >= 1 << (WIDEST - 1):
-        raise InputError(
-            f"neuron {record.TYPE}: {value} may be {low}..{high}, which {WIDEST} bits do not hold; "
-            "saturate its operands first, or use smaller weights or inputs"
-        )
-    return narrowest(span)
-
-
-def _ranges(record: type[Neuron], sum_bits: int) -> Ranges:
-    """Return the ranges of a step; the sums are those of ``sum_bits`` with their sign.
-
-    Raises
-    ------
-    InputError
-        A wrap whose operand one wrap does not bring back.
-    """
-    found = ranges(program(record), (1 << (sum_bits - 1)) - 1, REGISTER_MAX)
-    half, full = 1 << (STATE_BITS - 1), 1 << STATE_BITS
-    for part in found.parts:
-        if part.op == "wrap24" and isinstance(part.args[0], Expression):
-            low, high = found.parts[part.args[0]]
-            if low <= -half - full or high > half + full:
-                raise InputError(f"one wrap does not bring {low}..{high} to {STATE_BITS} bits")
-    return found
-
-
-def _sums_taken(record: type[Neuron]) -> int:
-    """Return the bits of the widest sums, with their sign, that a program takes."""
-    def taken(bits: int) -> bool:
-        try:
-            _ranges(record, bits)
-        except InputError:
-            return False
-        return True
-
-    return next((bits for bits in range(SUM_MAX.bit_length(), 1, -1) if taken(bits)), 1)
+    def _check_wrap(self, value: Expression) -> None:
+        low, high = self._span(value)
+        half, full = 1 << (STATE_BITS - 1), 1 << STATE_BITS
+        if low <= -half - full or high > half + full:
+            raise InputError(
+                f"neuron {self._record.TYPE}: {value} may be {low}..{high}, which one wrap does "
+                f"not bring to {STATE_BITS} bits"
+            )
 
 
 def listing(network: Network, chip: Chip) -> Listing:
@@ -252,6 +264,25 @@ def listing(network: Network, chip: Chip) -> Listing:
             continue
         needing.append(layer)
         bound = layer.largest_sum(message if index == 0 else 1)
-        bits = 1 + max(1, bound.bit_length())
-        ...
-    return Listing({}, ())
+        limit = largest_sum(kind)
+        if bound > limit:
+            problems.append(
+                f"layer {layer.name}: {kind.TYPE}: sums up to {bound}, the program takes {limit}; "
+                "use smaller weights or inputs"
+            )
+        widest[kind] = max(widest.get(kind, 1), bound)
+    if problems:
+        raise InputError(f"{chip.title}: {'; '.join(problems)}")
+    if not needing:
+        kinds = ", ".join(sorted({layer.neuron.TYPE for layer in network.layers}))
+        raise InputError(f"no layer needs a program: {chip.title} runs {kinds} by itself")
+    programs = {
+        kind.TYPE: microcode(kind, max(SUM_BITS_MIN, 1 + bound.bit_length()))
+        for kind, bound in widest.items()
+    }
+    banks = (
+        Bank(layer.name, layer.neuron.TYPE, layer.size, made.values(layer.neuron))
+        for layer in needing
+        for made in (programs[layer.neuron.TYPE],)
+    )
+    return Listing(programs, tuple(banks))

@@ -316,22 +316,6 @@ def _read_placement() -> Read:
     return lambda path: read_placement(path, _network())
 
 
-def _listing_seeds(_folder: Path) -> list[bytes]:
-    from srnn.deploy.boards import read_boards
-    from srnn.deploy.emit import listing
-    from srnn.deploy.microcode_text import write
-
-    chip = next(board.chip for board in read_boards().boards.values() if "2" in board.chip.title)
-    return [write(listing(_network(), chip)).encode()]
-
-
-def _read_listing() -> Read:
-    from srnn.deploy.microcode_text import parse
-    from srnn.export.reading.text import text
-
-    return lambda path: parse(text(path))
-
-
 def _read_stream() -> Read:
     from srnn.simulate.sample_lines import sample_lines
 
@@ -455,7 +439,6 @@ READERS = (
     Reader("pilot", ".toml", _pilot_seeds, mutations.tokens, _read_pilot),
     Reader("report", ".json", _report_seeds, mutations.tokens, _read_report),
     Reader("placement", ".json", _placement_seeds, mutations.tokens, _read_placement),
-    Reader("microcode listing", ".txt", _listing_seeds, mutations.tokens, _read_listing),
     Reader("stream lines", ".txt", _texts(*_STREAM), mutations.tokens, _read_stream),
     Reader("stream state", ".bin", _state_seeds, mutations.any_bytes, _read_state),
     Reader("wav", ".wav", _wav_seeds, mutations.any_bytes, _read_wav),

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from paths import ROOT
 from simulate_networks import random_network
-from srnn.deploy import microcode_text
 from srnn.deploy.boards import read_boards
 from srnn.export.errors import InputError
 from srnn.export.filekind import kind_of
@@ -277,16 +276,6 @@ def test_a_state_of_hostile_header(tmp_path: Path) -> None:
         (tmp_path / "a.state").write_bytes(header + b"\n")
         with pytest.raises(InputError, match="not a state file of srnn"):
             read_state(tmp_path / "a.state", ONE, "")
-
-
-def test_a_listing_of_long_numbers() -> None:
-    long = "1" * 5000
-    for given in (f"listing {long}", f'listing 1\nlayer "a" P {long}', f"listing 1\nlayer {long}"):
-        with pytest.raises(InputError, match=r"^listing, line"):
-            microcode_text.parse(given)
-    layer = f'listing 1\nlayer "a" P 1\nx all {long}\n'
-    with pytest.raises(InputError, match=r"^listing, line 3"):
-        microcode_text.parse(layer)
 
 
 def test_the_kind_of_what_cannot_be_read(tmp_path: Path) -> None:
