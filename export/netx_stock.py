@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.cuba_lif import spikes_before
 from . import grid
 from .errors import index_list
 from .grid import IntArray
@@ -79,17 +80,6 @@ def form_obstacles(network: Network) -> list[str]:
         given = layer is network.layers[0] and is_input_block(network)
         found.extend(f"layer {layer.name}: {text}" for text in _layer_obstacles(layer, given))
     return found
-
-
-def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
-    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
-    v = np.zeros(neuron.size, dtype=np.int64)
-    spiked = np.zeros(neuron.size, dtype=bool)
-    for _ in range(steps):
-        leaked = np.sign(v) * ((np.abs(v) * (grid.DECAY_ONE - neuron.v_decay)) >> grid.DECAY_BITS)
-        v = np.clip(leaked + neuron.bias, -grid.STATE_MAX, grid.STATE_MAX)
-        spiked |= v > (neuron.v_threshold << grid.STATE_SHIFT)
-    return np.flatnonzero(spiked).tolist()
 
 
 def is_input_block(network: Network) -> bool:

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .grid import DECAY_ONE, STATE_MAX, STATE_SHIFT, IntArray, decayed, sat, where, wrap24
+import numpy as np
+
+from .errors import index_list
+from .grid import (
+    DECAY_ONE,
+    STATE_MAX,
+    STATE_ONE,
+    STATE_SHIFT,
+    IntArray,
+    decayed,
+    sat,
+    where,
+    wrap24,
+)
+from .lava import Stock, one_or_each, overflow
 from .neuron import Neuron, Response, decay, parameter, state
 
 
@@ -62,3 +76,27 @@ class ThresholdRefractoryLIF(Neuron):
     def threshold(self, states: Mapping[str, Any] | None = None) -> Any:
         """Return ``th + r``."""
         return self.th_init if states is None else states["th"] + states["r"]
+
+    def stock(self, lag: int, largest_sum: int) -> Stock | str:  # noqa: ARG002
+        """Return Lava's ``ATRLIF``, whose decays and thresholds are fractions."""
+        beyond = overflow(largest_sum, self.TYPE)
+        if beyond:
+            return beyond
+        if self.bias.any():
+            return "ATRLIF's bias would act before the layer's first input"
+        if np.unique(self.th_step).size > 1:
+            return "ATRLIF takes one threshold step for all neurons"
+        silent = np.flatnonzero(self.th_init == 0).tolist()
+        if silent:
+            return f"ATRLIF spikes without input at threshold 0 (neuron {index_list(silent)})"
+        arguments = {
+            # Lava adds 1 to the code of this decay.
+            "delta_i": one_or_each((self.i_decay - 1) / DECAY_ONE),
+            "delta_v": one_or_each(self.v_decay / DECAY_ONE),
+            "delta_theta": one_or_each(self.th_decay / DECAY_ONE),
+            "delta_r": one_or_each(self.r_decay / DECAY_ONE),
+            "theta_0": one_or_each(self.th_init / STATE_ONE),
+            "theta_step": one_or_each(self.th_step / STATE_ONE),
+        }
+        states = {"i": "i", "v": "v", "th": "theta", "r": "r"}
+        return Stock(self.TYPE, "no bias, one threshold step", arguments, states)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .errors import index_list
 from .grid import (
     STATE_MAX,
     STATE_ONE,
@@ -24,7 +25,8 @@ from .grid import (
     where,
     wrap24,
 )
-from .neuron import Neuron, Response, decay, parameter, state
+from .lava import Stock, bias_parts, one_or_each, overflow
+from .neuron import Neuron, Response, decay, parameter, state, take_step
 from .real import FloatNeuron, FloatParameter, Integers, exp, fma, magnitude, tau
 
 THRESHOLD_NEVER = float(np.finfo(np.float32).max)
@@ -71,6 +73,41 @@ class CubaLIF(Neuron):
     def threshold(self, states: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Return ``v_threshold << 6``."""
         return self.v_threshold << STATE_SHIFT
+
+    def stock(self, lag: int, largest_sum: int) -> Stock | str:
+        """Return ``LIF``, or ``LIFReset`` where a bias acts before the layer's first input."""
+        beyond, parts = overflow(largest_sum, "LIF"), bias_parts(self.bias)
+        if beyond:
+            return beyond
+        if self.u_init.any() or self.v_init.any():
+            return "initial states that must hold until the layer's first input"
+        if parts is None:
+            return "a bias beyond 13 bits of mantissa and 3 of exponent"
+        early = spikes_before(self, lag)
+        if early:
+            return f"the bias alone makes neuron {index_list(early)} spike before the first input"
+        arguments = {
+            "du": one_or_each(self.i_decay - 1),
+            "dv": one_or_each(self.v_decay),
+            "vth": one_or_each(self.v_threshold),
+            "bias_mant": parts[0],
+            "bias_exp": parts[1],
+        }
+        states = {"u": "u", "v": "v"}
+        if self.bias.any():
+            reason = "bias; reset once, at the layer's first input"
+            return Stock("LIFReset", reason, arguments, states)
+        return Stock("LIF", "no bias, no initial state", arguments, states)
+
+
+def spikes_before(neuron: CubaLIF, steps: int) -> list[int]:
+    """Return the neurons that the bias alone makes spike within ``steps`` steps from rest."""
+    none = np.zeros((1, neuron.size), np.int64)
+    states, spiked, ever = {"u": none, "v": none}, none, none
+    for _ in range(steps):
+        states, spiked = take_step(neuron, states, none, spiked)
+        ever = ever | spiked
+    return np.flatnonzero(ever).tolist()
 
 
 class CurrentLIF(FloatNeuron):

@@ -21,6 +21,7 @@ from .checks import frozen, in_range, whole
 from .errors import InputError
 from .expression import SPIKED, Expression, StepError, parts, whole_or_expression
 from .grid import IntArray
+from .lava import Stock
 
 NEURON_COUNT_MAX = 1 << 24
 
@@ -177,6 +178,16 @@ class Neuron:
         ``states``: after a step, (..., n); at rest where None. None where there is no threshold.
         """
         return None
+
+    def stock(self, lag: int, largest_sum: int) -> Stock | str:  # noqa: ARG002
+        """Return the process of stock Lava that computes the same bits, or why there is none.
+
+        ``lag``: steps that Lava runs before the layer's first input; ``largest_sum``: the largest
+        magnitude of its synaptic sums.
+        """
+        if not self.SPIKING:
+            return "Lava has no neuron without a threshold and with a wide bias"
+        return "stock Lava has no such neuron"
 
     def native_form(self) -> Neuron:
         """Return the neurons of ``NATIVE_AS`` that compute the same; these where it is None."""

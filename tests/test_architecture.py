@@ -155,7 +155,7 @@ def test_imports_are_light(module: str) -> None:
     assert found <= {"srnn", "lazy_loader", *LIGHT[module].split()}
 
 
-@pytest.mark.parametrize("package", ["simulate"])
+@pytest.mark.parametrize("package", ["simulate", "deploy"])
 def test_no_question_is_asked_of_a_neurons_kind(package: str) -> None:
     """A neuron says what is to be known of it; no stage but its own file knows it by name."""
     records = {record.__name__ for record in INTEGER_RECORDS.values()}

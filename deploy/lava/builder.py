@@ -6,27 +6,24 @@ itself. Stock processes where choice.py finds that they compute the same bits, o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...export.grid import DECAY_ONE, STATE_ONE, IntArray
 from ...export.network import (
     Connection,
     Convolution,
-    CubaLIF,
     Layer,
     Network,
     Neuron,
     Synapses,
-    ThresholdRefractoryLIF,
     check_inputs,
 )
+from ...neurons.lava import Stock
 from . import compat
-from .choice import bias_parts, check_convolutions, check_sums, describe
+from .choice import Choice, check_convolutions, check_sums, choices
 
 compat.prepare()
 
@@ -95,15 +92,15 @@ def build(network: Network, sample: npt.ArrayLike) -> Graph:
     source = RingBuffer(data=data)
     below = source
     stages = []
-    for index, (layer, plan) in enumerate(zip(network.layers, describe(network), strict=True)):
+    for index, (layer, choice) in enumerate(zip(network.layers, choices(network), strict=True)):
         bits = network.message_bits if index == 0 else 0
-        make = STOCK[plan.process] if plan.stock else _own
-        neuron, states = make(layer.neuron, plan.lag + 1, steps)
+        lag = index + 1
+        neuron, states = _neurons(layer.neuron, choice, lag + 1, steps)
         synapses = connect(below.s_out, layer.synapses, neuron, bits)
         recurrent = None
         if layer.recurrent is not None:
             recurrent = connect(neuron.s_out, layer.recurrent, neuron, 0)
-        stages.append(Stage(layer, plan.lag, neuron, synapses, recurrent, states))
+        stages.append(Stage(layer, lag, neuron, synapses, recurrent, states))
         below = neuron
     return Graph(source, tuple(stages), steps)
 
@@ -156,68 +153,25 @@ def _synapses(synapses: Synapses, message_bits: int) -> Dense:
     )
 
 
-def _scalar_or_array(values: IntArray) -> int | IntArray:
-    # Lava declares these parameters as scalars; arrays work but cannot be read back by Var.get.
-    return int(values[0]) if np.all(values == values[0]) else values.copy()
-
-
-def _own(neuron: Neuron, start: int, _steps: int) -> tuple[Any, dict[str, str]]:
+def _neurons(neuron: Neuron, choice: Choice, start: int, steps: int) -> tuple[Any, dict[str, str]]:
+    """Return the process of neurons that wake at step ``start``, and the Var of each state."""
+    if choice.stock is not None:
+        # An interval beyond the run makes a reset happen once, at the first real input.
+        made = stock_process(choice.stock, neuron.size, steps + start + 1, start)
+        return made, dict(choice.stock.states)
     process = process_of(type(neuron))
     given = {keyword: getattr(neuron, name) for keyword, name in process.KEYWORDS.items()}
     return process(shape=(neuron.size,), start=start, **given), process.STATES
 
 
-def lif_parameters(neuron: CubaLIF) -> dict[str, Any]:
-    """Return the arguments of Lava's LIF for a record that it computes."""
-    parts = bias_parts(neuron.bias)
-    assert parts is not None
-    return {
-        "shape": (neuron.size,),
-        "du": _scalar_or_array(neuron.i_decay - 1),
-        "dv": _scalar_or_array(neuron.v_decay),
-        "vth": _scalar_or_array(neuron.v_threshold),
-        "bias_mant": parts[0],
-        "bias_exp": parts[1],
-    }
+def stock_process(stock: Stock, size: int, interval: int, start: int) -> Any:
+    """Return a process of Lava's own; one that resets does so each ``interval`` from ``start``."""
+    process = STOCK[stock.process]
+    given: dict[str, Any] = {}
+    if process is LIFReset:
+        given = {"reset_interval": interval, "reset_offset": start}
+    return process(shape=(size,), **stock.arguments, **given)
 
 
-def _lif(neuron: CubaLIF, _start: int, _steps: int) -> tuple[LIF, dict[str, str]]:
-    return LIF(**lif_parameters(neuron)), {"u": "u", "v": "v"}
-
-
-def _lif_reset(neuron: CubaLIF, start: int, steps: int) -> tuple[LIFReset, dict[str, str]]:
-    # An interval beyond the run makes the reset happen once, at the first real input.
-    interval = steps + start + 1
-    process = LIFReset(**lif_parameters(neuron), reset_interval=interval, reset_offset=start)
-    return process, {"u": "u", "v": "v"}
-
-
-def _atrlif(
-    neuron: ThresholdRefractoryLIF, _start: int, _steps: int
-) -> tuple[ATRLIF, dict[str, str]]:
-    def fraction(codes: IntArray, unit: int = DECAY_ONE) -> Any:
-        values = codes / unit
-        return float(values[0]) if np.all(values == values[0]) else values
-
-    process = ATRLIF(
-        shape=(neuron.size,),
-        # Lava adds 1 to the code of this decay.
-        delta_i=fraction(neuron.i_decay - 1),
-        delta_v=fraction(neuron.v_decay),
-        delta_theta=fraction(neuron.th_decay),
-        delta_r=fraction(neuron.r_decay),
-        theta_0=fraction(neuron.th_init, STATE_ONE),
-        theta_step=fraction(neuron.th_step, STATE_ONE),
-    )
-    return process, {"i": "i", "v": "v", "th": "theta", "r": "r"}
-
-
-STOCK: dict[str, Callable[[Any, int, int], tuple[Any, dict[str, str]]]] = {
-    "LIF": _lif,
-    "LIFReset": _lif_reset,
-    "ATRLIF": _atrlif,
-}
-"""Name of a stock neuron to what makes it from (record, start step, steps of the run).
-
-With the process comes the Var of each state.
-"""
+STOCK: dict[str, Any] = {process.__name__: process for process in (LIF, LIFReset, ATRLIF)}
+"""Lava's neurons by name."""

@@ -24,30 +24,34 @@ compat.prepare()
 
 from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
 from lava.proc.atrlif.models import PyATRLIFModelFixed  # noqa: E402
+from lava.proc.atrlif.process import ATRLIF  # noqa: E402
 from lava.proc.conv.models import PyConvModelFixed  # noqa: E402
+from lava.proc.conv.process import Conv  # noqa: E402
 from lava.proc.dense.models import PyDelayDenseModelBitAcc, PyDenseModelBitAcc  # noqa: E402
-from lava.proc.io.source import PySendModelFixed  # noqa: E402
+from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
+from lava.proc.io.source import PySendModelFixed, RingBuffer  # noqa: E402
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc  # noqa: E402
+from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
 
 from .builder import Graph  # noqa: E402
 from .processes.process import NeuronProcess  # noqa: E402
 
-STOCK_MODELS: dict[str, type] = {
-    "RingBuffer": PySendModelFixed,
-    "Dense": PyDenseModelBitAcc,
-    "DelayDense": PyDelayDenseModelBitAcc,
-    "Conv": PyConvModelFixed,
-    "LIF": PyLifModelBitAcc,
-    "LIFReset": PyLifResetModelBitAcc,
-    "ATRLIF": PyATRLIFModelFixed,
+STOCK_MODELS: dict[type, type] = {
+    RingBuffer: PySendModelFixed,
+    Dense: PyDenseModelBitAcc,
+    DelayDense: PyDelayDenseModelBitAcc,
+    Conv: PyConvModelFixed,
+    LIF: PyLifModelBitAcc,
+    LIFReset: PyLifResetModelBitAcc,
+    ATRLIF: PyATRLIFModelFixed,
 }
-"""Name of a stock process class to its fixed-point model."""
+"""Stock process class to its fixed-point model."""
 
 
 def model_of(process: Any) -> type:
     """Return the fixed-point model of a process."""
     own = isinstance(process, NeuronProcess)
-    return process.FIXED if own else STOCK_MODELS[type(process).__name__]
+    return process.FIXED if own else STOCK_MODELS[type(process)]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...export.network import CubaLIF, Layer, Network
+from ...export.network import Layer, Network
 from ..lava import builder, compat
-from .native import describe_layers, native_form
+from .native import planned
 from .options import BoardOptions
 
 compat.prepare()
@@ -28,7 +28,6 @@ from lava.proc.embedded_io.spike import (  # noqa: E402  # pyright: ignore[repor
 from lava.proc.io.sink import PyReceiveModelFixed  # noqa: E402
 from lava.proc.io.sink import RingBuffer as Sink  # noqa: E402
 from lava.proc.io.source import PySendModelFixed, RingBuffer  # noqa: E402
-from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
 from lava.utils.loihi2_state_probes import (  # noqa: E402  # pyright: ignore[reportMissingImports]
     StateProbe,
 )
@@ -112,15 +111,16 @@ def _build(
     *,
     record: bool,
 ) -> Graph:
-    described = describe_layers(network, options)
     source = RingBuffer(data=data)
     first = PyToNxAdapter(shape=(network.input_size,), num_message_bits=network.message_bits)
     source.s_out.connect(first.inp)
     port, stages = first.out, []
-    for index, (layer, found) in enumerate(zip(network.layers, described, strict=True)):
-        form = native_form(layer.neuron)
-        assert form is not None
-        neuron = _neuron(form, found.process, found.lag + 1, steps)
+    plans = planned(network, options)
+    for index, (layer, (plan, stock)) in enumerate(zip(network.layers, plans, strict=True)):
+        start = plan.lag + 1
+        # The chip resets by a power of two; beyond the run that happens once, at the first input.
+        interval = 1 << (steps + start).bit_length()
+        neuron = builder.stock_process(stock, layer.size, interval, start)
         builder.connect(port, layer.synapses, neuron, network.message_bits if index == 0 else 0)
         if layer.recurrent is not None:
             builder.connect(neuron.s_out, layer.recurrent, neuron, 0)
@@ -128,17 +128,9 @@ def _build(
         if record:
             probes = {name: StateProbe(getattr(neuron, name)) for name in layer.neuron.STATES}
             sink = _sink(neuron, layer, steps) if layer.neuron.SPIKING else None
-        stages.append(Stage(layer, found.lag, neuron, probes, sink))
+        stages.append(Stage(layer, plan.lag, neuron, probes, sink))
         port = neuron.s_out
     return Graph(first, tuple(stages), steps, options)
-
-
-def _neuron(form: CubaLIF, process: str, start: int, steps: int) -> Any:
-    if process == "LIF":
-        return LIF(**builder.lif_parameters(form))
-    # The chip resets by a power of two; beyond the run it happens once, at the first real input.
-    interval = 1 << (steps + start).bit_length()
-    return LIFReset(**builder.lif_parameters(form), reset_interval=interval, reset_offset=start)
 
 
 def _sink(neuron: Any, layer: Layer, steps: int) -> Any:

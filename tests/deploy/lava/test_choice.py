@@ -7,12 +7,7 @@ import pytest
 from deploy_networks import adaptive, cuba, integrator, stack, threshold_refractory
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from srnn.deploy.lava.choice import (
-    bias_parts,
-    check_sums,
-    describe,
-    spikes_before,
-)
+from srnn.deploy.lava.choice import check_sums, describe
 from srnn.export.errors import InputError
 from srnn.export.network import (
     CubaLIF,
@@ -24,6 +19,8 @@ from srnn.export.network import (
     ThresholdRefractoryLIF,
 )
 from srnn.export.synapses import largest_sum
+from srnn.neurons.cuba_lif import spikes_before
+from srnn.neurons.lava import bias_parts
 from srnn.simulate import reference
 
 STATE_MAX = (1 << 23) - 1
