@@ -56,8 +56,8 @@ _HOW = """\
 - A core holds neurons of one layer. A layer that needs more than one core is split, evenly where
   possible; this includes recurrent layers, with one axon for every neuron and core that it reaches.
 - Where a core holds few parameter profiles, neurons with equal profiles are grouped. A decay
-  profile is a set of decays that neurons share, a threshold profile a set of thresholds and
-  threshold steps.
+  profile is a set of decays that neurons share, a threshold profile a set of all other parameters
+  that their step reads but the bias: thresholds and threshold steps.
 - Input axons of a core: sources with a synapse on it. Output axons: cores with a synapse of the
   neuron, one each. Zero weights do not count as synapses.
 - Synapse memory: for every input axon a list of entries, in whole words, dense or with indices,
@@ -73,7 +73,8 @@ _HOW = """\
 k-means on their logarithms; weights, biases and states of a neuron are scaled so that its steady
 response keeps its distance from the threshold. The new network is written to a `.net` of its own,
 and its cost is measured by simulation on the bundled samples, or on those of `--task`: accuracy,
-changed answers, spikes.
+changed answers, spikes. A neuron without `RESPONSE` in its file, which says how it answers a
+constant input, is refused.
 """
 
 _OWN = f"""\
@@ -128,6 +129,14 @@ def _boards(boards: Boards) -> str:
     return "## Boards\n\n" + _table(columns, rows)
 
 
+_NEURONS = """
+All of it follows from what a neuron's file declares, yours too: which parameters are decays and the
+code that a chip stores as 0 (`decay`), the width of its states from the ranges of its step, what
+it lacks on other chips (`NEEDS`), which neuron can stand in for it (`NATIVE_AS`). A state that its
+step does not limit is cut by the chip. Name it in a chip's `native_neurons` if the chip has it.
+"""
+
+
 def _programs(boards: Boards) -> str:
     chips = list(boards.chips.values())
     rows = [
@@ -150,6 +159,7 @@ def _programs(boards: Boards) -> str:
         + "\n"
         + "\n".join(lines)
         + "\n"
+        + _NEURONS
     )
 
 

@@ -32,7 +32,7 @@ from srnn.deploy.programs import MICROCODE, support
 from srnn.export.errors import InputError
 from srnn.export.network import NEURONS, AdaptiveLIF, Network, Neuron, ThresholdRefractoryLIF
 from srnn.export.netx import read_net, write_net
-from srnn.neurons.expression import _FUNCTIONS
+from srnn.neurons.ranges import _BOUNDS
 from srnn.simulate import reference
 
 CHIP = read_boards().find("loihi2").chip
@@ -126,7 +126,7 @@ def test_a_wrong_operation_is_found(right: str, wrong: str) -> None:
 
 
 def test_every_operation_of_a_step_has_a_name() -> None:
-    assert set(KINDS) == set(_FUNCTIONS)
+    assert set(KINDS) == set(_BOUNDS)
     assert {kind for kind, _ in KINDS.values()} == set(listing_machine.COMPUTE)
 
 
