@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..export.errors import InputError
-from ..export.grid import STATE_BITS, STATE_MAX, STATE_SHIFT, SUM_MAX, IntArray
+from ..export.grid import STATE_BITS, STATE_MAX, SUM_MAX, IntArray
 from ..export.network import Network, Neuron
 from ..neurons.expression import LEAVES, SPIKED, Expression, evaluate, parts
 from ..neurons.neuron import initial_state, program
@@ -28,8 +28,6 @@ from .widths import REGISTER_MAX, WIDEST, Width, narrowest
 
 INPUT = "a"
 """The name of the synaptic sum."""
-SUM_BITS_MIN = STATE_BITS - STATE_SHIFT
-"""Sums that, shifted, take the 24 bits of a state; programs for smaller ones are the same."""
 
 KINDS: dict[str, tuple[str, str]] = {
     "+": ("add", "exact"),
@@ -129,8 +127,6 @@ class Listing:
 def microcode(record: type[Neuron], sum_bits: int) -> MicrocodeProgram:
     """Return a neuron's program for synaptic sums of so many bits, the sign among them.
 
-    ``sum_bits`` is ``SUM_BITS_MIN`` at least.
-
     Raises
     ------
     InputError
@@ -148,14 +144,14 @@ def largest_sum(record: type[Neuron]) -> int:
     InputError
         It takes none.
     """
-    for bits in range(SUM_MAX.bit_length(), SUM_BITS_MIN, -1):
+    for bits in range(SUM_MAX.bit_length(), 2, -1):
         try:
             microcode(record, bits)
         except InputError:
             continue
         return _largest(bits)
-    microcode(record, SUM_BITS_MIN)
-    return _largest(SUM_BITS_MIN)
+    microcode(record, 2)
+    return _largest(2)
 
 
 def _largest(sum_bits: int) -> int:
@@ -277,8 +273,7 @@ def listing(network: Network, chip: Chip) -> Listing:
         kinds = ", ".join(sorted({layer.neuron.TYPE for layer in network.layers}))
         raise InputError(f"no layer needs a program: {chip.title} runs {kinds} by itself")
     programs = {
-        kind.TYPE: microcode(kind, max(SUM_BITS_MIN, 1 + bound.bit_length()))
-        for kind, bound in widest.items()
+        kind.TYPE: microcode(kind, 1 + bound.bit_length()) for kind, bound in widest.items()
     }
     banks = (
         Bank(layer.name, layer.neuron.TYPE, layer.size, made.values(layer.neuron))

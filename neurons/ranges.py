@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -21,6 +21,7 @@ _SUM_MAX, _INT32_MAX = 1 << 56, (1 << 31) - 1
 _ROUNDS = 8
 """Steps after which a state that still grows is put where it would saturate, and after twice as
 many is taken to have no limit."""
+_WIDE = (1 - (1 << (STATE_BITS - 1)), 1 << (STATE_BITS - 1))
 
 
 def _corners(compute: Callable[..., int]) -> Callable[..., Interval]:
@@ -136,6 +137,10 @@ def ranges(
         raise InputError(f"neuron {step.record.TYPE}: {error}") from None
 
 
+def _hull(x: Interval, y: Interval) -> Interval:
+    return min(x[0], y[0]), max(x[1], y[1])
+
+
 def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Interval]) -> Ranges:
     states = {name: parameters.get(f"{name}_init", (0, 0)) for name in step.record.STATES}
     watched: set[str] = set()
@@ -151,10 +156,18 @@ def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Inter
         known: dict[Expression, Interval] = {}
         found = {}
         for name, value in step.states.items():
-            after, before = interval(value, leaf, known), states[name]
-            hull = min(before[0], after[0]), max(before[1], after[1])
-            if hull != before and name not in watched:
+            hull = _hull(states[name], interval(value, leaf, known))
+            if hull != states[name] and name not in watched:
                 found[name] = hull
+        return found
+
+    def after(names: Iterable[str], span: Interval) -> dict[str, Interval]:
+        """Return what states are one step after ``span``."""
+        known: dict[Expression, Interval] = {}
+        kept = {name: states[name] for name in names}
+        states.update({name: _hull(before, span) for name, before in kept.items()})
+        found = {name: interval(step.states[name], leaf, known) for name in kept}
+        states.update(kept)
         return found
 
     # First one by one: a state that grows because another does is not without a limit.
@@ -165,16 +178,14 @@ def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Inter
         states |= growing
         if turn % _ROUNDS:
             continue
-        before = {name: states[name] for name in growing}
-        states |= dict.fromkeys(growing, (-limit, limit))
         if turn % (2 * _ROUNDS):
-            # A state that creeps towards its saturation is there in one step from far away.
-            after = {name: interval(step.states[name], leaf, {}) for name in growing}
-            states |= {
-                name: (min(before[name][0], low), max(before[name][1], high))
-                for name, (low, high) in after.items()
-            }
+            # A state that creeps towards its saturation is there in one step from far away; one
+            # that wraps at 24 bits stays within them, and comes back from no further.
+            near, far = after(growing, _WIDE), after(growing, (-limit, limit))
+            stays = {n for n in growing if _hull(near[n], _WIDE) == _WIDE}
+            states |= {n: _hull(states[n], (near if n in stays else far)[n]) for n in growing}
         else:
+            states |= dict.fromkeys(growing, (-limit, limit))
             watched |= set(growing)
     known: dict[Expression, Interval] = {}
     for value in step.results:

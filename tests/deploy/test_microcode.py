@@ -21,7 +21,6 @@ from srnn.deploy.boards import read_boards
 from srnn.deploy.cli import main
 from srnn.deploy.microcode import (
     KINDS,
-    SUM_BITS_MIN,
     Bank,
     Listing,
     largest_sum,
@@ -79,7 +78,7 @@ def compare_with_the_reference(kind: type[Neuron], seed: int, reach: int) -> Non
     rng = np.random.default_rng(seed)
     neuron = random_record(rng, kind, 17)
     bound = min(largest_sum(kind), 1 << reach)
-    machine = Machine(text_of(neuron, max(SUM_BITS_MIN, bound.bit_length() + 1)), "one", 2)
+    machine = Machine(text_of(neuron, bound.bit_length() + 1), "one", 2)
     state, spiked = reference.initial_state(neuron, 2), np.zeros((2, 17), np.int64)
     for _ in range(25):
         a = rng.integers(-bound, bound + 1, (2, 17))

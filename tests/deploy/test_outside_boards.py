@@ -17,7 +17,7 @@ from srnn.deploy.boards import read_boards
 from srnn.deploy.cli import main
 from srnn.deploy.loihi2 import native
 from srnn.deploy.loihi2.options import BoardOptions
-from srnn.deploy.microcode import SUM_BITS_MIN, Bank, Listing, largest_sum, microcode
+from srnn.deploy.microcode import Bank, Listing, largest_sum, microcode
 from srnn.deploy.programs import requirements
 from srnn.export.errors import InputError
 from srnn.export.network import NEURONS, Layer, Network, Neuron
@@ -180,7 +180,7 @@ def test_its_listing_gives_its_steps_bits(own: type[Neuron]) -> None:
         rng = np.random.default_rng(seed)
         neuron = random_record(rng, own, 13)
         bits = min(26, 1 + largest_sum(own).bit_length())
-        made = microcode(own, max(SUM_BITS_MIN, bits))
+        made = microcode(own, bits)
         bank = Bank("one", own.TYPE, 13, made.values(neuron))
         machine = Machine(microcode_text.write(Listing({own.TYPE: made}, (bank,))), "one", 1)
         states, spiked = initial_state(neuron, 1), np.zeros((1, 13), np.int64)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import pytest
 from neuron_draws import random_record, sums
 from srnn.neurons.expression import evaluate
-from srnn.neurons.neuron import initial_state, program, take_step
+from srnn.neurons.grid import STATE_MAX, IntArray, decayed, sat, wrap24
+from srnn.neurons.neuron import Neuron, decay, initial_state, program, take_step
 from srnn.neurons.ranges import limited_states, ranges
 from srnn.neurons.registry import NEURONS
 
@@ -47,3 +51,26 @@ def test_every_part_stays_in_its_range(name: str) -> None:
             assert low <= int(np.min(values)), part
             assert int(np.max(values)) <= high, part
         state, spiked = take_step(neuron, state, a, spiked)
+
+
+@dataclass(frozen=True, eq=False)
+class Slow(Neuron):
+    """States that take thousands of steps to their limits, and one that has none."""
+
+    x_decay: IntArray = decay("xDecay")
+
+    TYPE: ClassVar[str] = "TEST_SLOW"
+    STATES: ClassVar[tuple[str, ...]] = ("x", "y", "n", "v")
+
+    @staticmethod
+    def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
+        x = wrap24(decayed(s.x, p.x_decay) + a)
+        y = sat(s.y + (s.x >> 20))
+        return {"x": x, "y": y, "n": s.n + 1, "v": sat(x - y), "spiked": x > y}
+
+
+def test_a_state_that_takes_long_to_its_limit_has_one() -> None:
+    found = ranges(program(Slow), 1000, LIMIT)
+    assert found.watched == {"n"}
+    assert found.states["x"] == (1 - (1 << 23), 1 << 23)
+    assert found.states["y"] == found.states["v"] == (-STATE_MAX, STATE_MAX)
