@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from second_reading import STEPS
-from srnn.export.network import NEURONS, AdaptiveLIF, CubaLIF, Neuron, ThresholdRefractoryLIF
+from srnn.export.network import NEURONS, CubaLIF, Neuron, ThresholdRefractoryLIF
 from srnn.neurons.grid import wrap24
 from srnn.neurons.neuron import initial_state
 
@@ -47,21 +47,17 @@ class OneStep:
 
 
 def lava_model(neuron: Neuron, ports: OneStep, start: int) -> Any:
-    from srnn.deploy.lava.processes import models
+    from srnn.deploy.lava.processes.process import process_of
 
-    model = {
-        "CUBA": models.PyCubaLIFModelFixed,
-        "SRNN_ALIF": models.PyAdaptiveLIFModelFixed,
-        "SRNN_LI": models.PyLeakyIntegratorModelFixed,
-        "ATRLIF": models.PyThresholdRefractoryLIFModelFixed,
-    }[neuron.TYPE]({"start": start})
+    process = process_of(type(neuron))
+    model = process.FIXED({"start": start})
     model.a_in = ports
     model.s_out = ports if neuron.SPIKING else None
-    for parameter in neuron.PARAMETERS:
-        setattr(model, parameter.name, getattr(neuron, parameter.name).astype(np.int32))
-    for name, values in initial_state(neuron, 1).items():
-        setattr(model, name, values[0].astype(np.int32))
-    if isinstance(neuron, AdaptiveLIF):
+    for parameter, name in process.PARAMETERS.items():
+        setattr(model, name, getattr(neuron, parameter).astype(np.int32))
+    for state, values in initial_state(neuron, 1).items():
+        setattr(model, process.STATES[state], values[0].astype(np.int32))
+    if process.REMEMBERS:
         model.s = np.zeros(N, dtype=np.int32)
     return model
 
@@ -96,7 +92,8 @@ def test_every_model_equals_the_reference_step_by_step(
             assert kind == ThresholdRefractoryLIF.TYPE
             return
         for name, values in state.items():
-            np.testing.assert_array_equal(getattr(model, name), values[0], err_msg=f"{name} {step}")
+            found = getattr(model, model.PROCESS.STATES[name])
+            np.testing.assert_array_equal(found, values[0], err_msg=f"{name} {step}")
         if neuron.SPIKING:
             np.testing.assert_array_equal(ports.sent, spiked[0], err_msg=f"spikes {step}")
 
