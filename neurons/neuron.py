@@ -142,6 +142,13 @@ class Neuron:
     RESPONSE: ClassVar[Response | None] = None
     """How neurons can be merged on chips of few profiles; None where they cannot."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" in vars(cls):
+            # What was said of another step does not hold of this one.
+            for name in set(_OF_A_STEP) - set(vars(cls)):
+                setattr(cls, name, vars(Neuron)[name])
+
     def __post_init__(self) -> None:
         if not 1 <= self.size <= NEURON_COUNT_MAX:
             raise InputError(f"{self.TYPE}: size {self.size} is outside 1..{NEURON_COUNT_MAX}")
@@ -200,6 +207,9 @@ class Neuron:
             return np.zeros(self.size, np.bool_)
         return getattr(self, self.ADAPTATION) != 0
 
+
+_OF_A_STEP = ("PRODUCTS", "NEEDS", "NATIVE_AS", "RESPONSE", "stock", "native_form")
+"""What a record says of its step, and a record with another step does not inherit."""
 
 State = dict[str, IntArray]
 """States of one layer by name, int64 (batch, n)."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,11 +20,12 @@ from srnn.deploy.cli import main
 from srnn.deploy.loihi2 import native
 from srnn.deploy.loihi2.options import BoardOptions
 from srnn.deploy.microcode import Bank, Listing, largest_sum, microcode
-from srnn.deploy.programs import requirements
+from srnn.deploy.programs import requirements, support
 from srnn.export.errors import InputError
-from srnn.export.network import NEURONS, Layer, Network, Neuron
+from srnn.export.network import NEURONS, CubaLIF, Layer, Network, Neuron
 from srnn.export.netx import write_net
 from srnn.export.samples import Samples
+from srnn.neurons.lava import Stock
 from srnn.neurons.neuron import initial_state, take_step
 from srnn.neurons.registry import register
 from srnn.simulate import reference
@@ -231,3 +234,29 @@ def test_a_step_beyond_64_bits_is_refused_in_one_line(
     assert (out, err.count("\n")) == ("", 1)
     assert "TEST_OWN: ((v + a) << far) may be" in err
     assert "64 bits do not hold; saturate its operands first" in err
+
+
+def test_another_step_inherits_no_claim_of_the_first() -> None:
+    @dataclass(frozen=True, eq=False)
+    class Softer(CubaLIF):
+        TYPE: ClassVar[str] = "TEST_SOFTER"
+
+        @staticmethod
+        def step(p: Any, s: Any, a: Any) -> dict[str, Any]:
+            after = CubaLIF.step(p, s, a)
+            return {**after, "v": after["v"] >> 1}
+
+    chip = read_boards().find("loihi2").chip
+    values = (100, 100, 900)
+    assert isinstance(CubaLIF(3, *values).stock(1, 10), Stock)
+    assert Softer(3, *values).stock(1, 10) == "stock Lava has no such neuron"
+    assert (
+        support(chip, Softer).reason == "needs a step of its own; stock tools have no such program"
+    )
+    assert Softer.RESPONSE is None
+
+    @dataclass(frozen=True, eq=False)
+    class Renamed(CubaLIF):
+        TYPE: ClassVar[str] = "TEST_RENAMED"
+
+    assert isinstance(Renamed(3, *values).stock(1, 10), Stock)
