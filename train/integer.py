@@ -22,14 +22,23 @@ from torch import Tensor
 from ..export import grid
 from ..export.config import ModelConfig
 from ..export.errors import InputError
-from ..export.freeze import Frozen, Quantization, freeze
+from ..export.freeze import FloatLayer, Frozen, Quantization, freeze
 from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
 from ..neurons.real import FloatNeuron
-from .integer_kernels import count_spikes, keep_adaptive, keep_cuba, keep_scaled, prepare, scaled
+from .integer_kernels import (
+    KEEPING,
+    count_spikes,
+    keep_adaptive,
+    keep_cuba,
+    keep_scaled,
+    prepare,
+    scaled,
+)
 from .layers import Direction, Weights
 from .neurons import State, coefficient_names
+from .replayed import AnyReplay
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Network, npt.NDArray[Any], "npt.NDArray[Any] | None"], Trace]
@@ -283,15 +292,46 @@ class ReplayedLayer:
         return [v, second, s]
 
 
-def replayed(frozen: Frozen, trace: Trace) -> Sequence[ReplayedLayer]:
-    """Return the layers of a run for the engine."""
+def replayed(
+    frozen: Frozen, trace: Trace, weights: Sequence[Weights], inputs: Tensor
+) -> Sequence[ReplayedLayer | AnyReplay]:
+    """Return the layers of a run for the engine.
+
+    ``weights``: what the integers stand for; ``inputs``: real, (batch, time, channel).
+    """
     prepare(type(layer.neuron) for layer in frozen.network.layers)
-    made = []
-    for real, layer, recorded in zip(
-        frozen.layers, frozen.network.layers, trace.layers, strict=True
+    made: list[ReplayedLayer | AnyReplay] = []
+    signal = inputs.detach().numpy().astype(np.float32)
+    for real, layer, recorded, own in zip(
+        frozen.layers, frozen.network.layers, trace.layers, weights, strict=True
     ):
+        if type(layer.neuron) not in KEEPING:
+            made.append(_any(real, layer, recorded, own, signal))
+            signal = made[-1].spikes()
+            continue
+        if recorded.spikes is not None:
+            signal = recorded.spikes.astype(np.float32)
         rho = np.zeros(layer.size, np.float32)
         if isinstance(layer.neuron, AdaptiveLIF):
             rho = grid.decay_factor(_values(layer.neuron, "b_decay")).astype(np.float32)
         made.append(ReplayedLayer(layer, recorded, rho, real.config.initial_adaptation))
     return made
+
+
+def _any(
+    real: FloatLayer, layer: Layer, recorded: LayerTrace, weights: Weights, signal: Any
+) -> AnyReplay:
+    def array(tensor: Tensor | None) -> Any:
+        return None if tensor is None else tensor.detach().numpy()
+
+    return AnyReplay(
+        real,
+        layer,
+        recorded,
+        _real_parameters(layer.neuron),
+        array(weights.weight),
+        array(weights.recurrent_weight),
+        array(weights.bias),
+        tuple(array(value) for value in weights.coefficients),
+        signal,
+    )

@@ -22,7 +22,7 @@ from numba import float32, float64, int32, int64, types, uint8
 
 from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
 from ..export.kernel import Kernel, ready
-from ..export.network import AdaptiveLIF, CubaLIF, Neuron
+from ..export.network import AdaptiveLIF, CubaLIF, LeakyIntegrator, Neuron
 from .engine.memory import aligned
 from .engine.simd import LANES, floor, from_int32, load, load_part, splat, stream
 from .engine.sources import source_digest
@@ -219,8 +219,10 @@ def _keep_scaled(kept, low, high, v, scale):
 keep_scaled = Kernel(_keep_scaled, _NAME, (_KEPT, int64, int64, _STATES, _REALS))
 
 
+KEEPING = {AdaptiveLIF: _keep_adaptive, CubaLIF: keep_cuba, LeakyIntegrator: keep_scaled}
+"""What keeps the run of a neuron, compiled; others take ``replayed.py``."""
+
+
 def prepare(neurons: Iterable[type[Neuron]]) -> None:
     """Make ready what the layers of a run need: to be called before any of these kernels."""
-    keeping = {AdaptiveLIF: _keep_adaptive, CubaLIF: keep_cuba}
-    kinds = dict.fromkeys(neurons)
-    ready(*(keeping.get(kind, keep_scaled) for kind in kinds), count_spikes, scaled)
+    ready(*(KEEPING[kind] for kind in neurons if kind in KEEPING), count_spikes, scaled)

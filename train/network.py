@@ -247,7 +247,7 @@ class SRNN(nn.Module):
             last_spikes=counting,
             counts=True,
             lengths=lengths,
-            replay=replayed(frozen, trace),
+            replay=replayed(frozen, trace, weights, dense),
         )
         output = made.spikes[-1] if counting else made.membranes
         sent = cast("tuple[Tensor, ...]", made.spikes) if spikes else ()

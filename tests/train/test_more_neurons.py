@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from srnn.export.checkpoint import FloatModel
-from srnn.export.config import FLOAT_NEURONS, LayerConfig, ModelConfig, SurrogateConfig
+from srnn.export.config import FLOAT_NEURONS, Delay, LayerConfig, ModelConfig, SurrogateConfig
 from srnn.export.float_run import run_float
 from srnn.export.freeze import Quantization
 from srnn.export.network import dense
@@ -178,12 +178,13 @@ def test_integers_mean_what_they_were_made_from(kind: str) -> None:
     assert differ < 0.02 * recorded.spikes.sum()
 
 
-@pytest.mark.parametrize("kind", ["alif", "lif", "cuba_lif"])
-def test_the_loop_on_the_grid_equals_the_engine(kind: str) -> None:
+@pytest.mark.parametrize("late", [0, 9])
+@pytest.mark.parametrize("kind", ["alif", "lif", "cuba_lif", *NEW])
+def test_the_loop_on_the_grid_equals_the_engine(kind: str, late: int) -> None:
     inputs = draw()
     found = []
     for engine in ("events", "loop"):
-        model = network(kind)
+        model = network(kind, delay=Delay(0, late), delay_rec=Delay(0, late))
         model.engine = engine
         model.grid = OnGrid(
             model.config, Quantization(), TASK, lambda *given: run(*given, record="states")

@@ -31,7 +31,7 @@ from .sources import source_digest
 COEFFICIENTS_MAX = 8
 """Coefficients that a neuron of the engine may have; its states are ``programs.STATES_MAX``."""
 
-_X, _V, _SECOND, _S, _MORE = (
+ARGUMENT, _V, _SECOND, _S, _MORE = (
     "the spike's argument",
     programs.V,
     programs.SECOND,
@@ -162,12 +162,14 @@ class _Printer:
 
     def _chosen(self) -> tuple[str, ...]:
         """Return what a step has to keep."""
-        kept = [_X, *(name for name in ("v", *self._others))]
-        for name in kept[1:]:
+        kept = [ARGUMENT, "v", *self._others]
+        if not self._suffices(kept):
+            kept.append("current")
+        for name in ("v", *self._others):
             fewer = [other for other in kept if other != name]
             if self._suffices(fewer):
                 kept = fewer
-        return tuple(kept) if self._suffices(kept) else (*kept, "current")
+        return tuple(kept)
 
     def _suffices(self, kept: list[str]) -> bool:
         try:
@@ -188,7 +190,7 @@ class _Printer:
             text = f"load({source}, {plane} * block + at)"
             if name == "current":
                 given[Node.of("current")] = text
-            elif name == _X:
+            elif name == ARGUMENT:
                 given[self._argument] = text
             elif isinstance(self._program.states[name], Node):
                 # A state that is another's value of the step before is no value of this step.
@@ -264,7 +266,7 @@ class _Printer:
             lines.append(f"store(planes, {self._place[name]} * block + at, {text})")
         lines.append("if kept != 0:")
         for plane, name in enumerate(self._kept):
-            value = {_X: x}.get(name) or (
+            value = {ARGUMENT: x}.get(name) or (
                 values.of(Node.of("current")) if name == "current" else after[name]
             )
             lines.append(f"    stream(kept, {plane} * block + at, {value})")
