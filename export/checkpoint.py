@@ -15,6 +15,7 @@ A file is one dictionary of plain values and tensors::
     versions        {"srnn", "torch", "python", ...}
     quantization    for a model trained on the grid: {"options": as in ``export/freeze.py``,
                     "doublings": by layer, how often each neuron's weight unit is doubled}; else {}
+    neurons         only with neurons that are not srnn's own: by name {"digest", "origin"}
 
 Time constants are stored in steps as the equations use them, not as the trainer's raw parameters.
 """
@@ -32,6 +33,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..neurons.identity import float_digest, origin
+from ..neurons.registry import BUILT_IN_FLOAT
 from .config import (
     DELAYS,
     FLOAT_NEURONS,
@@ -222,6 +225,9 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
         "versions": model.versions,
         "quantization": model.quantization,
     }
+    own = own_neurons(model.config)
+    if own:
+        content["neurons"] = own
     buffer = io.BytesIO()
     torch.save(_alike(content), buffer)
     content = buffer.getvalue()
@@ -233,6 +239,28 @@ def write_model(path: str | os.PathLike[str], model: FloatModel) -> None:
         except InputError as error:
             reason = str(error).removeprefix(f"{temporary}: ")
             raise InputError(f"{path}: not written, it could not be read again: {reason}") from None
+
+
+def own_neurons(config: ModelConfig) -> dict[str, Any]:
+    """Return digest and origin of the neurons that are not srnn's own, by name."""
+    names = {layer.neuron for layer in config.layers if not layer.dense} - set(BUILT_IN_FLOAT)
+    return {
+        name: {"digest": float_digest(FLOAT_NEURONS[name]), "origin": origin(FLOAT_NEURONS[name])}
+        for name in sorted(names)
+    }
+
+
+def _check_neurons(stored: Any, config: ModelConfig) -> None:
+    """Refuse a model whose neurons compute something else than when it was made."""
+    for name, found in own_neurons(config).items():
+        given = stored.get(name) if isinstance(stored, Mapping) else None
+        digest = given.get("digest") if isinstance(given, Mapping) else None
+        if digest != found["digest"]:
+            raise InputError(
+                f"neurons: the file was made with another version of neuron {name} (step "
+                f"{shown(digest)[:14]}), here it is {found['digest'][:12]}; give that version by "
+                "--neurons FILE, or train again"
+            )
 
 
 def _alike(value: Any) -> Any:
@@ -275,8 +303,10 @@ def read_model(path: str | os.PathLike[str]) -> FloatModel:
     if missing:
         raise InputError(f"{path}: {', '.join(missing)} missing or not a table")
     try:
+        config = build(ModelConfig, content["config"], "config")
+        _check_neurons(content.get("neurons"), config)
         return FloatModel(
-            config=build(ModelConfig, content["config"], "config"),
+            config=config,
             weights=_arrays(content["weights"], "weights"),
             task=content["task"],
             recipe=content["recipe"],

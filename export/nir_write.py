@@ -133,17 +133,23 @@ def _beside(model: FloatModel) -> dict[str, Any]:
     )
 
 
+WRITTEN = ("lif", "cuba_lif", "li")
+"""Neurons that NIR has."""
+
+
 def _obstacles(model: FloatModel, index: int, layer: LayerConfig) -> list[str]:
     if layer.dense:
         return ["a dense baseline has no neurons of NIR"]
     found = []
-    if layer.neuron in {"alif", "alif_relu"}:
+    if "adaptation" in layer.parameter_names:
         prefix = f"layers.{index}." + ("forward." if layer.bidirectional else "")
         adaptation, tau = (model.weights[f"{prefix}{n}"] for n in ("adaptation", "tau_adp"))
         found.append(
             f"NIR has no adaptive neuron; lost would be adaptation (up to {adaptation.max():g}) "
             f"and its time constants ({tau.min():.3g} to {tau.max():.3g} steps)"
         )
+    elif layer.neuron not in WRITTEN:
+        found.append("NIR has no such neuron")
     if layer.neuron == "alif_relu":
         found.append("NIR has no graded activation with a reset")
     if layer.bidirectional:

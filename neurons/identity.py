@@ -8,13 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import gradient
 from .expression import LEAVES, Expression, parts
+from .gradient import Node, float_program
 from .neuron import Neuron, program
+from .real import FloatNeuron
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-DISTRIBUTIONS: dict[type[Neuron], str] = {}
+DISTRIBUTIONS: dict[type, str] = {}
 """Neurons of installed distributions, by the distribution's name and version."""
 
 
@@ -47,7 +50,36 @@ def step_digest(record: type[Neuron]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def origin(record: type[Neuron]) -> dict[str, str]:
+@cache
+def float_digest(neuron: type[FloatNeuron]) -> str:
+    """Return the SHA-256 of what a neuron of real numbers computes, in hexadecimal.
+
+    It covers the parameters with their ranges, the coefficients' names, the step, and the digest of
+    the record that it becomes.
+
+    Raises
+    ------
+    InputError
+        As ``gradient.float_program`` and ``neuron.program``.
+    """
+    step = float_program(neuron)
+    numbers: dict[Node, int] = {}
+
+    def word(value: Any) -> str:
+        return f"#{numbers[value]}" if isinstance(value, Node) else repr(value)
+
+    lines = [f"parameter {p.name} {p.kind} {p.low} {p.high}" for p in neuron.PARAMETERS]
+    lines.append(f"coefficients {' '.join(step.coefficients)}")
+    for number, part in enumerate(gradient.parts(step.states.values())):
+        numbers[part] = number
+        lines.append(" ".join((f"#{number}", part.op, *map(word, part.args))))
+    lines += [f"state {name} {word(value)}" for name, value in step.states.items()]
+    if neuron.RECORD is not None:
+        lines.append(f"record {neuron.RECORD.TYPE} {step_digest(neuron.RECORD)}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def origin(record: type) -> dict[str, str]:
     """Return where a neuron came from: ``file``, its name without a folder, or ``distribution``.
 
     Empty where a class has neither, as in a notebook.

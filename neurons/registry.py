@@ -35,6 +35,10 @@ FLOAT_NEURONS: dict[str, type[FloatNeuron]] = {
 """The neurons of real numbers by their name in a recipe."""
 
 
+BUILT_IN_FLOAT = tuple(FLOAT_NEURONS)
+"""The names of those that srnn has itself."""
+
+
 def register(record: type[Neuron]) -> type[Neuron]:
     """Add a neuron to ``NEURONS``, so that files may name it; may be used as a decorator.
 

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from ..export.config import FLOAT_NEURONS, LayerConfig
 from ..export.errors import InputError
-from ..neurons.real import MAGNITUDE, TAU_MIN, TIME_CONSTANT, FloatParameter, sends
+from ..neurons.real import (
+    MAGNITUDE,
+    TAU_MIN,
+    TIME_CONSTANT,
+    FloatNeuron,
+    FloatParameter,
+    sends,
+)
 from .time_constants import draw, draw_tau, raw_from_tau, tau_from_raw
 
 State = tuple[Tensor, ...]
@@ -132,10 +139,13 @@ class Neuron(nn.Module):
         return tuple(after[name] for name in self.states)
 
 
-@cache
 def coefficient_names(name: str) -> tuple[str, ...]:
     """Return the names of a neuron's coefficients in their order."""
-    kind = FLOAT_NEURONS[name]
+    return _names(FLOAT_NEURONS[name])
+
+
+@cache
+def _names(kind: type[FloatNeuron]) -> tuple[str, ...]:
     ones = SimpleNamespace(**{entry.name: torch.ones(1) for entry in kind.PARAMETERS})
     return tuple(kind.coefficients(ones))
 

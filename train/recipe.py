@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..export.checkpoint import LayerConfig, ModelConfig, SurrogateConfig
+from ..export.checkpoint import FLOAT_NEURONS, LayerConfig, ModelConfig, SurrogateConfig
 from ..export.errors import InputError
 from ..export.filekind import RECIPE, check_kind
 from ..export.freeze import Quantization
@@ -158,11 +158,14 @@ def baseline_layers(layers: tuple[LayerConfig, ...], baseline: str) -> tuple[Lay
 def _relu(index: int, layer: LayerConfig) -> LayerConfig:
     if layer.neuron == "lif":
         return replace(layer, neuron="alif_relu", adaptation=0.0)
-    if layer.neuron == "cuba_lif":
+    if layer.neuron == "alif":
+        return replace(layer, neuron="alif_relu")
+    if not layer.dense and FLOAT_NEURONS[layer.neuron].SPIKING:
         raise InputError(
-            f"model.layers.{index}: cuba_lif has no graded form; the baseline relu takes alif, lif"
+            f"model.layers.{index}: {layer.neuron} has no graded form; the baseline relu takes "
+            "alif, lif"
         )
-    return replace(layer, neuron="alif_relu") if layer.neuron == "alif" else layer
+    return layer
 
 
 @dataclass(frozen=True)
