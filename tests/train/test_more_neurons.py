@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from srnn.export.checkpoint import FloatModel
+from needs import data_root
+from srnn.export.checkpoint import FloatModel, read_model
 from srnn.export.config import FLOAT_NEURONS, Delay, LayerConfig, ModelConfig, SurrogateConfig
 from srnn.export.float_run import run_float
 from srnn.export.freeze import Quantization
@@ -16,6 +18,7 @@ from srnn.export.network import dense
 from srnn.export.quantize import quantize
 from srnn.export.trace import compare
 from srnn.simulate import reference, run
+from srnn.train.cli import main as train_main
 from srnn.train.integer import OnGrid
 from srnn.train.network import SRNN
 
@@ -201,3 +204,26 @@ def test_the_loop_on_the_grid_equals_the_engine(kind: str, late: int) -> None:
             assert expected is not None, name
             scale = expected.abs().max().clamp(min=1e-3)
             assert ((gradient - expected).abs().max() / scale) < 2e-3, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "gain"), [("adlif", 2.0), ("brf", 30.0)])
+@pytest.mark.parametrize(
+    ("task", "least", "quantized"),
+    [
+        ("digits", 0.6, False),
+        pytest.param("ecg", 0.33, True, marks=pytest.mark.needs_data("qtdb_ecg")),
+    ],
+)
+def test_five_epochs_learn(  # noqa: PLR0917
+    task: str, least: float, kind: str, gain: float, quantized: bool, tmp_path: Path
+) -> None:
+    words = [task, "--layers.0.neuron", kind, "--layers.0.weight_gain", str(gain)]
+    words += ["--surrogate.name", "exponential", "--epochs", "5", "--out", str(tmp_path / "run")]
+    if kind == "brf" and task == "digits":
+        words += ["--layers.0.parameters.omega.kind", "uniform"]
+        words += ["--layers.0.parameters.omega.low", "0.05"]
+        words += ["--layers.0.parameters.omega.high", "0.3"]
+    words += ["--data", str(data_root())] if task == "ecg" else []
+    assert train_main([*words, "--no-test", *(["--quantize"] if quantized else [])]) == 0
+    assert read_model(tmp_path / "run" / "model.pt").metrics["validation"]["accuracy"] > least
