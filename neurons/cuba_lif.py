@@ -83,7 +83,7 @@ class CubaLIF(Neuron):
             return "initial states that must hold until the layer's first input"
         if parts is None:
             return "a bias beyond 13 bits of mantissa and 3 of exponent"
-        early = spikes_before(self, lag)
+        early = spikes_before(self, lag) if self.bias.any() else []
         if early:
             return f"the bias alone makes neuron {index_list(early)} spike before the first input"
         arguments = {

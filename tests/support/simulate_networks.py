@@ -37,8 +37,19 @@ ACTIVE = {
     "u_init": (-9000, 9000),
     "v_init": (-9000, 9000),
     "d_init": (0, 90000),
+    "w_decay": (5, 300),
+    "w_step": (0, 90000),
+    "a_gain": (0, 1 << 17),
+    "keep": (50000, 65000),
+    "turn": (500, 15000),
+    "q_gain": (0, 1500),
+    "q_decay": (100, 800),
 }
-THRESHOLDS = {"CUBA": (30, 600), "SRNN_ALIF": (2000, 40000)}
+THRESHOLDS = {
+    kind: (30, 600) if kind == "CUBA" else (2000, 40000)
+    for kind, record in NEURONS.items()
+    if record.SPIKING
+}
 
 
 def random_neuron(rng: np.random.Generator, kind: str, size: int, extreme: bool) -> Neuron:
