@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
@@ -20,10 +20,14 @@ from ..export.network import Network
 from ..export.suggest import unknown
 from ..export.trace import Trace
 from . import plugins
+from .c.options import COptions
 from .loihi2.options import BoardOptions
 from .measuring import MeasuredRun
 from .plan import LayerDescription
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from .c.backend import HostTarget
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,14 @@ class RunOptions:
     """Options of a run.
 
     ``timeout``: seconds without progress after which it is ended, None for the target's own;
-    ``progress``: a callback; ``board``: where the board is and how it is measured.
+    ``progress``: a callback; ``board``: where the board is and how it is measured; ``c``: what is
+    kept of a network printed as C, and the core that runs it.
     """
 
     timeout: float | None = None
     progress: Progress | None = None
     board: BoardOptions = field(default_factory=BoardOptions)
+    c: COptions = field(default_factory=COptions)
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,33 @@ class Loihi2Backend:
 
 
 @dataclass(frozen=True)
+class CBackend:
+    """The network printed as C99, compiled and run on this computer."""
+
+    options: RunOptions = RunOptions()
+    name: str = "c"
+
+    def available(self) -> Availability:
+        """Whether there is a compiler."""
+        return Availability(*self._target().available())
+
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One function per layer, no lag."""
+        return self._target().describe(network)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Compile, run and read back; see ``c.runner.run`` for the errors."""
+        return self._target().run(network, inputs, lengths).trace
+
+    def _target(self) -> HostTarget:
+        from .c.backend import HostTarget
+
+        return HostTarget(self.options.c, self.options.timeout)
+
+
+@dataclass(frozen=True)
 class SimulatorBackend:
     """The project's event-driven simulator."""
 
@@ -259,12 +292,16 @@ def _uniform(network: Network, process: str, reason: str) -> list[LayerDescripti
 BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "loihi2": Loihi2Backend,
     "lava": LavaBackend,
+    "c": CBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
 """The built-in targets by name, best first: the closer to hardware, the better."""
 
 COMPUTERS = ("lava", "simulator")
 """Those that run on a computer, best first; boards and plug-ins run only when they are named."""
+
+PRINTED = ("c",)
+"""Those that print the network as C; they run only when they are named."""
 
 AUTO = "auto"
 """Stands for the best of ``COMPUTERS`` that is available."""

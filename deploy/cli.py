@@ -24,8 +24,9 @@ from ..export.network import Network, check_inputs
 from ..export.netx import read_net, read_samples
 from ..export.suggest import check_known
 from . import board_arguments
-from .backends import AUTO, COMPUTERS, RunOptions, pick, refused_plugins, targets
+from .backends import AUTO, COMPUTERS, PRINTED, RunOptions, pick, refused_plugins, targets
 from .boards import read_boards
+from .c.options import COptions
 from .emit import STANDARD_OUTPUT, emit
 from .errors import RunError
 from .lava.runner import DEFAULT_TIMEOUT as LAVA_TIMEOUT
@@ -116,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
         help="end a run in which nothing finishes for S seconds: on Lava a step (default "
         f"{LAVA_TIMEOUT:g}), on a board a sample (default {BOARD_TIMEOUT:g})",
     )
+    parser.add_argument(
+        "--emit",
+        type=Path,
+        metavar="DIR",
+        help="with --target c: keep the C files in this folder (docs/MICROCONTROLLERS.md)",
+    )
     board_arguments.add(parser)
     placing = parser.add_argument_group("placement on a board")
     placing.add_argument(
@@ -186,7 +193,17 @@ def _deploy(arguments: argparse.Namespace, output: Output) -> int:
     return EXIT_OK if match else EXIT_NO
 
 
+def _check_emit(arguments: argparse.Namespace) -> None:
+    if arguments.emit is None:
+        return
+    if arguments.target not in PRINTED or arguments.dry_run or arguments.emit_program is not None:
+        raise InputError(f"--emit: keeps C files; add --target {' or '.join(PRINTED)}")
+    if arguments.emit.exists() and not arguments.emit.is_dir():
+        raise InputError(f"--emit: {arguments.emit} is a file; name a folder")
+
+
 def _check_arguments(arguments: argparse.Namespace) -> None:
+    _check_emit(arguments)
     for name, low in (("samples", 1), ("steps", 1), ("cluster", 1)):
         value = getattr(arguments, name)
         if value is not None and value < low:
@@ -238,7 +255,7 @@ def _check_target(target: str, places: bool, boards: Path | None) -> None:
 
 def _on_computer(arguments: argparse.Namespace) -> bool:
     places = arguments.dry_run or arguments.emit_program is not None
-    return places or (arguments.target or AUTO) in (AUTO, *COMPUTERS)
+    return places or (arguments.target or AUTO) in (AUTO, *COMPUTERS, *PRINTED)
 
 
 def _dry_run(arguments: argparse.Namespace, network: Network, output: Output) -> int:
@@ -305,7 +322,8 @@ def _run(
             bar.update(task, completed=int(ends[done]) + steps)
 
         board = board_arguments.board_options(arguments, _on_computer(arguments))
-        picked = pick(arguments.target or AUTO, RunOptions(arguments.timeout, advance, board))
+        c = COptions(Path(arguments.model).stem, arguments.emit)
+        picked = pick(arguments.target or AUTO, RunOptions(arguments.timeout, advance, board, c))
         output.line(f"target: {picked.reason}")
         return check(network, picked.backend, inputs.inputs, inputs.lengths), picked.reason
 

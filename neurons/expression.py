@@ -98,6 +98,11 @@ class Expression:
         return self.op in CONDITIONS or (self.op == "state" and self.name == SPIKED)
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it depends on parameters alone."""
+        return self.op not in {"state", "input"} and all(arg.is_constant for arg in self.inputs)
+
+    @property
     def inputs(self) -> tuple[Expression, ...]:
         """The expressions among the arguments."""
         return tuple(arg for arg in self.args if isinstance(arg, Expression))

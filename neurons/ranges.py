@@ -111,7 +111,11 @@ class Ranges:
 
 
 def ranges(
-    step: Program, sums: int, limit: int, parameters: Mapping[str, Interval] | None = None
+    step: Program,
+    sums: int,
+    limit: int,
+    parameters: Mapping[str, Interval] | None = None,
+    given: Mapping[Expression, Interval] | None = None,
 ) -> Ranges:
     """Return the ranges of a step, for synaptic sums of at most ``sums`` in magnitude.
 
@@ -125,6 +129,8 @@ def ranges(
         What a state that the step does not limit is assumed to keep to.
     parameters
         The values of its parameters; what the record allows where None.
+    given
+        The values of further parts that are known.
 
     Raises
     ------
@@ -132,7 +138,7 @@ def ranges(
         A shift by fewer than 0 or more than 63 bits.
     """
     try:
-        return _ranges(step, sums, limit, parameters or parameter_ranges(step.record))
+        return _ranges(step, sums, limit, parameters or parameter_ranges(step.record), given or {})
     except ValueError as error:
         raise InputError(f"neuron {step.record.TYPE}: {error}") from None
 
@@ -141,7 +147,13 @@ def _hull(x: Interval, y: Interval) -> Interval:
     return min(x[0], y[0]), max(x[1], y[1])
 
 
-def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Interval]) -> Ranges:
+def _ranges(
+    step: Program,
+    sums: int,
+    limit: int,
+    parameters: Mapping[str, Interval],
+    given: Mapping[Expression, Interval],
+) -> Ranges:
     states = {name: parameters.get(f"{name}_init", (0, 0)) for name in step.record.STATES}
     watched: set[str] = set()
 
@@ -153,7 +165,7 @@ def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Inter
         return (0, 1) if part.name == SPIKED else states[part.name]
 
     def grown() -> dict[str, Interval]:
-        known: dict[Expression, Interval] = {}
+        known = dict(given)
         found = {}
         for name, value in step.states.items():
             hull = _hull(states[name], interval(value, leaf, known))
@@ -163,7 +175,7 @@ def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Inter
 
     def after(names: Iterable[str], span: Interval) -> dict[str, Interval]:
         """Return what states are one step after ``span``."""
-        known: dict[Expression, Interval] = {}
+        known = dict(given)
         kept = {name: states[name] for name in names}
         states.update({name: _hull(before, span) for name, before in kept.items()})
         found = {name: interval(step.states[name], leaf, known) for name in kept}
@@ -187,7 +199,7 @@ def _ranges(step: Program, sums: int, limit: int, parameters: Mapping[str, Inter
         else:
             states |= dict.fromkeys(growing, (-limit, limit))
             watched |= set(growing)
-    known: dict[Expression, Interval] = {}
+    known = dict(given)
     for value in step.results:
         interval(value, leaf, known)
     return Ranges(states, frozenset(watched), known)

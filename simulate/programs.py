@@ -179,9 +179,7 @@ def _within(span: Interval, limits: Interval) -> bool:
 
 def _is_constant(value: Any) -> bool:
     """Whether a value depends on parameters alone."""
-    return not isinstance(value, Expression) or (
-        value.op not in {"state", "input"} and all(map(_is_constant, value.inputs))
-    )
+    return not isinstance(value, Expression) or value.is_constant
 
 
 _CALLS = {">>": "shifted_right", "<<": "shifted_left", "rtz": "truncated"}

@@ -203,6 +203,7 @@ INSIDE = {
     "export/netx_hdf5.py": "writes",
     "export/netx_write.py": "text that it has just made",
     "simulate/tracefile.py": "writes",
+    "deploy/c/runner.py": "a file that its own program has just written",
     "deploy/lava/rundir.py": "files of its own child",
     "deploy/loihi2/job.py": "files of its own job",
 }

@@ -42,6 +42,7 @@ REASONS = {
     "a script of the repository, which writes this page",
     "installs packages",
     "needs Lightning; tests/test_python_page.py runs it where that is",
+    "needs a C compiler; tests/deploy/c/test_printed.py runs it",
     "needs a board",
     "needs files of yours",
     "takes minutes, and begins with a clone",

@@ -52,6 +52,16 @@ def lava_nc() -> str:
     return "" if able else reason
 
 
+def programs(*names: str, how: str) -> Callable[[], str]:
+    """Return a check whether these are on the PATH; ``how`` tells where they come from."""
+
+    def check() -> str:
+        missing = ", ".join(name for name in names if shutil.which(name) is None)
+        return missing and f"no {missing} on the PATH ({how})"
+
+    return check
+
+
 def chromium() -> str:
     """Return the browser's path, or nothing."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -71,6 +81,10 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
         "lightning": modules("lightning", how="pip install lightning"),
         "chromium": lambda: "" if chromium() else "no chromium on the PATH",
         "lava-dl": lava_dl,
+        "gcc": programs("gcc", how="apt install gcc"),
+        "g++": programs("g++", how="apt install g++"),
+        "clang": programs("clang", how="apt install clang"),
+        "cppcheck": programs("cppcheck", how="apt install cppcheck"),
         "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),
     },
 }

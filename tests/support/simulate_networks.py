@@ -56,7 +56,8 @@ def random_neuron(rng: np.random.Generator, kind: str, size: int, extreme: bool)
     record = NEURONS[kind]
     values = {}
     for parameter in record.PARAMETERS:
-        low, high = ACTIVE.get(parameter.name) or THRESHOLDS[kind]
+        whole = parameter.low, parameter.high
+        low, high = ACTIVE.get(parameter.name) or THRESHOLDS.get(kind, whole)
         drawn = rng.integers(low, high + 1, size)
         if extreme:
             ends = rng.choice([parameter.low, parameter.high, parameter.low + 1], size)

@@ -1,0 +1,1 @@
+"""Networks of integers as C99, for computers and microcontrollers (docs/MICROCONTROLLERS.md)."""
