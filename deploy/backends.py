@@ -28,6 +28,7 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from .c.backend import HostTarget
+    from .c.mcu import McuTarget
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,40 @@ class CBackend:
 
 
 @dataclass(frozen=True)
+class McuBackend:
+    """The network printed as C99 on a microcontroller's core that QEMU emulates."""
+
+    options: RunOptions = RunOptions()
+    name: str = "mcu"
+
+    def available(self) -> Availability:
+        """Whether the core's compiler and emulator are there."""
+        return Availability(*self._target().available())
+
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One function per layer, no lag."""
+        return self._target().describe(network)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Compile, emulate and read back; see ``c.mcu.McuTarget.run`` for the errors."""
+        return self._target().run(network, inputs, lengths)[0]
+
+    def run_measured(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> MeasuredRun:
+        """Run, and say what the network takes; nothing is measured."""
+        trace, footprint = self._target().run(network, inputs, lengths)
+        return MeasuredRun(trace, None, footprint)
+
+    def _target(self) -> McuTarget:
+        from .c.mcu import McuTarget
+
+        return McuTarget(self.options.c, self.options.timeout)
+
+
+@dataclass(frozen=True)
 class SimulatorBackend:
     """The project's event-driven simulator."""
 
@@ -292,6 +327,7 @@ def _uniform(network: Network, process: str, reason: str) -> list[LayerDescripti
 BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "loihi2": Loihi2Backend,
     "lava": LavaBackend,
+    "mcu": McuBackend,
     "c": CBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
@@ -300,7 +336,7 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
 COMPUTERS = ("lava", "simulator")
 """Those that run on a computer, best first; boards and plug-ins run only when they are named."""
 
-PRINTED = ("c",)
+PRINTED = ("c", "mcu")
 """Those that print the network as C; they run only when they are named."""
 
 AUTO = "auto"

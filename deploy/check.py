@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from .backends import Backend, ReferenceBackend, SimulatorBackend
 from .errors import RunError
 from .measuring import MeasuredRun, MeasuringBackend
 from .plan import LayerDescription
+
+if TYPE_CHECKING:
+    from .c.footprint import Footprint
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Check:
     """A comparison. ``seconds`` and ``seconds_expected``: wall-clock times of the two runs.
 
     Compiling the simulator's kernels is in neither.
-    ``measurement`` is what a target measured, or None.
+    ``measurement`` is what a target measured, or None; ``footprint``: what it takes on an emulated
+    microcontroller.
     """
 
     target: str
@@ -53,6 +57,7 @@ class Check:
     seconds: float
     seconds_expected: float
     measurement: Measurement | None = None
+    footprint: Footprint | None = None
 
     @property
     def compared(self) -> int:
@@ -74,6 +79,7 @@ class Check:
             "compared": self.compared,
             "mismatches": self.mismatches,
             "measurement": None if self.measurement is None else self.measurement.as_dict(),
+            "footprint": None if self.footprint is None else self.footprint.as_dict(),
             "layers": [_layer_dict(layer) for layer in self.layers],
         }
 
@@ -179,6 +185,7 @@ def check(
         ended - middle,
         middle - began,
         ran_there.measurement,
+        ran_there.footprint,
     )
 
 

@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "--emit",
         type=Path,
         metavar="DIR",
-        help="with --target c: keep the C files in this folder (docs/MICROCONTROLLERS.md)",
+        help="with --target c or mcu: keep the C files in this folder (docs/MICROCONTROLLERS.md)",
     )
     board_arguments.add(parser)
     placing = parser.add_argument_group("placement on a board")
@@ -132,7 +132,8 @@ def _parser() -> argparse.ArgumentParser:
         "--board",
         type=Path,
         metavar="FILE",
-        help="take boards from this TOML file (docs/BOARDS.md)",
+        help="take boards from this TOML file (docs/BOARDS.md); with --target mcu a core or "
+        "part: cortex-m4 (the default), cortex-m0plus, riscv32, ... (docs/MICROCONTROLLERS.md)",
     )
     placing.add_argument(
         "--cluster",
@@ -213,15 +214,16 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     emits = arguments.emit_program is not None
     if emits:
         _check_emission(arguments)
+    emulates = arguments.target == "mcu" and not arguments.dry_run
     if not arguments.dry_run:
-        for name in ("cluster", "output", *(() if emits else ("board",))):
+        for name in ("cluster", "output", *(() if emits or emulates else ("board",))):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}: is about placement; add --dry-run")
     if arguments.task is not None:
         from ..tasks.registry import check_options
 
         check_options(arguments.task, {})
-    if arguments.board is not None:
+    if arguments.board is not None and not emulates:
         check_kind(arguments.board, BOARDS)
     if arguments.target is not None:
         _check_target(arguments.target, arguments.dry_run or emits, arguments.board)
@@ -322,7 +324,8 @@ def _run(
             bar.update(task, completed=int(ends[done]) + steps)
 
         board = board_arguments.board_options(arguments, _on_computer(arguments))
-        c = COptions(Path(arguments.model).stem, arguments.emit)
+        core = None if arguments.board is None else str(arguments.board)
+        c = COptions(Path(arguments.model).stem, arguments.emit, core)
         picked = pick(arguments.target or AUTO, RunOptions(arguments.timeout, advance, board, c))
         output.line(f"target: {picked.reason}")
         return check(network, picked.backend, inputs.inputs, inputs.lengths), picked.reason
@@ -371,6 +374,10 @@ def _print(output: Output, checked: Check, inputs: Inputs, wrong: int | None) ->
         from .measured_tables import print_measurement
 
         print_measurement(checked.measurement, output)
+    if checked.footprint is not None:
+        from .c.footprint import print_footprint
+
+        print_footprint(checked.footprint, output)
     for layer in checked.layers:
         for row in layer.differences:
             if row.first is not None:

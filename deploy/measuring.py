@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
@@ -11,13 +11,20 @@ from ..export.network import Network
 from ..export.trace import Trace
 from ..simulate.measurement import Measurement
 
+if TYPE_CHECKING:
+    from .c.footprint import Footprint
+
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRun:
-    """A trace, and what was measured, or None where nothing was."""
+    """A trace, and what was measured, or None where nothing was.
+
+    ``footprint``: what the network takes on an emulated microcontroller.
+    """
 
     trace: Trace
     measurement: Measurement | None
+    footprint: Footprint | None = None
 
 
 @runtime_checkable

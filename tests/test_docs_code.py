@@ -43,6 +43,7 @@ REASONS = {
     "installs packages",
     "needs Lightning; tests/test_python_page.py runs it where that is",
     "needs a C compiler; tests/deploy/c/test_printed.py runs it",
+    "needs a cross compiler and QEMU; tests/deploy/c/test_mcu.py runs it",
     "needs a board",
     "needs files of yours",
     "takes minutes, and begins with a clone",

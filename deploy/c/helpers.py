@@ -223,15 +223,17 @@ static void add_rows4(SUM *sums, const uint32_t *weights, uint32_t stride, const
 }
 """
 _ROW = """\
-/* Adds a row of weights of BITS bits times x. */
-static void add_rowBITS(SUM *sums, const uint32_t *row, uint32_t columns, int32_t low, SUM x)
+/* Adds a row of weights of BITS bits times x, word by word. */
+static void add_rowBITS(SUM *sums, const uint32_t *row, uint32_t words, int32_t low, SUM x)
 {
     uint32_t i;
-    for (i = 0; i < columns; i++) {
-        sums[i] += x * (codeBITS(row, i) + low);
+    for (i = 0; i < words; i++, sums += LANES) {
+        const uint32_t word = row[i];
+ADDED
     }
 }
 """
+_ADDED = "        sums[{lane}] += x * ((int32_t)(word >> {shift} & {mask}u) + low);"
 _LATE = """\
 /* Adds a row of weights of BITS bits times x to the rows of a ring in which they arrive. */
 static void add_lateBITS(SUM *ring, uint32_t now, uint32_t rows, const uint8_t *delays,
@@ -308,7 +310,12 @@ def helpers(body: str, sum_type: str, source_type: str, chunks: dict[int, int]) 
     delivering = {f"add_rows{bits}": text for bits, text in ((8, _ROWS8), (4, _ROWS4))}
     for bits in (8, 4):
         for name, text in (("add_row", _ROW), ("add_late", _LATE), ("convolve", _CONVOLUTION)):
-            delivering[f"{name}{bits}"] = text.replace("BITS", str(bits))
+            lanes = [
+                _ADDED.format(lane=lane, shift=lane * bits, mask=(1 << bits) - 1)
+                for lane in range(32 // bits)
+            ]
+            made = text.replace("ADDED", "\n".join(lanes)).replace("LANES", str(32 // bits))
+            delivering[f"{name}{bits}"] = made.replace("BITS", str(bits))
     words = {"SUM": sum_type, "SOURCE": source_type}
     words |= {f"CHUNK{bits}": f"{chunk}u" for bits, chunk in chunks.items()}
     known = dict(_SCALARS)

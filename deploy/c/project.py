@@ -106,8 +106,8 @@ int main(void)
                (unsigned long)steps, (long)label, (unsigned long)hash);
     }}
 #ifdef SRNN_COUNTER
-    printf("counted %lu in %lu steps, at most %lu\\n", (unsigned long)total,
-           (unsigned long)total_steps, (unsigned long)worst);
+    printf("counted %lu %lu in %lu steps, at most %lu\\n", (unsigned long)(total / 1000000u),
+           (unsigned long)(total % 1000000u), (unsigned long)total_steps, (unsigned long)worst);
 #else
     (void)total, (void)worst, (void)total_steps;
 #endif

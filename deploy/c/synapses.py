@@ -122,7 +122,7 @@ class Delivery:
             )
         else:
             row = f"{weights} + {sources}[e] * {stride}u"
-            call = f"add_row{bits}({sums}, {row}, {n}, {low}, {x});"
+            call = f"add_row{bits}({sums}, {row}, {stride}, {low}, {x});"
         body = [f"    {line}" for line in call.split("\n")]
         return [f"for (e = 0; e < {count}; e++) {{", *body, "}"]
 

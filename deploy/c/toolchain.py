@@ -45,7 +45,7 @@ def missing_programs(programs: Sequence[tuple[str, str]]) -> str:
 
 
 def call(command: Sequence[str], folder: Path, what: str, timeout: float) -> str:
-    """Run a program in a folder and return its standard output.
+    """Run a program in a folder and return what it printed.
 
     Raises
     ------
@@ -67,4 +67,5 @@ def call(command: Sequence[str], folder: Path, what: str, timeout: float) -> str
             f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         )
         raise RunError("\n".join([f"{what}: {command[0]} ended with {ended}", *said]))
-    return done.stdout
+    # Semihosting writes the program's output to either.
+    return done.stdout + done.stderr

@@ -83,6 +83,10 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
         "lava-dl": lava_dl,
         "gcc": programs("gcc", how="apt install gcc"),
         "g++": programs("g++", how="apt install g++"),
+        "arm": programs("arm-none-eabi-gcc", "qemu-system-arm", how="docs/MICROCONTROLLERS.md"),
+        "riscv": programs(
+            "riscv64-unknown-elf-gcc", "qemu-system-riscv32", how="docs/MICROCONTROLLERS.md"
+        ),
         "clang": programs("clang", how="apt install clang"),
         "cppcheck": programs("cppcheck", how="apt install cppcheck"),
         "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),

@@ -35,12 +35,12 @@ __attribute__((section(".vectors"), used)) static const void *const vectors[16] 
     (const void *)stop, (const void *)stop, (const void *)stop,
 };
 
-/* With -icount shift=0 an instruction takes 1 ns; SysTick counts down every TICK of them. */
+/* SysTick counts the clock of the machine down; an instruction takes 1 ns of its time. */
 uint32_t srnn_counter(void)
 {
     static uint32_t last = 0x00FFFFFFu, total = 0;
     const uint32_t now = *(volatile uint32_t *)0xE000E018u;
     total += (last - now) & 0x00FFFFFFu;
     last = now;
-    return total * TICK;
+    return total;
 }
