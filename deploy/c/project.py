@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...export.network import Network
+from .inputs import encoder_files
 from .program import Program
 from .steps import state_member
 
@@ -132,10 +133,16 @@ run: {p}_main
 {p}_main: {p}_main.c {p}.c {p}.h
 	$(CC) $(CFLAGS) -o $@ {p}_main.c {p}.c -lm
 
-clean:
-	rm -f {p}_main
+{stream}clean:
+	rm -f {p}_main {p}_stream
 
 .PHONY: run clean
+"""
+_MAKE_STREAM = """\
+# Labels of raw samples: ./{p}_stream < samples.csv
+{p}_stream: {p}_stream.c {p}_encoder.c {p}.c
+	$(CC) $(CFLAGS) -o $@ $^ -lm
+
 """
 
 _ZEPHYR = """\
@@ -145,7 +152,7 @@ build:
 """
 _ZEPHYR_CMAKE = """\
 zephyr_library()
-zephyr_library_sources(${{CMAKE_CURRENT_LIST_DIR}}/../{p}.c)
+zephyr_library_sources({sources})
 zephyr_include_directories(${{CMAKE_CURRENT_LIST_DIR}}/..)
 """
 
@@ -157,6 +164,8 @@ def project(
 ) -> dict[str, str | bytes]:
     """Return the files of a printed network by their path, with samples where they are given."""
     p, network = program.prefix, program.network
+    encoder = encoder_files(program)
+    sources = [f"{p}.c", *(name for name in encoder if name.endswith("_encoder.c"))]
     sentence = f"A spiking network of {network.input_size} inputs, as integers"
     version = "1.0.0"
     properties = {
@@ -168,17 +177,20 @@ def project(
     library = {
         "name": p, "version": version, "description": sentence, "frameworks": "*",
         "platforms": "*", "headers": f"{p}.h",
-        "build": {"srcFilter": ["+<*.c>", f"-<{p}_main.c>"], "srcDir": "."},
+        "build": {"srcFilter": [f"+<{name}>" for name in sources], "srcDir": "."},
     }  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{p}.h": program.header,
         f"{p}.c": program.source,
         f"{p}_main.c": _main(program),
-        "Makefile": _MAKEFILE.format(p=p),
+        "Makefile": _MAKEFILE.format(p=p, stream=_MAKE_STREAM.format(p=p) if encoder else ""),
         "library.properties": "".join(f"{k}={v}\n" for k, v in properties.items()),
         "library.json": json.dumps(library, indent=2) + "\n",
         "zephyr/module.yml": _ZEPHYR.format(p=p),
-        "zephyr/CMakeLists.txt": _ZEPHYR_CMAKE.format(p=p),
+        "zephyr/CMakeLists.txt": _ZEPHYR_CMAKE.format(
+            sources=" ".join(f"${{CMAKE_CURRENT_LIST_DIR}}/../{name}" for name in sources)
+        ),
+        **encoder,
     }
     if inputs is not None and lengths is not None:
         files[f"{p}_samples.bin"] = samples_file(program, inputs, lengths)
