@@ -332,7 +332,7 @@ const int32_t *{p}_output(const {p}_state *s);
                 lines.append(f"    {ring}[{now} * {d.width}u + i] = 0;")
                 lines.append("}")
             sums = ring if d.by_synapse else f"{ring} + {now} * {d.width}u"
-        return [*lines, *d.lines(sums, printed.unit(place), sources, count)]
+        return [*lines, *d.lines(sums, printed.unit(place), sources, count, self.sum_type)]
 
     def _a_type(self, printed: PrintedLayer) -> str:
         message = (1 << self.network.message_bits) - 1 if printed.index == 0 else 1

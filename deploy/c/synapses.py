@@ -98,7 +98,7 @@ class Delivery:
         }  # fmt: skip
         return [made[name] for name in CONVOLUTION_FIELDS]
 
-    def lines(self, sums: str, unit: int, sources: str, count: str) -> list[str]:
+    def lines(self, sums: str, unit: int, sources: str, count: str, sum_type: str) -> list[str]:
         """Return the statements that add what the listed sources deliver, times ``unit``.
 
         ``sums``: where to: the row of this step, or the whole ring for delays by synapse.
@@ -111,7 +111,7 @@ class Delivery:
             ]
         x = "s->values[e]" if self.messages else "1"
         if unit != 1:
-            x = f"{x} * {unit}" if self.messages else str(unit)
+            x = f"({sum_type}){x} * {unit}" if self.messages else str(unit)
         if isinstance(self.connection, Convolution):
             call = f"convolve{bits}({sums}, &convolution_{self.where}, {sources}[e], {low}, {x});"
         elif self.by_synapse:

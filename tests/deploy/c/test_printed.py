@@ -133,6 +133,16 @@ def test_sums_of_64_bits() -> None:
     assert_same(ran_as_c((network, inputs, expected.lengths)), expected, network)
 
 
+def test_a_message_times_its_unit_has_the_bits_of_a_sum() -> None:
+    loop = Synapses([[1]], 0)  # type: ignore[arg-type]
+    neuron = NEURONS["SRNN_ALIF"](1, 4096, 4096, 1, 0, 0)
+    layer = Layer("one", Synapses([[-256, 128]], 7), neuron, loop)  # type: ignore[arg-type]
+    network = Network((layer,), message_bits=24)
+    inputs = np.array([(1 << 24) - 1, 0, -(1 << 24) + 1, 0]).reshape(1, 2, 2)
+    expected = simulator.run(network, inputs)
+    assert_same(ran_as_c((network, inputs, expected.lengths)), expected, network)
+
+
 def test_inputs_beyond_their_range_are_limited() -> None:
     layer = Layer("one", Synapses([[2]]), LeakyIntegrator(1, 4096))  # type: ignore[arg-type]
     source = printed_program(Network((layer,), message_bits=5), "one").source
