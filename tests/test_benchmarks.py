@@ -169,3 +169,10 @@ def test_spikes_of_other_frameworks_by_way_of_nir() -> None:
         "Norse LIFCell, euler", "Norse, recurrent with bias",
     }  # fmt: skip
     assert all(counts["theirs"] > 0 for counts in found.values())
+
+
+@pytest.mark.needs("gcc")
+def test_a_step_as_c_is_timed_beside_the_simulator() -> None:
+    (found,) = run("c_target.py", "--networks", "digits", "--repeats", "1")["networks"]
+    assert found["steps"] == 64
+    assert min(found["c_s"], found["run_s"], found["stream_s"]) > 0

@@ -143,6 +143,16 @@ def test_a_message_times_its_unit_has_the_bits_of_a_sum() -> None:
     assert_same(ran_as_c((network, inputs, expected.lengths)), expected, network)
 
 
+def test_a_state_beyond_32_bits_stops_there_and_is_said() -> None:
+    neuron = NEURONS["CUBA"](1, 0, 4096, 262143)
+    layer = Layer("one", Synapses([[1]]), neuron)  # type: ignore[arg-type]
+    network = Network((layer,), message_bits=24)
+    inputs = np.full((1, 40, 1), (1 << 24) - 1)
+    ran = ran_as_c((network, inputs, np.array([40])))
+    assert "a state left 32 bits" in ran.printed
+    assert ran.trace.layers[0].states["u"].max() == (1 << 31) - 1
+
+
 def test_inputs_beyond_their_range_are_limited() -> None:
     layer = Layer("one", Synapses([[2]]), LeakyIntegrator(1, 4096))  # type: ignore[arg-type]
     source = printed_program(Network((layer,), message_bits=5), "one").source
