@@ -157,9 +157,8 @@ class _Printer:
     def _stored(self, value: Any) -> str:
         """Return what a state becomes, in 32 bits."""
         said = self._of(value)
-        if not _fits(self._span(value)):
-            return f"held({said.text}, &s->overflowed)"
-        return f"(int32_t){said.inner}" if said.wide else said.text
+        fits = _fits(self._span(value))
+        return said.text if fits else f"held({said.text}, &s->overflowed)"
 
     def _of(self, value: Any) -> _Text:
         """Return a value as an operand: its name where it has one, else its text."""
@@ -168,6 +167,8 @@ class _Printer:
         if value in self._said:
             return self._said[value]
         said = self._constant(value) if value in self._constants else self._text(value)
+        if said.wide and _fits(self._span(value)):
+            said = _Text(f"(int32_t)({said.text})", False, True)
         name = self._names.get(value)
         if name is None and self._uses[value] > 1 and not re.fullmatch(r"[\w\[\]]+", said.text):
             name = f"x{self._fresh}"
@@ -200,7 +201,10 @@ class _Printer:
         if value.op in CONDITIONS:
             return self._condition(value)
         if value.op == "where":
-            condition, x, y = map(self._of, value.args)
+            x, y = map(self._of, value.args[1:])
+            if x.text == y.text:
+                return x
+            condition = self._of(value.args[0])
             return _Text(f"{condition.inner} ? {x.inner} : {y.inner}", x.wide or y.wide)
         if value.op in {"sat", "wrap24"}:
             return self._limited(value)

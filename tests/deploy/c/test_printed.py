@@ -13,7 +13,8 @@ from c_cases import SANITIZED, Case, assert_same, c_cases, expected_trace, ran_a
 from hypothesis import HealthCheck, Phase, given, settings
 from neuron_draws import random_record
 from paths import ROOT
-from simulate_networks import random_inputs, random_network
+from simulate_networks import random_convolution, random_inputs, random_network
+from srnn.deploy.c.project import project
 from srnn.deploy.c.runner import printed_program
 from srnn.export.network import NEURONS, Layer, LeakyIntegrator, Network, Neuron, Synapses
 from srnn.export.netx import read_net, read_samples
@@ -245,12 +246,21 @@ def test_clang_has_no_remark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.needs("cppcheck")
 def test_cppcheck_has_no_remark(tmp_path: Path) -> None:
-    case = zoo("ecg")
-    ran_as_c(case, tmp_path)
-    command = [
-        "cppcheck", "--std=c99", "--enable=warning,style,performance,portability",
-        "--error-exitcode=1", "--quiet", "--inline-suppr", "srnn_case.c",
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    rng = np.random.default_rng(4)
+    stack = [random_convolution(rng, extreme=True, delays=True)]
+    drawn = random_network(
+        4, ["ATRLIF", "SRNN_BRF", "SRNN_ALIF"], [9, 8, 5], stack[0].n_in, delays=True,
+        message_bits=20, convolutions=stack, readout="spike_count",
+    )  # fmt: skip
+    for name, network in (("drawn", drawn), ("ecg", zoo("ecg")[0])):
+        for file, text in project(printed_program(network, name)).items():
+            if file.endswith((".h", ".c")) and "main" not in file:
+                (tmp_path / file).write_text(str(text))
+    sources = sorted(file.name for file in tmp_path.glob("*.c"))
+    command = ["cppcheck", "--std=c99", "--enable=warning,style,performance,portability"]
+    done = subprocess.run(
+        [*command, "--error-exitcode=1", "--quiet", *sources],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.stderr == ""
     assert done.returncode == 0
