@@ -29,6 +29,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from .c.backend import HostTarget
     from .c.mcu import McuTarget
+    from .c.wasm import WasmTarget
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,33 @@ class CBackend:
 
 
 @dataclass(frozen=True)
+class WasmBackend:
+    """The network printed as C99, compiled to WebAssembly and run by node."""
+
+    options: RunOptions = RunOptions()
+    name: str = "wasm"
+
+    def available(self) -> Availability:
+        """Whether clang, lld and node are there."""
+        return Availability(*self._target().available())
+
+    def describe(self, network: Network) -> list[LayerDescription]:
+        """One function per layer, no lag."""
+        return self._target().describe(network)
+
+    def run(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> Trace:
+        """Compile, run and read back; see ``c.runner.run`` for the errors."""
+        return self._target().run(network, inputs, lengths).trace
+
+    def _target(self) -> WasmTarget:
+        from .c.wasm import WasmTarget
+
+        return WasmTarget(self.options.c, self.options.timeout)
+
+
+@dataclass(frozen=True)
 class McuBackend:
     """The network printed as C99 on a microcontroller's core that QEMU emulates."""
 
@@ -329,6 +357,7 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
     "lava": LavaBackend,
     "mcu": McuBackend,
     "c": CBackend,
+    "wasm": WasmBackend,
     "simulator": lambda _options: SimulatorBackend(),
 }
 """The built-in targets by name, best first: the closer to hardware, the better."""
@@ -336,7 +365,7 @@ BACKENDS: dict[str, Callable[[RunOptions], Backend]] = {
 COMPUTERS = ("lava", "simulator")
 """Those that run on a computer, best first; boards and plug-ins run only when they are named."""
 
-PRINTED = ("c", "mcu")
+PRINTED = ("c", "mcu", "wasm")
 """Those that print the network as C; they run only when they are named."""
 
 AUTO = "auto"

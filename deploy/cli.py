@@ -121,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
         "--emit",
         type=Path,
         metavar="DIR",
-        help="with --target c or mcu: keep the C files in this folder (docs/MICROCONTROLLERS.md)",
+        help="with --target c, mcu or wasm: keep the files in this folder "
+        "(docs/MICROCONTROLLERS.md)",
     )
     board_arguments.add(parser)
     placing = parser.add_argument_group("placement on a board")
@@ -198,7 +199,7 @@ def _check_emit(arguments: argparse.Namespace) -> None:
     if arguments.emit is None:
         return
     if arguments.target not in PRINTED or arguments.dry_run or arguments.emit_program is not None:
-        raise InputError(f"--emit: keeps C files; add --target {' or '.join(PRINTED)}")
+        raise InputError(f"--emit: keeps C files; add --target {', '.join(PRINTED)}")
     if arguments.emit.exists() and not arguments.emit.is_dir():
         raise InputError(f"--emit: {arguments.emit} is a file; name a folder")
 

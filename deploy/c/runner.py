@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -47,11 +47,14 @@ def run(
     lengths: npt.ArrayLike | None,
     options: COptions,
     execute: Callable[[Program, Path], str],
+    *,
+    made: Sequence[str] = (),
 ) -> CRun:
     """Print a network, have it compiled and run, and read its trace.
 
     ``execute`` compiles the files in a folder, runs them there and returns the standard output.
-    Files are kept in ``options.emit`` once they have run.
+    Files are kept in ``options.emit`` once they have run, with those that it ``made``, whose names
+    have PREFIX for that of the network.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def run(
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
         printed = execute(program, folder)
+        for path in (name.replace("PREFIX", program.prefix) for name in made):
+            files[path] = (folder / path).read_bytes()
         found = _read(network, folder / f"{program.prefix}_trace.bin", messages.shape[1], ran)
     if options.emit is not None:
         replace_files({options.emit / path: content for path, content in files.items()})

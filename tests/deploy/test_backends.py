@@ -38,7 +38,7 @@ def without_lava(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_holds_the_nearest_to_hardware_first() -> None:
-    assert list(BACKENDS) == ["loihi2", "lava", "mcu", "c", "simulator"]
+    assert list(BACKENDS) == ["loihi2", "lava", "mcu", "c", "wasm", "simulator"]
     for name, make in BACKENDS.items():
         assert make(RunOptions()).name == name
 

@@ -88,6 +88,7 @@ CHECKS: dict[str, dict[str, Callable[[], str]]] = {
             "riscv64-unknown-elf-gcc", "qemu-system-riscv32", how="docs/MICROCONTROLLERS.md"
         ),
         "clang": programs("clang", how="apt install clang"),
+        "wasm": programs("clang", "wasm-ld", "node", how="apt install clang lld nodejs"),
         "cppcheck": programs("cppcheck", how="apt install cppcheck"),
         "docs": modules("mkdocs", "mkdocstrings", "nbclient", "ipykernel", how="extra docs"),
     },

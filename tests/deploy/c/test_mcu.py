@@ -150,8 +150,8 @@ def test_what_is_missing_is_named_with_its_package(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--emit", "x"], "--emit: keeps C files; add --target c or mcu"),
-        (["--target", "lava", "--emit", "x"], "--emit: keeps C files; add --target c or mcu"),
+        (["--emit", "x"], "--emit: keeps C files; add --target c, mcu, wasm"),
+        (["--target", "lava", "--emit", "x"], "--emit: keeps C files; add --target c, mcu, wasm"),
         (["--target", "c", "--board", "cortex-m4"], "--board: is about placement; add --dry-run"),
         (["--target", "c", "--emit", str(ECG)], "is a file; name a folder"),
     ],

@@ -1,0 +1,2 @@
+#define HUGE_VAL (__builtin_huge_val())
+double exp(double x);
