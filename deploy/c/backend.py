@@ -58,7 +58,7 @@ def describe(program: Program) -> list[LayerDescription]:
         LayerDescription(
             layer=printed.layer.name,
             neuron=printed.layer.neuron.TYPE,
-            process=f"layer_{printed.index}",
+            process=f"layer{printed.index}",
             stock=True,
             lag=0,
             synapses=", ".join(

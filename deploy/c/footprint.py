@@ -12,6 +12,7 @@ from .parts import Estimate, cycles_per_instruction, estimates, parts
 
 _SECTION = re.compile(r"^\.(s?rodata|text|s?data)(?:\.(\S+))?\s+(\d+)\s+\d+", re.MULTILINE)
 _FRAME = re.compile(r"^\S+:(\w+)(?:\.\S*)?\t(\d+)\t", re.MULTILINE)
+_LAYER = re.compile(r"layer\d+$")
 _COUNTED = re.compile(r"^counted (\d+) (\d+) in (\d+) steps, at most (\d+)$", re.MULTILINE)
 _STATE = re.compile(r"^state (\d+) bytes$", re.MULTILINE)
 _WEIGHTS = ("weights_", "delays_", "convolution_")
@@ -84,10 +85,10 @@ def stack_bound(usage: str) -> int:
     for name, size in _FRAME.findall(usage):
         frames[name] = max(frames.get(name, 0), int(size))
     step = max((size for name, size in frames.items() if name.endswith("_step")), default=0)
-    inner = [size for name, size in frames.items() if name.startswith("layer_") or name == "label"]
+    inner = [size for name, size in frames.items() if _LAYER.match(name) or name == "label"]
     rest = sorted(
         size for name, size in frames.items()
-        if not name.startswith(("layer_", "srnn_")) and name != "label"
+        if not _LAYER.match(name) and not name.startswith("srnn_") and name != "label"
     )  # fmt: skip
     return step + max(inner, default=0) + sum(rest[-2:])
 

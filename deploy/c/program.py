@@ -211,14 +211,16 @@ const int32_t *{p}_output(const {p}_state *s);
         lines.append(f"{self.source_type} inputs[{network.input_size}];")
         for printed in self.layers:
             if printed.spikes:
-                lines.append(f"{self.source_type} spikes_{printed.index}[{printed.layer.size}];")
+                lines.append(
+                    f"{self.source_type} layer{printed.index}_spikes[{printed.layer.size}];"
+                )
         lines.append(f"{self.source_type} input_count;")
         for printed in self.layers:
             if printed.spikes:
-                lines.append(f"{self.source_type} count_{printed.index};")
+                lines.append(f"{self.source_type} layer{printed.index}_count;")
         for printed in self.layers:
             if printed.step.uses_spikes:
-                lines.append(f"uint8_t fired_{printed.index}[{printed.layer.size}];")
+                lines.append(f"uint8_t layer{printed.index}_fired[{printed.layer.size}];")
             lines += [f"uint8_t now_{d.where};" for d in printed.deliveries if d.ring]
         lines.append("uint8_t overflowed;")
         return "\n".join(f"    {line}" for line in lines)
@@ -300,26 +302,26 @@ const int32_t *{p}_output(const {p}_state *s);
             if d.by_synapse
         ]
         if step.uses_spikes:
-            loop.append(f"s->fired_{k}[i] = (uint8_t)fired;")
+            loop.append(f"s->layer{k}_fired[i] = (uint8_t)fired;")
         if printed.spikes:
-            loop.append(f"s->spikes_{k}[count] = ({self.source_type})i;")
+            loop.append(f"s->layer{k}_spikes[count] = ({self.source_type})i;")
             loop.append("count += (uint32_t)fired;")
         lines += delivering
         lines.append(f"for (i = 0; i < {layer.size}; i++) {{")
         lines += [wrapped for line in loop for wrapped in _wrapped(line)]
         lines.append("}")
         if printed.spikes:
-            lines.append(f"s->count_{k} = ({self.source_type})count;")
+            lines.append(f"s->layer{k}_count = ({self.source_type})count;")
         text = "\n".join(f"    {line}" for line in lines)
         head = "\n".join(f" * {line}".rstrip() for line in remark)
-        return f"/*\n{head}\n */\nstatic void layer_{k}({self.prefix}_state *s)\n{{\n{text}\n}}\n"
+        return f"/*\n{head}\n */\nstatic void layer{k}({self.prefix}_state *s)\n{{\n{text}\n}}\n"
 
     def _deliver(self, printed: PrintedLayer, place: int, d: Delivery) -> list[str]:
         k = printed.index
         loop = place > 0
         if loop or k > 0:
             below = k if loop else k - 1
-            sources, count = f"s->spikes_{below}", f"s->count_{below}"
+            sources, count = f"s->layer{below}_spikes", f"s->layer{below}_count"
         else:
             sources, count = "s->inputs", "s->input_count"
         lines: list[str] = []
@@ -404,7 +406,7 @@ const int32_t *{p}_output(const {p}_state *s);
         if len(reset) > 1:
             reset.insert(0, "uint32_t i;")
         step = ["uint32_t i, count = 0;", *self._listing()]
-        step += [f"layer_{printed.index}(s);" for printed in self.layers]
+        step += [f"layer{printed.index}(s);" for printed in self.layers]
         step.append("s->steps += s->steps < UINT32_MAX;")
         step.append("return label(s);")
         made = [readouts.label(network, p)]

@@ -171,7 +171,7 @@ def project(
     properties = {
         "name": p, "version": version, "author": "srnn", "maintainer": "srnn",
         "sentence": sentence, "paragraph": f"Network {program.digest}", "category":
-        "Data Processing", "url": "https://github.com", "architectures": "*",
+        "Data Processing", "url": "", "architectures": "*",
         "includes": f"{p}.h",
     }  # fmt: skip
     library = {
@@ -220,7 +220,9 @@ def step_layout(network: Network) -> np.dtype:
     for index, layer in enumerate(network.layers):
         if layer.neuron.SPIKING:
             fields.append((f"{index} spikes", "u1", (layer.size,)))
-        fields += [(f"{index} {state}", "<i4", (layer.size,)) for state in layer.neuron.STATES]
+        fields += [
+            (f"{index} state {state}", "<i4", (layer.size,)) for state in layer.neuron.STATES
+        ]
     return np.dtype(fields)
 
 
@@ -231,8 +233,8 @@ def _main(program: Program) -> str:
         if layer.neuron.SPIKING:
             lines += [
                 f"memset(fired, 0, {n});",
-                f"for (i = 0; i < s.count_{index}; i++) {{",
-                f"    fired[s.spikes_{index}[i]] = 1;",
+                f"for (i = 0; i < s.layer{index}_count; i++) {{",
+                f"    fired[s.layer{index}_spikes[i]] = 1;",
                 "}",
                 f"put(fired, {n});",
             ]

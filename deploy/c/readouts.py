@@ -101,8 +101,8 @@ def label(network: Network, prefix: str) -> str:
     if readout.kind == "spike_count":
         value = _group("s->totals[{}]", share, "int32_t")
         counted = _counted(readout.skip_steps, [
-            f"for (i = 0; i < s->count_{last}; i++) {{",
-            f"    s->totals[s->spikes_{last}[i]]++;",
+            f"for (i = 0; i < s->layer{last}_count; i++) {{",
+            f"    s->totals[s->layer{last}_spikes[i]]++;",
             "}",
         ])  # fmt: skip
         lines = [*counted, *_argmax(classes, *value)]

@@ -96,7 +96,10 @@ def _read(
     layers = [
         LayerTrace(
             whole[f"{index} spikes"].copy() if layer.neuron.SPIKING else None,
-            {state: whole[f"{index} {state}"].astype(np.int32) for state in layer.neuron.STATES},
+            {
+                state: whole[f"{index} state {state}"].astype(np.int32)
+                for state in layer.neuron.STATES
+            },
         )
         for index, layer in enumerate(network.layers)
     ]

@@ -214,7 +214,7 @@ class _Printer:
         if value.op == "input":
             return _Text("a", not _fits(self._span(value)), True)
         if value.name == SPIKED:
-            return _Text(f"spiked = s->fired_{self._layer}[i]")
+            return _Text(f"spiked = s->layer{self._layer}_fired[i]")
         member = state_member(value.name, self._layer)
         return _Text(f"old_{_ascii(value.name)} = s->{member}[i]")
 

@@ -122,8 +122,8 @@ def shim(program: Program) -> str:
             size += n
             lines += [
                 f"memset(to, 0, {n});",
-                f"for (i = 0; i < s.count_{index}; i++) {{",
-                f"    to[s.spikes_{index}[i]] = 1;",
+                f"for (i = 0; i < s.layer{index}_count; i++) {{",
+                f"    to[s.layer{index}_spikes[i]] = 1;",
                 "}",
                 f"to += {n};",
             ]

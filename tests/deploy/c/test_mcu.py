@@ -185,7 +185,7 @@ def test_sizes_are_read() -> None:
     )
     assert flash_parts(sizes) == {"weights": 68, "parameters": 8, "code": 100}
     usage = (
-        "srnn_x.c:1:1:add_rows8.constprop\t60\tstatic\nsrnn_x.c:2:1:layer_0\t40\tstatic\n"
+        "srnn_x.c:1:1:add_rows8.constprop\t60\tstatic\nsrnn_x.c:2:1:layer0\t40\tstatic\n"
         "srnn_x.c:3:1:label\t56\tstatic\nsrnn_x.c:4:1:srnn_x_step\t24\tstatic\n"
     )
     assert stack_bound(usage) == 24 + 56 + 60
