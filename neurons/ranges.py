@@ -101,8 +101,8 @@ def parameter_ranges(record: type[Neuron]) -> dict[str, Interval]:
 class Ranges:
     """The values of all parts of a step, whatever the parameters.
 
-    ``states``: before and after a step; ``watched``: states without a limit of their own, for
-    which ``limit`` is assumed: whoever relies on it has to watch them. ``parts``: of every part.
+    ``states``: before and after a step; ``watched``: states without a limit of their own within
+    ``limit``, which is assumed: whoever relies on it has to watch them. ``parts``: of every part.
     """
 
     states: Mapping[str, Interval]
@@ -199,6 +199,11 @@ def _ranges(
         else:
             states |= dict.fromkeys(growing, (-limit, limit))
             watched |= set(growing)
+    # What has a limit, but a further one, is watched too.
+    watched |= {name for name, span in states.items() if max(-span[0], span[1]) > limit}
+    for name in watched:
+        low, high = (min(max(end, -limit), limit) for end in states[name])
+        states[name] = low, high
     known = dict(given)
     for value in step.results:
         interval(value, leaf, known)

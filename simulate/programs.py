@@ -34,7 +34,7 @@ from ..export.errors import InputError
 from ..export.grid import DECAY_BITS, DECAY_ONE, STATE_SHIFT, SUM_MAX
 from ..neurons.expression import CONDITIONS, LEAVES, SHIFTS, SPIKED, Expression, evaluate, parts
 from ..neurons.neuron import Neuron, Program, program
-from ..neurons.ranges import Interval, interval, parameter_ranges, ranges
+from ..neurons.ranges import Interval, Ranges, interval, parameter_ranges, ranges
 from . import vectors
 from .sources import source_digest
 from .vectors import count_bits, load_drive, lowest_bit, put_int32, store_drive
@@ -139,7 +139,7 @@ def printed(record: type[Neuron]) -> Printed:
                 f"neuron {record.TYPE}: {part} may be {span[0]}..{span[1]}, which 64 bits do not "
                 "hold; saturate its operands first"
             )
-    return _Printer(record, step).printed()
+    return _Printer(record, step, wide).printed()
 
 
 def packed(neuron: Neuron) -> npt.NDArray[np.int64]:
@@ -190,16 +190,18 @@ _COMPARED = {
     "<=": "reach_bits({1}, {0})",
     "&": "{0} & {1}",
     "|": "{0} | {1}",
-    "~": "{0} ^ -1",
+    "~": "{0} ^ ALL_LANES",
 }
 
 
 class _Printer:
     """Writes the vector function of one step: each expression is a line, and is written once."""
 
-    def __init__(self, record: type[Neuron], step: Program) -> None:
+    def __init__(self, record: type[Neuron], step: Program, wide: Ranges) -> None:
         self._record, self._step = record, step
-        self._found = ranges(step, NARROW_MAX >> STATE_SHIFT, NARROW_MAX)
+        # The text is the same for both widths, whose limits differ.
+        narrow = ranges(step, NARROW_MAX >> STATE_SHIFT, NARROW_MAX)
+        self._watched, self._spans = wide.watched | narrow.watched, wide.parts
         self._constants: list[Any] = []
         self._factors: set[int] = set()
         self._names: dict[Any, str] = {}
@@ -229,7 +231,7 @@ class _Printer:
                 if not self._stays_zero:
                     bits = f"valid({bits}, i, n)"
                 self._say(f"changed += count_bits({bits})")
-            if state in self._found.watched:
+            if state in self._watched:
                 self._say(f"{state}_found = {state}_found | magnitude({self._of(value)})")
         for index, value in enumerate(step.states.values()):
             kept = self._of(value)
@@ -241,7 +243,7 @@ class _Printer:
             if self._uses_spikes:
                 self._say("put_int64(fired, i // LANES, bits)")
             self._say("at = append(bits, i, sources, at)")
-        watched = [state for state in states if state in self._found.watched]
+        watched = [state for state in states if state in self._watched]
         text = "\n".join(
             [
                 "def update(kind, n, width, p, s, drive, fired, alarm, sources, at):",
@@ -270,7 +272,7 @@ class _Printer:
 
     def _span(self, value: Any) -> Interval:
         parameters = parameter_ranges(self._record)
-        return interval(value, lambda leaf: parameters[leaf.name], dict(self._found.parts))
+        return interval(value, lambda leaf: parameters[leaf.name], dict(self._spans))
 
     def _of(self, value: Any) -> str:
         """Return the name of a value, written where it was not yet."""
@@ -333,11 +335,11 @@ class _Printer:
     def _chosen(self, condition: Any, x: Any, y: Any) -> str:
         if isinstance(x, Expression) and x.is_condition:
             c = self._of(condition)
-            return f"({c} & {self._of(x)}) | (({c} ^ -1) & {self._of(y)})"
+            return f"({c} & {self._of(x)}) | (({c} ^ ALL_LANES) & {self._of(y)})"
         if isinstance(y, int) and y == 0:
             return f"kept_where({self._of(condition)}, {self._of(x)})"
         if isinstance(x, int) and x == 0:
-            return f"kept_where({self._of(condition)} ^ -1, {self._of(y)})"
+            return f"kept_where({self._of(condition)} ^ ALL_LANES, {self._of(y)})"
         return f"chosen({self._of(condition)}, {self._of(x)}, {self._of(y)})"
 
     @staticmethod
@@ -372,7 +374,13 @@ class _Printer:
 @cache
 def compiled_update(record: type[Neuron]) -> Any:
     """Return a neuron's update as compiled functions call it."""
-    place: dict[str, Any] = {**vars(vectors), "append": append, "valid": _valid, "alert": _alert}
+    place: dict[str, Any] = {
+        **vars(vectors),
+        "ALL_LANES": (1 << vectors.LANES) - 1,
+        "append": append,
+        "valid": _valid,
+        "alert": _alert,
+    }
     exec(compile(printed(record).text, f"<update of {record.TYPE}>", "exec"), place)
     update = place["update"]
     update.__name__ = update.__qualname__ = f"update_{record.TYPE}"

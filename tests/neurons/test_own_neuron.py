@@ -128,12 +128,44 @@ class Bare(Neuron):
         return {"one": 1, "v": v, "spiked": v > 5000}
 '''
 )
+LIFTED = (
+    HEAD
+    + '''
+class Lifted(Neuron):
+    """Its spike is a condition that does not hold; w is above 0 unless sums are large."""
+
+    level: IntArray = parameter("level", -2000, 2000, "state")
+
+    TYPE: ClassVar[str] = "TEST_LIFTED"
+    STATES: ClassVar[tuple[str, ...]] = ("w", "v")
+
+    @staticmethod
+    def step(p, s, a):
+        v = sat(rtz(s.v * 3000, 12) + (a << 6))
+        return {"w": sat((1 << 29) + a), "v": v, "spiked": ~(v < p.level)}
+'''
+)
+BEYOND = (
+    HEAD
+    + '''
+class Beyond(Neuron):
+    """Its w does not grow from step to step, but has more than 32 bits at once."""
+
+    TYPE: ClassVar[str] = "TEST_BEYOND"
+    STATES: ClassVar[tuple[str, ...]] = ("w", "v")
+
+    @staticmethod
+    def step(p, s, a):
+        return {"w": a * FACTOR, "v": sat(a), "spiked": s.w > 0}
+'''
+)
 OWN = {
     "adlif": ("AdLIF", ADLIF, True),
     "counting": ("Counting", OTHERS, True),
     "modes": ("Modes", MODES.replace("FARTHEST", "20"), True),
     "far": ("Modes", MODES.replace("FARTHEST", "40"), False),
     "bare": ("Bare", BARE, True),
+    "lifted": ("Lifted", LIFTED, True),
 }
 """Class, text, and whether 32 bits are enough for any of its steps."""
 
@@ -141,16 +173,20 @@ OWN = {
 @pytest.fixture(params=OWN)
 def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Neuron]]:
     name, text, narrow = OWN[request.param]
-    path = tmp_path / "my_neuron.py"
+    made = read(tmp_path, name, text)
+    assert programs.always_narrow(made) == narrow
+    yield made
+    del NEURONS[made.TYPE]
+
+
+def read(folder: Path, name: str, text: str) -> type[Neuron]:
+    path = folder / "my_neuron.py"
     path.write_text(text, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("my_neuron", path)
     assert spec is not None and spec.loader is not None  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made = register(getattr(module, name))
-    assert programs.always_narrow(made) == narrow
-    yield made
-    del NEURONS[made.TYPE]
+    return register(getattr(module, name))
 
 
 def network_of(record: type[Neuron], seed: int, delays: bool, small: bool) -> Network:
@@ -199,6 +235,22 @@ def test_wide_arithmetic_gives_the_same(record: type[Neuron]) -> None:
     found, expected = simulator.run(network, inputs), reference.run(network, inputs)
     assert prepared_network(network, 65535).wide == (True,)
     assert [row for row in compare(found, expected) if row.different] == []
+
+
+@pytest.mark.parametrize("factor", ["1", "64"])
+def test_a_state_that_leaves_32_bits_at_once_is_refused(tmp_path: Path, factor: str) -> None:
+    record = read(tmp_path, "Beyond", BEYOND.replace("FACTOR", factor))
+    try:
+        network = Network(
+            (Layer("0", Synapses(np.full((20, 5), 254), 7), record(20)),), message_bits=16
+        )
+        assert np.array_equal(*(one.run(network, np.ones((1, 9, 5))).output
+                                for one in (simulator, reference)))  # fmt: skip
+        for one in (simulator, reference):
+            with pytest.raises(InputError, match="state w leaves 32 bits"):
+                one.run(network, np.full((1, 9, 5), 65535))
+    finally:
+        del NEURONS[record.TYPE]
 
 
 def test_a_stream_is_counted_and_stops_anywhere(record: type[Neuron], tmp_path: Path) -> None:
