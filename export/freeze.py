@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..neurons.real import FloatNeuron, Integers
+from ..neurons.real import FloatNeuron, Integers, integers_of
 from ..neurons.registry import FLOAT_NEURONS
 from . import grid
 from .config import DELAYS, RECURRENT_WEIGHT, LayerConfig, ModelConfig
@@ -51,7 +51,7 @@ class FloatLayer:
         given = SimpleNamespace(
             **self.parameters, bias=self.bias, initial_adaptation=self.config.initial_adaptation
         )
-        return self.neuron.integers(given, unit, stock)
+        return integers_of(self.neuron, given, unit, stock)
 
 
 @dataclass(frozen=True)

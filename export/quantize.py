@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..neurons.expression import evaluate
 from ..neurons.neuron import program
-from ..neurons.real import coefficients_of
+from ..neurons.real import coefficients_of, meaning_of
 from . import grid
 from .checkpoint import FloatModel
 from .config import ModelConfig
@@ -269,8 +269,10 @@ def _report(frozen: Frozen, index: int, trace: LayerTrace, bits: int) -> LayerRe
     low = min(int(synapses.weight.min()) for _, synapses in matrices.values())
     high = max(int(synapses.weight.max()) for _, synapses in matrices.values())
     real = coefficients_of(layer.neuron, layer.parameters)
-    meant = layer.neuron.meaning(made.neuron, made.state_scale)
-    decay_errors = [float(np.abs(meant[name] - real[name]).max()) for name in layer.neuron.DECAYS]
+    represented = meaning_of(layer.neuron, made.neuron, made.state_scale)
+    decay_errors = [
+        float(np.abs(represented[name] - real[name]).max()) for name in layer.neuron.DECAYS
+    ]
     return LayerReport(
         name=made.name,
         neuron=made.neuron.TYPE,

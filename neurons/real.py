@@ -8,7 +8,7 @@ besides ``+ - *`` and numbers, is the functions of this file and the spike that 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -253,7 +253,99 @@ def check_declared(neuron: type[FloatNeuron]) -> None:
 
 def coefficients_of(neuron: type[FloatNeuron], p: Mapping[str, Any]) -> dict[str, Any]:
     """Return a neuron's coefficients from its parameters by name."""
-    return neuron.coefficients(SimpleNamespace(**p))
+    return _called(neuron, "coefficients", SimpleNamespace(**p))
+
+
+def integers_of(neuron: type[FloatNeuron], p: Any, unit: FloatArray, stock: bool) -> Integers:
+    """Return what ``integers`` does, checked.
+
+    Raises
+    ------
+    InputError
+        It fails, returns something else, parameters that the record has not or lacks, another
+        shape than (n,), or a unit of the membrane that is not above 0.
+    """
+    made = _called(neuron, "integers", p, unit, stock)
+    where = f"neuron {neuron.NAME}: integers"
+    if not isinstance(made, Integers):
+        raise InputError(f"{where} returns {type(made).__name__}, needs Integers")
+    declared = {entry.name for entry in made.record.PARAMETERS}
+    needed = {entry.name for entry in made.record.PARAMETERS if entry.default is None}
+    wrong, lacking = set(made.parameters) - declared, needed - set(made.parameters)
+    for words, found in (("has no parameter", wrong), ("needs", lacking)):
+        if found:
+            name = made.record.__name__
+            raise InputError(f"{where}: {name} {words} {', '.join(sorted(found))}")
+    scale = _arrays(where, {"state_scale": made.state_scale}, unit.shape)["state_scale"]
+    if not (scale > 0).all():
+        raise InputError(f"{where}: state_scale {scale.min():g} is not above 0")
+    parameters = _arrays(where, made.parameters, unit.shape)
+    return Integers(made.record, parameters, scale)
+
+
+def meaning_of(neuron: type[FloatNeuron], record: Any, scale: FloatArray) -> dict[str, FloatArray]:
+    """Return what ``meaning`` does, (n,) each.
+
+    Raises
+    ------
+    InputError
+        It fails, or returns other coefficients than ``coefficients`` or another shape.
+    """
+    ones = {entry.name: np.ones(1) for entry in neuron.PARAMETERS}
+    found = _called(neuron, "meaning", record, scale)
+    return _checked(neuron, "meaning", found, coefficients_of(neuron, ones), scale.shape)
+
+
+def states_of(
+    neuron: type[FloatNeuron], record: Any, scale: FloatArray, states: Mapping[str, Any]
+) -> dict[str, FloatArray]:
+    """Return what ``real_states`` does, of the shape of ``v`` each.
+
+    Raises
+    ------
+    InputError
+        It fails, or returns other states than the neuron's or another shape.
+    """
+    found = _called(neuron, "real_states", record, scale, states)
+    wanted = [name for name in neuron.STATES if name != "s"]
+    return _checked(neuron, "real_states", found, wanted, states["v"].shape)
+
+
+def _called(neuron: type[FloatNeuron], name: str, *args: Any) -> Any:
+    try:
+        return getattr(neuron, name)(*args)
+    except InputError:
+        raise
+    except NotImplementedError:
+        raise InputError(f"neuron {neuron.NAME}: has no {name}") from None
+    # Functions of a user's own file may raise anything.
+    except Exception as error:
+        text = f"neuron {neuron.NAME}: {name}: {type(error).__name__}: {error}"
+        raise InputError(" ".join(text.split())) from error
+
+
+def _checked(
+    neuron: type[FloatNeuron], name: str, found: Any, wanted: Iterable[str], shape: tuple[int, ...]
+) -> dict[str, FloatArray]:
+    where = f"neuron {neuron.NAME}: {name}"
+    wanted = tuple(wanted)
+    if not isinstance(found, Mapping) or set(found) != set(wanted):
+        given = ", ".join(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
+        raise InputError(f"{where} returns {given}, needs {', '.join(wanted)}")
+    return _arrays(where, found, shape)
+
+
+def _arrays(where: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return values of one shape."""
+    made = {}
+    for name, value in found.items():
+        array = np.asarray(value)
+        if array.shape not in {(), shape}:
+            raise InputError(f"{where}: {name} has the shape {array.shape}, needs {shape}")
+        if array.dtype.kind not in "iuf":
+            raise InputError(f"{where}: {name} holds {array.dtype}, needs numbers")
+        made[name] = array if array.shape == shape else np.full(shape, array)
+    return made
 
 
 def exp(x: Any) -> Any:
@@ -268,12 +360,17 @@ def sqrt(x: Any) -> Any:
 
 def fma(x: Any, y: Any, z: Any) -> Any:
     """Return ``x y + z``."""
-    return z.addcmul(x, y) if hasattr(z, "addcmul") else x * y + z
+    return z.addcmul(x, y) if _all_have("addcmul", x, y, z) else x * y + z
 
 
 def lerp(a: Any, b: Any, weight: Any) -> Any:
     """Return ``a + weight (b - a)``."""
-    return a.lerp(b, weight) if hasattr(a, "lerp") else a + weight * (b - a)
+    return a.lerp(b, weight) if _all_have("lerp", a, b, weight) else a + weight * (b - a)
+
+
+def _all_have(name: str, *values: Any) -> bool:
+    # Torch takes no numbers here.
+    return all(hasattr(one, name) for one in values)
 
 
 def relu(x: Any) -> Any:

@@ -26,7 +26,7 @@ from ..export.freeze import FloatLayer, Frozen, Quantization, freeze
 from ..export.network import AdaptiveLIF, CubaLIF, Layer, Network, Neuron, dense
 from ..export.quantize import calibrate
 from ..export.trace import LayerTrace, Trace
-from ..neurons.real import FloatNeuron
+from ..neurons.real import FloatNeuron, meaning_of, states_of
 from .integer_kernels import (
     KEEPING,
     count_spikes,
@@ -163,7 +163,7 @@ def straight_through(direction: Direction, integer: Layer, input_scale: float) -
             meant = unit * recurrent.weight * 2.0**recurrent.weight_exp
         recurrent_weight = _through(real.recurrent_weight, meant)
     record = _real_parameters(integer.neuron)
-    values = direction.neuron.kind.meaning(record, scale)
+    values = meaning_of(direction.neuron.kind, record, scale)
     return Weights(
         _through(real.weight, weight),
         recurrent_weight,
@@ -193,7 +193,7 @@ def real_states(
     """
     layer, recorded = frozen.network.layers[index], trace.layers[index]
     record = _real_parameters(layer.neuron)
-    states = neuron.real_states(record, layer.state_scale, recorded.states)
+    states = states_of(neuron, record, layer.state_scale, recorded.states)
     return tuple(
         torch.as_tensor(recorded.spikes if name == "s" else states[name]).to(like.dtype)
         for name in neuron.STATES

@@ -17,6 +17,7 @@ from ..export.network import Layer
 from ..export.trace import LayerTrace
 from ..neurons.gradient import Node, float_program
 from ..neurons.neuron import initial_state
+from ..neurons.real import states_of
 from .engine.derived import ARGUMENT, printed
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +60,7 @@ class AnyReplay:
     def _meant(self, states: Any, spikes: Any) -> dict[str, Floats]:
         # Large values become infinite: the loss or its gradient shows them.
         with np.errstate(over="ignore", invalid="ignore"):
-            found = self.real.neuron.real_states(self.record, self.layer.state_scale, states)
+            found = states_of(self.real.neuron, self.record, self.layer.state_scale, states)
             found = {name: np.asarray(x, np.float32) for name, x in found.items()}
         if spikes is not None:
             found["s"] = spikes.astype(np.float32)
