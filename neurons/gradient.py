@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -38,11 +39,13 @@ class Node:
         Raises
         ------
         TypeError
-            An argument that is neither a number nor a node.
+            An argument that is neither a finite number nor a node.
         """
         for arg in args if op not in LEAVES else ():
             if isinstance(arg, bool) or not isinstance(arg, (Node, int, float, np.number)):
                 raise TypeError(f"{arg!r} is not a number")
+            if not isinstance(arg, Node) and not math.isfinite(arg):
+                raise TypeError(f"{arg!r} is not finite")
         key = (op, *args)
         made = _MADE.get(key)
         if made is None:
@@ -118,19 +121,30 @@ def float_program(neuron: type[FloatNeuron]) -> FloatProgram:
     """
     ones = {entry.name: np.ones(1) for entry in neuron.PARAMETERS}
     where = f"neuron {neuron.NAME}"
+    names = tuple(coefficients_of(neuron, ones))
+    if "bias" in names:
+        raise InputError(f"{where}: coefficients: bias is taken (c.bias where BIAS_IN_STEP)")
+    unknown = [name for name in neuron.DECAYS if name not in names]
+    if unknown:
+        raise InputError(f"{where}: DECAYS names {', '.join(unknown)}, which are no coefficients")
     # Functions of a user's own file may raise anything.
     try:
-        names = tuple(coefficients_of(neuron, ones))
         own = (*names, *(["bias"] if neuron.BIAS_IN_STEP else []))
         c = SimpleNamespace(**{name: Node.of("coefficient", name) for name in own})
         s = SimpleNamespace(**{name: Node.of("state", name) for name in neuron.STATES})
-        after = neuron.step(c, s, Node.of("current"), lambda x: Node.of("spike", x))
+        after = neuron.step(c, s, Node.of("current"), _spike)
     except Exception as error:  # noqa: BLE001
         raise InputError(f"{where}: step: {type(error).__name__}: {error}") from None
     if not isinstance(after, dict) or set(after) != set(neuron.STATES):
         found = ", ".join(map(str, after)) if isinstance(after, dict) else type(after).__name__
         raise InputError(f"{where}: step returns {found}, needs {', '.join(neuron.STATES)}")
     return FloatProgram(neuron, names, {name: after[name] for name in neuron.STATES})
+
+
+def _spike(x: Any) -> Node:
+    if not isinstance(x, Node):
+        raise TypeError(f"spike({x!r}): a number never changes")
+    return Node.of("spike", x)
 
 
 def parts(values: Any) -> Iterator[Node]:

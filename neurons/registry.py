@@ -8,6 +8,7 @@ from .atrlif import ThresholdRefractoryLIF
 from .brf import BRF, ResonateFire
 from .cuba_lif import CubaLIF, CurrentLIF
 from .errors import InputError
+from .gradient import float_program
 from .li import LI, LeakyIntegrator
 from .neuron import Neuron, program
 from .real import FloatNeuron, check_declared
@@ -72,12 +73,14 @@ def register_float(neuron: type[FloatNeuron]) -> type[FloatNeuron]:
     Raises
     ------
     InputError
-        Its name is taken or is no name, or what it declares is not complete.
+        Its name is taken or is no name, what it declares is not complete, or its step is not one
+        (``gradient.float_program``).
     """
     name = neuron.NAME
     if FLOAT_NEURONS.get(name, neuron) is not neuron:
         raise InputError(f"neuron {neuron.__name__}: the name {name} is taken by another neuron")
     check_declared(neuron)
+    float_program(neuron)
     FLOAT_NEURONS[name] = neuron
     return neuron
 

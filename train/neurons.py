@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from ..neurons.real import (
     TIME_CONSTANT,
     FloatNeuron,
     FloatParameter,
+    coefficients_of,
     sends,
 )
 from .time_constants import draw, draw_tau, raw_from_tau, tau_from_raw
@@ -116,14 +119,20 @@ class Neuron(nn.Module):
         return tuple(self._coefficients().values())
 
     def _coefficients(self) -> dict[str, Tensor]:
-        return self.kind.coefficients(SimpleNamespace(**self.parameter_values()))
+        found = coefficients_of(self.kind, self.parameter_values())
+        return {name: _of_all(value, self._ones()) for name, value in found.items()}
+
+    def _ones(self) -> Tensor:
+        stored = next(itertools.chain(self.parameters(), self.buffers()), torch.ones(()))
+        return stored.new_ones(self.size)
 
     def current_gain(self) -> Tensor | None:
         """Return the factor (size,) of the current in the membrane equation, or None for 1.
 
         The network multiplies the weights by it once per sequence.
         """
-        return self.kind.gain(SimpleNamespace(**self._coefficients()))
+        gain = self.kind.gain(SimpleNamespace(**self._coefficients()))
+        return None if gain is None else _of_all(gain, self._ones())
 
     def step(
         self, state: State, current: Tensor, coefficients: tuple[Tensor, ...], spike: Spike
@@ -136,7 +145,14 @@ class Neuron(nn.Module):
         c = SimpleNamespace(**dict(zip(known, coefficients, strict=False)))
         s = SimpleNamespace(**dict(zip(self.states, state, strict=True)))
         after = self.kind.step(c, s, current, spike)
-        return tuple(after[name] for name in self.states)
+        return tuple(_of_all(after[name], current) for name in self.states)
+
+
+def _of_all(value: Any, like: Tensor) -> Tensor:
+    """Return a value of the shape of ``like``, also one that is a number or the same for all."""
+    if isinstance(value, Tensor) and value.shape == like.shape:
+        return value
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand_as(like)
 
 
 def coefficient_names(name: str) -> tuple[str, ...]:

@@ -67,12 +67,13 @@ def why_not(neuron: type[FloatNeuron]) -> str | None:
     if sends(neuron):
         if [program.states["s"]] != sent or (sent[0].op == "spike") != neuron.SPIKING:
             return "s is not the one spike of its step"
-        if not isinstance(sent[0].args[0], Node):
-            return "its spike depends on nothing"
     elif sent or not isinstance(program.states["v"], Node):
         return "it sends its membrane, and its step has a spike"
-    if len(program.coefficients) > COEFFICIENTS_MAX or len(neuron.STATES) > programs.STATES_MAX:
-        return f"it has more than {COEFFICIENTS_MAX} coefficients or {programs.STATES_MAX} states"
+    # The place of s is kept free.
+    states = len({*neuron.STATES, "s"})
+    if len(program.coefficients) > COEFFICIENTS_MAX or states > programs.STATES_MAX:
+        limits = f"{COEFFICIENTS_MAX} coefficients or, with s, {programs.STATES_MAX} states"
+        return f"it has more than {limits}"
     return None
 
 
@@ -318,7 +319,7 @@ class _Printer:
             "if before == 0:",
             *(f"    {line}" for line in initial),
             "else:",
-            *(f"    {line}" for line in earlier),
+            *(f"    {line}" for line in earlier or ["pass"]),
             *lines,
             *sums,
             *stores,

@@ -13,6 +13,7 @@ from srnn.neurons.gradient import float_program
 from srnn.neurons.real import FloatNeuron, detach, fma, lerp, relu, tau
 from srnn.neurons.registry import FLOAT_NEURONS, register_float
 from srnn.train.engine.derived import ARGUMENT, printed, why_not
+from srnn.train.engine.programs import STATES_MAX, S, V
 from srnn.train.engine.stack import kernels_for
 
 pytestmark = pytest.mark.extra("train")
@@ -95,6 +96,21 @@ class Graded(_Own):
         return {"v": v, "s": relu(v - c.threshold)}
 
 
+class Numbers(_Own):
+    """Numbers where tensors usually are; a state that is one, and one that is a coefficient."""
+
+    NAME = "numbers"
+    STATES = ("q", "b", "w", "v", "s")
+    NAMES = ("alpha", "rho", "threshold")
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        w = lerp(0.2, s.w, c.rho) + lerp(s.w, 0.1, 0.5) + fma(0.5, c.rho, 0.1) + fma(c.rho, 2, s.w)
+        v = fma(0.5, s.v, current) * c.alpha + 0.01 * (s.q + s.b - w)
+        fired = spike(v - c.threshold)
+        return {"q": 1.0, "b": c.rho, "w": 0.1 * w + relu_free(0.2), "v": v, "s": fired}
+
+
 class Twice(_Own):
     NAME = "twice"
     STATES = ("v", "s")
@@ -106,7 +122,7 @@ class Twice(_Own):
         return {"v": v * (1.0 - spike(v - 2.0)), "s": spike(v - 1.0)}
 
 
-OWN = {kind.NAME: kind for kind in (Squared, Crowded, Inverted, Graded)}
+OWN = {kind.NAME: kind for kind in (Squared, Crowded, Inverted, Graded, Numbers)}
 
 
 @pytest.fixture(params=OWN)
@@ -145,9 +161,62 @@ def test_what_the_engine_does_not_run() -> None:
     assert why_not(Twice) == "s is not the one spike of its step"
 
 
+class Membranes(_Own):
+    """As many states as there may be, were one of them s; no state is read."""
+
+    NAME = "membranes"
+    STATES = ("v", "a", "b", "d", "e", "f")
+    SPIKING = False
+
+    @classmethod
+    def step(cls, c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:  # noqa: ARG003
+        return dict.fromkeys(cls.STATES, current * 0.5)
+
+
+class Fewer(Membranes):
+    STATES = Membranes.STATES[:-1]
+
+
+def test_the_place_of_s_stays_free() -> None:
+    assert why_not(Membranes) == "it has more than 8 coefficients or, with s, 6 states"
+    assert why_not(Fewer) is None
+    places = printed(Fewer).places
+    assert S - V not in places
+    assert max(places) < STATES_MAX
+
+
+def test_a_step_that_reads_no_state_is_compiled() -> None:
+    compile(printed(Fewer).backward, "backward", "exec")
+
+
+@pytest.mark.parametrize("wrong", ["bias", "decays", "spike"])
+def test_what_is_declared_wrongly_is_one_line(wrong: str) -> None:
+    class Wrong(Inverted):
+        NAME = "wrong"
+        NAMES = ("alpha", "threshold", *(["bias"] if wrong == "bias" else []))
+        DECAYS = ("rho",) if wrong == "decays" else ()
+
+        @staticmethod
+        def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+            return {
+                "v": fma(c.alpha, s.v, current),
+                "s": spike(1.0 if wrong == "spike" else current),
+            }
+
+    expected = {
+        "bias": "coefficients: bias is taken",
+        "decays": "DECAYS names rho, which are no coefficients",
+        "spike": r"spike\(1.0\): a number never changes",
+    }
+    with pytest.raises(InputError, match=f"neuron wrong: .*{expected[wrong]}"):
+        register_float(Wrong)
+    assert "wrong" not in FLOAT_NEURONS
+
+
 @pytest.mark.parametrize(
     ("compute", "expected"),
     [
+        (lambda x: x + float("inf"), "inf is not finite"),
         (lambda x: x / 2.0, "unsupported operand"),
         (lambda x: x if x > 0 else 0.0, "'>' not supported"),
         (lambda x: x.exp(), "a step has no exp"),
