@@ -12,9 +12,9 @@ from srnn.neurons.alif import AdaptiveLIF
 from srnn.neurons.real import FloatNeuron, Integers, integers_of, meaning_of, states_of, tau
 
 N = 3
-SCALE = np.ones(N)
+SCALE: Any = np.ones(N)
 NEEDED = ("v_decay", "b_decay", "v_threshold", "b_step", "b_exp")
-GOOD = {name: np.full(N, 9) for name in NEEDED}
+GOOD: dict[str, Any] = {name: np.full(N, 9) for name in NEEDED}
 
 
 class _Own(FloatNeuron):
