@@ -57,7 +57,7 @@ test: $(READY)  ## run the tests (a few minutes)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY)  ## run the tests that take minutes each
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 SECONDS ?= 600
 fuzz: $(READY)  ## try every reader of files with changed inputs: make fuzz SECONDS=600

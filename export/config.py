@@ -149,7 +149,8 @@ class LayerConfig:
     Parameters
     ----------
     neuron
-        Neuron model: alif, alif_relu, lif, cuba_lif, li, adlif, brf; or rnn, gru, lstm, linear.
+        Neuron: alif, lif, cuba_lif, li, adlif, brf, alif_relu or one of your own. Or a dense layer:
+        rnn, gru, lstm, linear.
     size
         Number of neurons; of a last layer one per class where it is left out.
     recurrent
