@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..neurons.expression import evaluate
-from ..neurons.neuron import program
+from ..neurons.expression import Expression, evaluate
+from ..neurons.neuron import Neuron, program
 from ..neurons.real import coefficients_of, meaning_of
 from . import grid
 from .checkpoint import FloatModel
@@ -237,19 +238,20 @@ def _largest_without_wrap(
         if back is not None and spikes is not None and step > 0:
             a = a + spikes[:, step - 1] @ back
         leaves = {"a": a.astype(np.int64)} | {k: v.astype(np.int64) for k, v in states.items()}
+        others = {
+            name: values[:, max(step - 1, 0)].astype(np.int64)
+            for name, values in recorded.states.items()
+        }
+        leaf = partial(_leaf, layer.neuron, others | leaves)
         known: dict[Any, Any] = {}
-
-        def leaf(part: Any, leaves: Any = leaves, step: int = step) -> Any:
-            if part.op == "parameter":
-                return getattr(layer.neuron, part.name)
-            if part.name in leaves:
-                return leaves[part.name]
-            return recorded.states[part.name][:, max(step - 1, 0)].astype(np.int64)
-
         states = {name: evaluate(value, leaf, known) for name, value in wrapped.items()}
         for values in states.values():
             largest = np.maximum(largest, np.abs(values).max(axis=0, initial=0))
     return largest
+
+
+def _leaf(neuron: Neuron, values: Mapping[str, Any], part: Expression) -> Any:
+    return getattr(neuron, part.name) if part.op == "parameter" else values[part.name]
 
 
 def _report(frozen: Frozen, index: int, trace: LayerTrace, bits: int) -> LayerReport:
