@@ -114,7 +114,7 @@ def measured(name: str, repeats: int, cores: bool) -> dict[str, Any]:
     if cores:
         found["cores"] = {
             core: McuTarget(COptions(name, board=core))
-            .run(network, samples.inputs, samples.lengths)[1]
+            .run_measured(network, samples.inputs, samples.lengths)[1]
             .as_dict()
             for core in CORES
         }

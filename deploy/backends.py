@@ -198,15 +198,11 @@ class Loihi2Backend:
         )
 
 
-@dataclass(frozen=True)
-class CBackend:
-    """The network printed as C99, compiled and run on this computer."""
-
-    options: RunOptions = RunOptions()
-    name: str = "c"
+class _Printed:
+    """A target of ``c/``: the network printed as C99."""
 
     def available(self) -> Availability:
-        """Whether there is a compiler."""
+        """Whether its compiler, and what runs it, are there."""
         return Availability(*self._target().available())
 
     def describe(self, network: Network) -> list[LayerDescription]:
@@ -218,6 +214,17 @@ class CBackend:
     ) -> Trace:
         """Compile, run and read back; see ``c.runner.run`` for the errors."""
         return self._target().run(network, inputs, lengths).trace
+
+    def _target(self) -> HostTarget | WasmTarget | McuTarget:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class CBackend(_Printed):
+    """Compiled and run on this computer."""
+
+    options: RunOptions = RunOptions()
+    name: str = "c"
 
     def _target(self) -> HostTarget:
         from .c.backend import HostTarget
@@ -226,25 +233,11 @@ class CBackend:
 
 
 @dataclass(frozen=True)
-class WasmBackend:
-    """The network printed as C99, compiled to WebAssembly and run by node."""
+class WasmBackend(_Printed):
+    """Compiled to WebAssembly and run by node."""
 
     options: RunOptions = RunOptions()
     name: str = "wasm"
-
-    def available(self) -> Availability:
-        """Whether clang, lld and node are there."""
-        return Availability(*self._target().available())
-
-    def describe(self, network: Network) -> list[LayerDescription]:
-        """One function per layer, no lag."""
-        return self._target().describe(network)
-
-    def run(
-        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
-    ) -> Trace:
-        """Compile, run and read back; see ``c.runner.run`` for the errors."""
-        return self._target().run(network, inputs, lengths).trace
 
     def _target(self) -> WasmTarget:
         from .c.wasm import WasmTarget
@@ -253,32 +246,18 @@ class WasmBackend:
 
 
 @dataclass(frozen=True)
-class McuBackend:
-    """The network printed as C99 on a microcontroller's core that QEMU emulates."""
+class McuBackend(_Printed):
+    """On a microcontroller's core that QEMU emulates."""
 
     options: RunOptions = RunOptions()
     name: str = "mcu"
-
-    def available(self) -> Availability:
-        """Whether the core's compiler and emulator are there."""
-        return Availability(*self._target().available())
-
-    def describe(self, network: Network) -> list[LayerDescription]:
-        """One function per layer, no lag."""
-        return self._target().describe(network)
-
-    def run(
-        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
-    ) -> Trace:
-        """Compile, emulate and read back; see ``c.mcu.McuTarget.run`` for the errors."""
-        return self._target().run(network, inputs, lengths)[0]
 
     def run_measured(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
     ) -> MeasuredRun:
         """Run, and say what the network takes; nothing is measured."""
-        trace, footprint = self._target().run(network, inputs, lengths)
-        return MeasuredRun(trace, None, footprint)
+        ran, footprint = self._target().run_measured(network, inputs, lengths)
+        return MeasuredRun(ran.trace, None, footprint)
 
     def _target(self) -> McuTarget:
         from .c.mcu import McuTarget

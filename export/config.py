@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from ..neurons.loading import find, load_installed
 from ..neurons.real import FloatParameter, Spread, names, sends
@@ -15,6 +15,7 @@ from .grid import DELAY_MAX
 from .network import READOUTS
 from .plain import build
 from .suggest import check_known, unknown
+from .toml_text import IN_LINE
 
 RECURRENT_WEIGHT = "weight_rec"
 """Name of a layer's recurrent weights in a ``model.pt``."""
@@ -29,13 +30,12 @@ SURROGATES: dict[str, tuple[str, ...]] = {
     "fast_sigmoid": ("gamma", "slope"),
 }
 """Surrogate gradients and their parameters; the formulas are in ``train/surrogate.py``."""
-INIT_KINDS = ("constant", "normal", "uniform", "log_uniform")
 WEIGHT_INITS = ("xavier_uniform", "xavier_normal", "kaiming_normal", "uniform")
 RECURRENT_INITS = (*WEIGHT_INITS, "orthogonal", "zero")
 
 
 @dataclass(frozen=True)
-class Init:
+class Init(Spread):
     """Initial time constants of a population; values are clipped to the range of time constants.
 
     Parameters
@@ -58,18 +58,13 @@ class Init:
     low: float = 3.0
     high: float = 200.0
 
+    WHAT: ClassVar[str] = "initial time constants"
+
     def __post_init__(self) -> None:
-        check_known("kind", self.kind, INIT_KINDS, "initial time constants")
         for name in ("mean", "low", "high"):
             if not 0 < getattr(self, name) < math.inf:
-                raise InputError(
-                    f"initial time constants: {name} {getattr(self, name)} is not above 0 steps"
-                )
-        if not 0 <= self.std < math.inf or self.high < self.low:
-            raise InputError(
-                f"initial time constants: std {self.std} below 0 or high {self.high} below low "
-                f"{self.low}"
-            )
+                raise InputError(f"{self.WHAT}: {name} {getattr(self, name)} is not above 0 steps")
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
@@ -208,7 +203,7 @@ class LayerConfig:
     train_time_constants: bool = True
     train_threshold: bool = False
     train_adaptation: bool = False
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=IN_LINE)
     train_parameters: bool = True
     weight_init: str = "xavier_uniform"
     weight_gain: float = 1.0

@@ -10,6 +10,9 @@ from typing import Any, get_origin, get_type_hints
 
 from .meanings import in_brief, meanings
 
+IN_LINE = {"in line": True}
+"""Metadata of a field whose table stands in a line of its own dataclass."""
+
 
 def settings(kind: type, values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield the lines of a dataclass's settings; those of nested ones by dotted key.
@@ -18,16 +21,16 @@ def settings(kind: type, values: Mapping[str, Any], prefix: str = "") -> Iterato
     ----------
     kind
         The dataclass; fields that are tables or lists of their own are left out, as their place is
-        below a heading, but for ``parameters`` of a layer, which stands in a line.
+        below a heading, but for those that are declared ``IN_LINE``.
     values
         Plain values by name. A setting that has none, or None, stands there as a comment.
     prefix
         Begins every key.
     """
     known, hints = meanings(kind), get_type_hints(kind)
-    for name in (f.name for f in fields(kind)):
-        value = values.get(name)
-        if is_table(hints[name]) and name != "parameters":
+    for entry in fields(kind):
+        name, value = entry.name, values.get(entry.name)
+        if is_table(hints[name]) and entry.metadata != IN_LINE:
             continue
         nested = is_dataclass(hints[name])
         yield f"# {in_brief(known.get(name, name))}{':' * nested}"

@@ -89,8 +89,8 @@ class AdLIF(FloatNeuron):
 
     NAME: ClassVar[str] = "adlif"
     PARAMETERS: ClassVar[tuple[FloatParameter, ...]] = (
-        tau("tau_mem", Spread("uniform", low=5.0, high=25.0)),
-        tau("tau_adp", Spread("uniform", low=60.0, high=300.0)),
+        tau("tau_mem"),
+        tau("tau_adp"),
         value("a", 0.0, A_MAX, Spread("uniform", low=0.0, high=A_MAX)),
         value("b", 0.0, B_MAX, Spread("uniform", low=0.0, high=B_MAX)),
     )

@@ -12,7 +12,7 @@ Anything else, such as a float, a division or an ``if``, is refused with the lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -217,12 +217,15 @@ def evaluate(value: Any, leaf: Callable[[Expression], Any], known: dict[Any, Any
     return known[value]
 
 
-def parts(values: tuple[Any, ...]) -> Iterator[Expression]:
-    """Yield the expressions that others are made of, and they, each once, inputs first."""
-    seen: set[Expression] = set()
+def parts(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield the expressions that others are made of, and they, each once, inputs first.
 
-    def visit(value: Any) -> Iterator[Expression]:
-        if isinstance(value, Expression) and value not in seen:
+    An expression is what has ``inputs``: also a node of ``gradient.py``.
+    """
+    seen: set[Any] = set()
+
+    def visit(value: Any) -> Iterator[Any]:
+        if hasattr(value, "inputs") and value not in seen:
             seen.add(value)
             for part in value.inputs:
                 yield from visit(part)

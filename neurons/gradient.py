@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .expression import parts
 from .real import FloatNeuron, coefficients_of
 
 LEAVES = frozenset({"state", "coefficient", "current", "adjoint"})
@@ -53,6 +53,11 @@ class Node:
             made.op, made.args = op, args
             _MADE[key] = made
         return made
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes among the arguments."""
+        return tuple(arg for arg in self.args if isinstance(arg, Node))
 
     def __add__(self, other: Any) -> Node:
         return Node.of("+", self, other)
@@ -145,22 +150,6 @@ def _spike(x: Any) -> Node:
     if not isinstance(x, Node):
         raise TypeError(f"spike({x!r}): a number never changes")
     return Node.of("spike", x)
-
-
-def parts(values: Any) -> Iterator[Node]:
-    """Yield the nodes that others are made of, and they, each once, inputs first."""
-    seen: set[Node] = set()
-
-    def visit(value: Any) -> Iterator[Node]:
-        if isinstance(value, Node) and value not in seen:
-            seen.add(value)
-            if value.op not in LEAVES:
-                for arg in value.args:
-                    yield from visit(arg)
-            yield value
-
-    for value in values:
-        yield from visit(value)
 
 
 def adjoints(program: FloatProgram) -> dict[Node, Any]:

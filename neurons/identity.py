@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import gradient
 from .expression import LEAVES, Expression, parts
 from .gradient import Node, float_program
 from .neuron import Neuron, program
@@ -70,7 +69,7 @@ def float_digest(neuron: type[FloatNeuron]) -> str:
 
     lines = [f"parameter {p.name} {p.kind} {p.low} {p.high}" for p in neuron.PARAMETERS]
     lines.append(f"coefficients {' '.join(step.coefficients)}")
-    for number, part in enumerate(gradient.parts(step.states.values())):
+    for number, part in enumerate(parts(step.states.values())):
         numbers[part] = number
         lines.append(" ".join((f"#{number}", part.op, *map(word, part.args))))
     lines += [f"state {name} {word(value)}" for name, value in step.states.items()]

@@ -59,20 +59,22 @@ class Spread:
     low: float = 0.0
     high: float = 0.0
 
+    WHAT: ClassVar[str] = "initial values"
+
     def __post_init__(self) -> None:
         if self.kind not in SPREADS:
             raise InputError(
-                f"initial values: unknown kind {shown(self.kind)} (known: {', '.join(SPREADS)})"
+                f"{self.WHAT}: unknown kind {shown(self.kind)} (known: {', '.join(SPREADS)})"
             )
         for name in ("mean", "std", "low", "high"):
             if not math.isfinite(getattr(self, name)):
-                raise InputError(f"initial values: {name} {getattr(self, name)} is not finite")
+                raise InputError(f"{self.WHAT}: {name} {getattr(self, name)} is not finite")
         if self.std < 0 or self.high < self.low:
             raise InputError(
-                f"initial values: std {self.std} below 0 or high {self.high} below low {self.low}"
+                f"{self.WHAT}: std {self.std} below 0 or high {self.high} below low {self.low}"
             )
         if self.kind == "log_uniform" and self.low <= 0:
-            raise InputError(f"initial values: low {self.low} of log_uniform is not above 0")
+            raise InputError(f"{self.WHAT}: low {self.low} of log_uniform is not above 0")
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,9 @@ def check_declared(neuron: type[FloatNeuron]) -> None:
     Raises
     ------
     InputError
-        A name that is none, a parameter that is declared twice, has the name of something else or
-        no initial values, states without v or with s before the end, or without s where the neuron
-        spikes.
+        A name that is none, a parameter that is declared twice, has the name of something else,
+        no initial values or those of a layer's setting, states without v or with s before the end,
+        or without s where the neuron spikes.
     """
     where = f"neuron {neuron.__name__}"
     if not (neuron.NAME.isascii() and neuron.NAME.isidentifier()):
@@ -244,6 +246,11 @@ def check_declared(neuron: type[FloatNeuron]) -> None:
     for entry in neuron.PARAMETERS:
         if entry.initial is None and entry.name not in LAYER_SETTINGS:
             raise InputError(f"{where}: parameter {entry.name} has no initial values")
+        if entry.initial is not None and entry.name in LAYER_SETTINGS:
+            raise InputError(
+                f"{where}: the initial values of {entry.name} are a setting of every layer; "
+                "declare it without, or under another name"
+            )
     states = neuron.STATES
     if "v" not in states or "s" in states[:-1] or len(set(states)) < len(states):
         raise InputError(f"{where}: STATES {shown(states)}, needs v, and s last or not at all")

@@ -299,13 +299,13 @@ def replayed(
 
     ``weights``: what the integers stand for; ``inputs``: real, (batch, time, channel).
     """
-    prepare(type(layer.neuron) for layer in frozen.network.layers)
+    prepare(real.neuron for real in frozen.layers)
     made: list[ReplayedLayer | AnyReplay] = []
     signal = inputs.detach().numpy().astype(np.float32)
     for real, layer, recorded, own in zip(
         frozen.layers, frozen.network.layers, trace.layers, weights, strict=True
     ):
-        if type(layer.neuron) not in KEEPING:
+        if real.neuron not in KEEPING:
             made.append(_any(real, layer, recorded, own, signal))
             signal = made[-1].spikes()
             continue

@@ -22,7 +22,10 @@ from numba import float32, float64, int32, int64, types, uint8
 
 from ..export.grid import DECAY_BITS, STATE_MAX, STATE_SHIFT
 from ..export.kernel import Kernel, ready
-from ..export.network import AdaptiveLIF, CubaLIF, LeakyIntegrator, Neuron
+from ..neurons.alif import ALIF, LIF
+from ..neurons.cuba_lif import CurrentLIF
+from ..neurons.li import LI
+from ..neurons.real import FloatNeuron
 from .engine.memory import aligned
 from .engine.simd import LANES, floor, from_int32, load, load_part, splat, stream
 from .engine.sources import source_digest
@@ -219,10 +222,13 @@ def _keep_scaled(kept, low, high, v, scale):
 keep_scaled = Kernel(_keep_scaled, _NAME, (_KEPT, int64, int64, _STATES, _REALS))
 
 
-KEEPING = {AdaptiveLIF: _keep_adaptive, CubaLIF: keep_cuba, LeakyIntegrator: keep_scaled}
-"""What keeps the run of a neuron, compiled; others take ``replayed.py``."""
+KEEPING: dict[type[FloatNeuron], Kernel] = {
+    ALIF: _keep_adaptive, LIF: _keep_adaptive, CurrentLIF: keep_cuba, LI: keep_scaled,
+}  # fmt: skip
+"""What keeps the run of a neuron, compiled; all others take ``replayed.py``, also those of a user
+that become the same integers."""
 
 
-def prepare(neurons: Iterable[type[Neuron]]) -> None:
+def prepare(neurons: Iterable[type[FloatNeuron]]) -> None:
     """Make ready what the layers of a run need: to be called before any of these kernels."""
     ready(*(KEEPING[kind] for kind in neurons if kind in KEEPING), count_spikes, scaled)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +13,12 @@ from torch import Tensor, nn
 
 from ..export.config import FLOAT_NEURONS, LayerConfig
 from ..export.errors import InputError
+from ..neurons.gradient import float_program
 from ..neurons.real import (
+    LAYER_SETTINGS,
     MAGNITUDE,
     TAU_MIN,
     TIME_CONSTANT,
-    FloatNeuron,
     FloatParameter,
     coefficients_of,
     sends,
@@ -157,19 +157,15 @@ def _of_all(value: Any, like: Tensor) -> Tensor:
 
 def coefficient_names(name: str) -> tuple[str, ...]:
     """Return the names of a neuron's coefficients in their order."""
-    return _names(FLOAT_NEURONS[name])
-
-
-@cache
-def _names(kind: type[FloatNeuron]) -> tuple[str, ...]:
-    ones = SimpleNamespace(**{entry.name: torch.ones(1) for entry in kind.PARAMETERS})
-    return tuple(kind.coefficients(ones))
+    return float_program(FLOAT_NEURONS[name]).coefficients
 
 
 def _stored(entry: FloatParameter) -> str:
     """Return the name of what is kept of a parameter."""
-    prefix = {TIME_CONSTANT: "raw_", MAGNITUDE: ""}.get(entry.kind, "value_")
-    return f"{prefix}{entry.name}"
+    if entry.kind == TIME_CONSTANT:
+        return f"raw_{entry.name}"
+    # Any other name may be that of something else in a module.
+    return entry.name if entry.name in LAYER_SETTINGS else f"value_{entry.name}"
 
 
 def _initial(entry: FloatParameter, config: LayerConfig) -> tuple[Tensor, bool]:

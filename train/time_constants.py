@@ -16,7 +16,6 @@ import math
 import torch
 from torch import Tensor
 
-from ..export.config import Init
 from ..neurons.real import TAU_MAX, TAU_MIN, Spread
 
 _LOW, _SPAN = math.log(TAU_MIN), math.log(TAU_MAX) - math.log(TAU_MIN)
@@ -35,7 +34,7 @@ def raw_from_tau(tau: Tensor) -> Tensor:
     return torch.logit(share.clamp(_EDGE, 1 - _EDGE)).to(tau.dtype)
 
 
-def draw(init: Init | Spread, size: int) -> Tensor:
+def draw(init: Spread, size: int) -> Tensor:
     """Draw initial values (size,) with torch's global generator."""
     if init.kind == "normal":
         return init.mean + init.std * torch.randn(size)
@@ -47,6 +46,6 @@ def draw(init: Init | Spread, size: int) -> Tensor:
     return torch.full((size,), init.mean)
 
 
-def draw_tau(init: Init | Spread, size: int) -> Tensor:
+def draw_tau(init: Spread, size: int) -> Tensor:
     """Draw initial time constants (size,) in steps with torch's global generator."""
     return draw(init, size).clamp(TAU_MIN * 1.01, TAU_MAX * 0.99)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy.typing as npt
 
 from ...export.network import Network
-from ...export.trace import Trace
 from ..errors import RunError
 from ..plan import LayerDescription
 from . import runner, toolchain
@@ -48,8 +47,14 @@ class McuTarget:
 
     def run(
         self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
-    ) -> tuple[Trace, Footprint]:
-        """Compile, emulate and read back; see ``runner.run`` for the errors.
+    ) -> runner.CRun:
+        """Compile, emulate and read back; see ``run_measured`` for the errors."""
+        return self.run_measured(network, inputs, lengths)[0]
+
+    def run_measured(
+        self, network: Network, inputs: npt.ArrayLike, lengths: npt.ArrayLike | None = None
+    ) -> tuple[runner.CRun, Footprint]:
+        """Run, and say what the network takes on the core; see ``runner.run`` for the errors.
 
         Raises
         ------
@@ -71,7 +76,7 @@ class McuTarget:
         ran = runner.run(network, inputs, lengths, self.options, execute)
         state, steps, total, worst = counted(ran.printed)
         machine = used[0]
-        return ran.trace, Footprint(
+        return ran, Footprint(
             core.name,
             part,
             machine.name,

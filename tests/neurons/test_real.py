@@ -7,9 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from srnn.export.config import Init
 from srnn.export.errors import InputError
 from srnn.neurons.alif import AdaptiveLIF
-from srnn.neurons.real import FloatNeuron, Integers, integers_of, meaning_of, states_of, tau
+from srnn.neurons.real import (
+    FloatNeuron,
+    Integers,
+    Spread,
+    check_declared,
+    integers_of,
+    meaning_of,
+    states_of,
+    tau,
+)
 
 N = 3
 SCALE: Any = np.ones(N)
@@ -84,3 +94,24 @@ def test_real_states() -> None:
 def test_integers(value: Any, expected: str) -> None:
     with pytest.raises(InputError, match=f"^neuron own: .*{expected}"):
         integers_of(returning("integers", value), None, SCALE, False)
+
+
+def test_a_parameter_has_one_place_for_its_initial_values() -> None:
+    class Own(_Own):
+        PARAMETERS = (tau("tau_mem", Spread("constant", 5.0)),)
+
+    with pytest.raises(InputError, match="initial values of tau_mem are a setting of every layer"):
+        check_declared(Own)
+
+    class Other(_Own):
+        PARAMETERS = (tau("memory"),)
+
+    with pytest.raises(InputError, match="parameter memory has no initial values"):
+        check_declared(Other)
+
+
+def test_initial_values_and_time_constants_are_checked_alike() -> None:
+    for kind, what in ((Spread, "initial values"), (Init, "initial time constants")):
+        for wrong in ({"kind": "normall"}, {"std": -1.0}, {"low": 5.0, "high": 2.0}):
+            with pytest.raises(InputError, match=f"^{what}: "):
+                kind(**wrong)

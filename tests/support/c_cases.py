@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from simulate_cases import cases, convolution_cases
 from srnn.deploy.c.backend import HostTarget
@@ -19,6 +20,14 @@ from srnn.simulate import reference
 
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 """Flags with which a shift or sum that C leaves open ends the program."""
+
+DRAWN = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 Case = tuple[Network, np.ndarray, np.ndarray]
 

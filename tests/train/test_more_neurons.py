@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from needs import data_root
 from srnn.export.checkpoint import FloatModel, read_model
-from srnn.export.config import FLOAT_NEURONS, Delay, LayerConfig, ModelConfig, SurrogateConfig
+from srnn.export.config import FLOAT_NEURONS, Delay, Init, LayerConfig, ModelConfig, SurrogateConfig
 from srnn.export.float_run import run_float
 from srnn.export.freeze import Quantization
 from srnn.export.network import dense
 from srnn.export.quantize import quantize
 from srnn.export.trace import compare
+from srnn.neurons.alif import ALIF
+from srnn.neurons.real import fma, lerp
+from srnn.neurons.registry import register_float
 from srnn.simulate import reference, run
 from srnn.train.cli import main as train_main
 from srnn.train.integer import OnGrid
@@ -32,6 +35,13 @@ TASK = {"input_scale": 1.0, "message_bits": 0, "classes": tuple("abc")}
 
 def network(kind: str, seed: int = 0, readout: str = "membrane", **settings: Any) -> SRNN:
     torch.manual_seed(seed)
+    if kind == "adlif":
+        # Those of the publication.
+        taus = {
+            "tau_mem": Init("uniform", low=5, high=25),
+            "tau_adp": Init("uniform", low=60, high=300),
+        }
+        settings = {**taus, **settings}
     layers = (
         LayerConfig(kind, SIZE, recurrent=True, weight_gain=GAINS.get(kind, 2.0), **settings),
         LayerConfig(kind, SIZE, weight_gain=6 * GAINS.get(kind, 2.0)),
@@ -204,6 +214,50 @@ def test_the_loop_on_the_grid_equals_the_engine(kind: str, late: int) -> None:
             assert expected is not None, name
             scale = expected.abs().max().clamp(min=1e-3)
             assert ((gradient - expected).abs().max() / scale) < 2e-3, name
+
+
+class Cousin(ALIF):
+    """ALIF whose second state is what is added to the threshold; it becomes the same integers."""
+
+    NAME = "cousin"
+    STATES = ("added", "v", "s")
+    INITIAL: ClassVar[dict[str, str]] = {}
+
+    @staticmethod
+    def step(c: Any, s: Any, current: Any, spike: Any) -> dict[str, Any]:
+        added = lerp(c.adaptation * s.s, s.added, c.rho)
+        limit = c.threshold + added
+        v = fma(c.alpha, s.v, current) - limit * s.s
+        return {"added": added, "v": v, "s": spike(v - limit)}
+
+    @staticmethod
+    def real_states(record: Any, scale: Any, states: Any) -> dict[str, Any]:
+        return {"added": scale * states["d"] / 2.0**record.b_exp, "v": scale * states["v"]}
+
+
+def test_an_own_neuron_that_becomes_built_in_integers() -> None:
+    register_float(Cousin)
+    try:
+        found = []
+        for engine in ("events", "loop"):
+            torch.manual_seed(0)
+            layers = (LayerConfig("cousin", SIZE, recurrent=True), LayerConfig("li", OUT))
+            model = SRNN(ModelConfig(INPUTS, layers), engine)
+            model.grid = OnGrid(
+                model.config, Quantization(), TASK, lambda *given: run(*given, record="states")
+            )
+            outputs = model(torch.from_numpy(draw()).float())
+            (outputs.output.square().sum() + outputs.spikes[0].sum()).backward()
+            gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+            found.append((outputs, gradients))
+        (one, mine), (other, theirs) = found
+        assert torch.equal(one.output, other.output)
+        assert one.spikes[0].sum() > 50
+        for name, gradient in mine.items():
+            scale = theirs[name].abs().max().clamp(min=1e-3)
+            assert ((gradient - theirs[name]).abs().max() / scale) < 2e-3, name
+    finally:
+        del FLOAT_NEURONS["cousin"]
 
 
 @pytest.mark.slow

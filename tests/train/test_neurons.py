@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from srnn.export.config import Init
 from srnn.export.errors import InputError
-from srnn.neurons.real import TAU_MAX, TAU_MIN
+from srnn.neurons.alif import LIF
+from srnn.neurons.real import TAU_MAX, TAU_MIN, Spread, magnitude, value
+from srnn.neurons.registry import FLOAT_NEURONS, register_float
 from srnn.train.surrogate import MultiGaussian
 from train_helpers import NAMES, direction, layer, network, signals, values
 
@@ -207,3 +210,31 @@ def test_initial_state_is_zero_and_explicit(kind: str) -> None:
     assert torch.equal(first.output, model(x, state=(state,)).output)
     other = tuple(part + 0.5 for part in state)
     assert not torch.equal(first.output, model(x, state=(other,)).output)
+
+
+def test_parameters_may_have_the_names_of_a_modules_own() -> None:
+    class Own(LIF):
+        NAME = "own_names"
+        PARAMETERS = (
+            *LIF.PARAMETERS,
+            magnitude("step", Spread(mean=0.5)),
+            value("size", 0.0, 1.0, Spread(mean=0.25)),
+            magnitude("kind", Spread(mean=2.0)),
+        )
+
+    register_float(Own)
+    try:
+        model = network(layer("own_names"))
+        weights = model.weights()
+        found = {name: float(weights[f"layers.0.{name}"][0]) for name in ("step", "size", "kind")}
+        assert found == {"step": 0.5, "size": 0.25, "kind": 2.0}
+        model.load_weights(weights)
+        assert torch.isfinite(model(torch.from_numpy(signals(6, 2, 50)).float()).output).all()
+    finally:
+        del FLOAT_NEURONS["own_names"]
+
+
+def test_a_layers_time_constants_reach_every_neuron_that_has_them() -> None:
+    for kind in ("alif", "adlif", "cuba_lif"):
+        model = network(layer(kind, tau_mem=Init(mean=7.0)))
+        assert model.weights()["layers.0.tau_mem"] == pytest.approx(7.0)

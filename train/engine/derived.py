@@ -23,7 +23,8 @@ from numba.extending import intrinsic
 
 from ...export.kernel import Kernel
 from ...export.specialized import specialized
-from ...neurons.gradient import Node, adjoints, float_program, parts
+from ...neurons.expression import parts
+from ...neurons.gradient import Node, adjoints, float_program
 from ...neurons.real import FloatNeuron, sends
 from . import programs, simd
 from .sources import source_digest

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from c_cases import SANITIZED, Case, assert_same, c_cases, expected_trace, ran_as_c
-from hypothesis import HealthCheck, Phase, given, settings
+from c_cases import DRAWN, SANITIZED, Case, assert_same, c_cases, expected_trace, ran_as_c
+from hypothesis import given, settings
 from neuron_draws import random_record
 from paths import ROOT
 from simulate_networks import random_convolution, random_inputs, random_network
@@ -24,14 +24,6 @@ from srnn.neurons.registry import register
 from srnn.simulate import simulator
 
 pytestmark = pytest.mark.needs("gcc")
-
-DRAWN = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def check(case: Case) -> None:

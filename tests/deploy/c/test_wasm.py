@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from c_cases import Case, assert_same, c_cases, expected_trace
-from hypothesis import HealthCheck, Phase, given, settings
+from c_cases import DRAWN, Case, assert_same, c_cases, expected_trace
+from hypothesis import given, settings
 from paths import ROOT
 from srnn.deploy.c.options import COptions
 from srnn.deploy.c.wasm import WasmTarget
@@ -21,15 +21,6 @@ def check(case: Case) -> None:
     expected = expected_trace(case)
     if expected is not None:
         assert_same(WasmTarget(COptions("case")).run(*case), expected, case[0])
-
-
-DRAWN = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @settings(DRAWN, max_examples=3)
