@@ -274,6 +274,10 @@ def test_five_epochs_learn(  # noqa: PLR0917
 ) -> None:
     words = [task, "--layers.0.neuron", kind, "--layers.0.weight_gain", str(gain)]
     words += ["--surrogate.name", "exponential", "--epochs", "5", "--out", str(tmp_path / "run")]
+    if kind == "adlif":
+        for name, low, high in (("tau_mem", "5", "25"), ("tau_adp", "60", "300")):
+            words += [f"--layers.0.{name}.kind", "uniform", f"--layers.0.{name}.low", low]
+            words += [f"--layers.0.{name}.high", high]
     if kind == "brf" and task == "digits":
         words += ["--layers.0.parameters.omega.kind", "uniform"]
         words += ["--layers.0.parameters.omega.low", "0.05"]
